@@ -8,27 +8,13 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { isCluster, servers } from './support/cluster.js';
 import { type ClusterFleet, startClusterFleet } from './support/cluster-fleet.js';
+import { ClusterLoad, NOTHING_LOST, NOTICED_MS, wait } from './support/cluster-load.js';
 import { until } from './support/until.js';
-
-/** A disconnect reaches other replicas within a heartbeat or two; then no replica trusts what it remembers. */
-const HEARD_MS = 3000;
-
-/** Until the coordinator and the replicas have noticed that a worker is away, and have asked those that are there again. */
-const NOTICED_MS = 1000;
 
 const WORKERS = (servers ?? []).slice(1).map((_, index) => index);
 
 const KILL = process.env['TEST_CITUS_KILL'];
 const START = process.env['TEST_CITUS_START'];
-
-const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-interface Answered {
-  readonly user: string;
-  readonly status: number;
-  readonly askedAt: number;
-  readonly at: number;
-}
 
 (isCluster ? describe : describe.skip)('on a cluster under load', () => {
   let cluster: ClusterFleet;
@@ -38,100 +24,13 @@ interface Answered {
   }, 120_000);
   afterAll(() => cluster.stop());
 
-  const api = (replica: number) => cluster.api(replica);
   const rows = (query: string, values?: unknown[]) => cluster.rows(query, values);
   const names = (prefix: string, count: number) =>
     Array.from({ length: count }, (_, user) => `${prefix}-${user}`);
 
-  /** Reads tokens, and disconnects users, until it is told to stop. For each worker apart, so that one that is away keeps no caller of others. */
-  const startLoad = async (ids: ReadonlyMap<string, string>) => {
-    const workerOf = await cluster.workersOf([...ids.keys()]);
-    const leaving = new Set([...ids.keys()].filter((_, index) => index % 2 === 0));
-    const disconnected = new Map<string, number>();
-    const answers: Answered[] = [];
-    let isOver = false;
-    const read = async (users: readonly string[]) => {
-      while (!isOver) {
-        const user = users[Math.floor(Math.random() * users.length)] ?? '';
-        const askedAt = performance.now();
-        const { status } = await api(Math.random() < 0.5 ? 0 : -1)
-          .token(user)
-          .catch(() => ({ status: 0 }));
-        answers.push({ user, status, askedAt, at: performance.now() });
-        if (status !== 200) await wait(5);
-      }
-    };
-    const disconnect = async (users: readonly string[]) => {
-      for (const user of users.filter((each) => leaving.has(each))) {
-        if (isOver) return;
-        const { status } = await api(0)
-          .delete(`/grants/${ids.get(user) ?? ''}`, { mode: 'local' })
-          .catch(() => ({ status: 0 }));
-        if (status === 200) disconnected.set(user, performance.now());
-        await wait(50);
-      }
-    };
-    const callers = [...new Set(workerOf.values())].flatMap((worker) => {
-      const users = [...ids.keys()].filter((user) => workerOf.get(user) === worker);
-      return [read(users), read(users), read(users), disconnect(users)];
-    });
-    return {
-      answers,
-      disconnected,
-      leaving,
-      workerOf,
-      stop: async () => {
-        isOver = true;
-        await Promise.all(callers);
-        // What is in no cache, from a replica that has just started.
-        await cluster.fleet.add();
-        const undone = [];
-        for (const user of disconnected.keys())
-          if ((await api(-1).token(user)).status !== 404) undone.push(user);
-        const lost = [];
-        for (const user of ids.keys()) {
-          if (leaving.has(user)) continue;
-          let status = 0;
-          await until(async () => {
-            ({ status } = await api(-1).token(user));
-            return status !== 503;
-          });
-          if (status !== 200) lost.push(`${user}: ${status}`);
-        }
-        const heardAt = (user: string) => (disconnected.get(user) ?? Infinity) + HEARD_MS;
-        const stale = answers
-          .filter(({ user, status, askedAt }) => status === 200 && askedAt > heardAt(user))
-          .map(({ user }) => user);
-        return { stale, undone, lost, disconnects: disconnected.size > 0 };
-      },
-    };
-  };
-  const NOTHING_LOST = { stale: [], undone: [], lost: [], disconnects: true };
-
-  type Load = Awaited<ReturnType<typeof startLoad>>;
-  type Span = readonly [from: number, to: number];
-
-  /** What was answered while a worker was away: how many of each status, to users of it who stay, to others, and to others who are gone. */
-  const answeredIn = (load: Load, worker: number, spans: readonly Span[]) => {
-    const counts: Record<'own' | 'others' | 'gone', Record<number, number>> = {
-      own: {},
-      others: {},
-      gone: {},
-    };
-    for (const { user, status, askedAt, at } of load.answers) {
-      if (!spans.some(([from, to]) => askedAt > from + NOTICED_MS && at < to)) continue;
-      const isOwn = load.workerOf.get(user) === worker;
-      const isGone = askedAt > (load.disconnected.get(user) ?? Infinity);
-      if (load.leaving.has(user) && (isOwn || !isGone)) continue;
-      const of = counts[isOwn ? 'own' : isGone ? 'gone' : 'others'];
-      of[status] = (of[status] ?? 0) + 1;
-    }
-    return counts;
-  };
-
   test('rows of users move to another server while they are asked for', async () => {
     const users = names('moving', 200);
-    const load = await startLoad(await cluster.idsOf(users));
+    const load = await ClusterLoad.start(cluster, await cluster.idsOf(users));
     const [shard] = await rows(`SELECT get_shard_id_for_distribution_column('grants', 'moving-1') AS id`);
     const placement = async () =>
       (
@@ -158,7 +57,7 @@ interface Answered {
   }, 180_000);
 
   test('replicas are killed and started', async () => {
-    const load = await startLoad(await cluster.idsOf(names('killed', 200)));
+    const load = await ClusterLoad.start(cluster, await cluster.idsOf(names('killed', 200)));
     for (let round = 0; round < 5; round++) {
       await cluster.fleet.replicas.at(-1)?.end('SIGKILL');
       await cluster.fleet.add();
@@ -180,22 +79,29 @@ interface Answered {
     const [port = 0] = [...cluster.proxies.keys()].slice(index);
     // The coordinator has connections of before, and notices one by one.
     await until(() => rows('SELECT count(*) FROM grants').then(Boolean, () => false));
-    const load = await startLoad(await cluster.idsOf(names(prefix, 300)));
-    const spans: Span[] = [];
+    const load = await ClusterLoad.start(cluster, await cluster.idsOf(names(prefix, 300)));
+    const spans: [number, number][] = [];
     for (let round = 0; round < rounds; round++) {
       await wait(2000);
       await away(port);
       const from = performance.now();
-      await wait(NOTICED_MS + 2000);
+      await wait(NOTICED_MS + 1000);
+      const left = await load.disconnectOthers(port, 5);
+      expect([...left.values()]).toEqual(Array(left.size).fill(200));
+      // Their events are written while those of the worker wait.
+      const trail = `SELECT FROM audit_trail WHERE user_id = $1 AND action = 'grant.disconnect'`;
+      for (const user of left.keys()) await until(async () => (await rows(trail, [user])).length > 0);
+      await wait(1000);
       spans.push([from, performance.now()]);
       await back(port);
       await until(isReady);
     }
-    const { own, others, gone } = answeredIn(load, port, spans);
+    const { own, others, gone } = load.answeredWithout(port, spans);
     expect(await load.stop()).toEqual(NOTHING_LOST);
     expect(Object.keys(others)).toEqual(['200']);
     expect(others[200]).toBeGreaterThan(5);
-    expect(gone[404] ?? 0).toBeGreaterThan(0);
+    expect(Object.keys(gone)).toEqual(['404']);
+    expect(gone[404]).toBeGreaterThan(5);
     expect(own[200] ?? 0).toBe(0);
   };
 

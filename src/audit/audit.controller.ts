@@ -93,7 +93,7 @@ export class AuditController {
       throw invalidRequest({ service: 'is neither the name nor the id of a service.' });
     }
     // Events are written behind: a caller finds what it just did.
-    await this.log.flush();
+    await this.log.flush(user === null ? null : [user]);
     const serviceId = service === null ? null : (named?.id ?? NO_SERVICE);
     return this.events.find({ ...filter, users: policy.users, userId: user, serviceId });
   }

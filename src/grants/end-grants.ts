@@ -78,7 +78,7 @@ export class EndGrants {
       }
     };
     await Promise.all(Array.from({ length: CONCURRENCY }, work));
-    await this.audit.flush();
+    await this.audit.flush(grants.map(({ userId }) => userId));
     const also = results.flatMap((result) => result.also);
     return { grants: results.flatMap((result) => result.grants), also: withoutOwn(also, grants) };
   }

@@ -74,7 +74,7 @@ export class OffboardUser {
     const outcome = done.isComplete ? 'ok' : 'incomplete';
     const common = { at: this.clock.now(), action: 'user.forget', outcome, ...by } as const;
     this.audit.record({ ...common, userId, details: { mode, ...countsOf(done) } });
-    await this.audit.flush();
+    await this.audit.flush([userId]);
     return done;
   }
 

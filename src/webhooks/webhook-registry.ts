@@ -190,7 +190,7 @@ export class WebhookRegistry {
   ): Promise<void> {
     const at = this.clock.now();
     this.audit.record({ at, action, outcome: 'ok', actor, details: { webhook: name, ...details } });
-    await this.audit.flush();
+    await this.audit.flush([null]);
   }
 }
 

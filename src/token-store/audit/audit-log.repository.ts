@@ -13,6 +13,7 @@ import { Database } from '../client/database.js';
 import { type AuditRow, ownerOf, toAuditRow, writeAuditRows } from './audit-rows.js';
 import { RefusalRows } from './refusal-rows.js';
 import { WriteBehind } from './write-behind.js';
+import { WriteByServer } from './write-by-server.js';
 
 /** How long the first of a batch waits for others. Issued tokens wait as long as the settings say. */
 const DELAY_MS = 100;
@@ -36,8 +37,9 @@ export class AuditLog implements OnApplicationShutdown {
   readonly #alike = new Map<string, AuditRow>();
   /** By the entry of the response cache: found without comparing. */
   readonly #again = new Map<object, AuditRow>();
-  readonly #parts: readonly Omit<WriteBehind<never>, 'add' | 'close'>[];
+  readonly #parts: readonly Omit<WriteBehind<never>, 'add' | 'close' | 'flush'>[];
   readonly #failures: CounterSeries;
+  readonly #byServer: WriteByServer;
   #isWaiting = false;
 
   constructor(
@@ -46,6 +48,7 @@ export class AuditLog implements OnApplicationShutdown {
     settings: Settings,
     meter: Meter,
   ) {
+    this.#byServer = new WriteByServer(database);
     const onError = (fault: unknown, waiting: number) => {
       health.isOutage(fault);
       // Once an outage, not with each attempt.
@@ -115,9 +118,16 @@ export class AuditLog implements OnApplicationShutdown {
     await Promise.all(this.#parts.map((part) => part.waitForCapacity(serviceId)));
   }
 
-  /** Waits until all that was recorded before is written. @throws when it cannot be */
-  async flush(): Promise<void> {
-    await Promise.all(this.#parts.map((part) => part.flush()));
+  /**
+   * Waits until all that was recorded before is written.
+   * @param users whose events the caller waits for: those of others may wait for a server that is away; null: all
+   * @throws when it cannot be
+   */
+  async flush(users: readonly (string | null)[] | null = null): Promise<void> {
+    const isOwn = ({ userId }: AuditRow) => users === null || users.includes(userId ?? null);
+    const counted = [this.#issued, ...this.#refused.parts];
+    const isCounted = ({ row }: { readonly row: AuditRow }) => isOwn(row);
+    await Promise.all([this.#rows.flush(isOwn), ...counted.map((part) => part.flush(isCounted))]);
   }
 
   /** Nest shuts down what depends on the database before the database. */
@@ -150,7 +160,7 @@ export class AuditLog implements OnApplicationShutdown {
 
   async #writeIssued(batch: readonly Issued[]): Promise<void> {
     // What comes from now on is counted in another row: one that is being written must not change.
-    for (const { alike } of batch) this.#alike.delete(alike);
+    for (const { alike, row } of batch) if (this.#alike.get(alike) === row) this.#alike.delete(alike);
     this.#again.clear();
     await this.#write(batch.map(({ row }) => row));
   }
@@ -158,13 +168,15 @@ export class AuditLog implements OnApplicationShutdown {
   async #write(batch: readonly AuditRow[]): Promise<void> {
     // A batch may have been written although its response was lost; ids made here make a retry harmless.
     try {
-      const { text, values } = writeAuditRows(this.database, batch);
-      if (this.database.isDistributed()) await this.database.unprepared(text, values);
-      else await this.database.prepared('write audit events', text, [...values]);
+      if (this.database.isDistributed()) await this.#byServer.write(batch);
+      else {
+        const { text, values } = writeAuditRows(this.database, batch);
+        await this.database.prepared('write audit events', text, [...values]);
+      }
     } catch (error) {
       this.#failures.add();
       throw error;
     }
-    this.#isWaiting = false;
+    this.#isWaiting = this.#parts.some(({ hasRefused }) => hasRefused);
   }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { WriteBehind } from './write-behind.js';
+import { PartlyWritten, WriteBehind } from './write-behind.js';
 
 /** A store that can be shut; it keeps what it was given. */
 function store() {
@@ -87,5 +87,78 @@ describe('the write-behind buffer', () => {
     expect(await rows.close()).toEqual([2]);
     expect(faults).toHaveLength(1);
     expect(written).toEqual([[1]]);
+  });
+});
+
+/** A store that refuses some of what it is given, and writes the rest. */
+function partly(isRefused: (item: number) => boolean, max?: number) {
+  const written: number[] = [];
+  const state = { isRefused, tries: 0 };
+  const faults: unknown[] = [];
+  const write = async (batch: readonly number[]) => {
+    await sleep(1);
+    state.tries++;
+    const failed = new Set(batch.flatMap((item, place) => (state.isRefused(item) ? [place] : [])));
+    written.push(...batch.filter((item) => !state.isRefused(item)));
+    const cause = new Error('away');
+    if (failed.size > 0) throw new PartlyWritten(failed, cause);
+  };
+  const rows = new WriteBehind(write, (fault) => void faults.push(fault), 10, max);
+  return { rows, written, state, faults };
+}
+
+describe('the write-behind buffer, of which a part cannot be written', () => {
+  const isOdd = (item: number) => item % 2 === 1;
+
+  test('writes what comes later, and the part again until it can be', async () => {
+    const { rows, written, state, faults } = partly(isOdd);
+    for (const item of [1, 2, 3, 4]) rows.add(item);
+    while (written.length < 2) await sleep(5);
+    for (const item of [5, 6]) rows.add(item);
+    while (written.length < 3) await sleep(5);
+    expect(written).toEqual([2, 4, 6]);
+    expect([rows.waiting, rows.hasRefused, faults.length > 0]).toEqual([3, true, true]);
+    expect(rows.oldestMs).toBeGreaterThan(5);
+    state.isRefused = () => false;
+    while (written.length < 6) await sleep(10);
+    expect(written).toEqual([2, 4, 6, 1, 3, 5]);
+    expect([rows.waiting, rows.hasRefused, rows.oldestMs]).toEqual([0, false, 0]);
+  });
+
+  test('fails a flush for those only whom it concerns', async () => {
+    const { rows, state } = partly(isOdd);
+    for (const item of [1, 2, 3]) rows.add(item);
+    await rows.flush((item) => item === 2);
+    await expect(rows.flush((item) => item === 3)).rejects.toThrow('away');
+    await expect(rows.flush()).rejects.toThrow('away');
+    state.isRefused = (item) => item === 1;
+    await rows.flush((item) => item === 3);
+    await expect(rows.flush()).rejects.toThrow('away');
+  });
+
+  test('tries all of it again, however much there is, and not at each write', async () => {
+    const { rows, written, state } = partly((item) => item < 1000);
+    for (let item = 0; item < 1200; item++) rows.add(item);
+    // The first two batches have nothing that can be written, and stand before the rest.
+    await rows.flush((item) => item >= 1000).catch(() => undefined);
+    expect([written.length, rows.waiting]).toEqual([200, 1000]);
+    const { tries } = state;
+    rows.add(2000);
+    await rows.flush((item) => item === 2000);
+    expect(state.tries).toBe(tries + 1);
+    state.isRefused = (item) => item < 600;
+    await rows.flush((item) => item > 600);
+    expect(rows.waiting).toBe(600);
+    expect(await rows.close()).toHaveLength(600);
+  });
+
+  test('counts what waits to be retried in the share of its owner', async () => {
+    const { rows } = partly(isOdd, 8);
+    rows.add(1, 'a');
+    rows.add(3, 'a');
+    rows.add(2, 'b');
+    await rows.flush((item) => item === 2);
+    expect([rows.hasCapacity('a'), rows.hasCapacity('b')]).toEqual([false, true]);
+    await expect(rows.waitForCapacity('a')).rejects.toThrow('away');
   });
 });

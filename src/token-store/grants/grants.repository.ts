@@ -9,6 +9,7 @@ import { Consent, GrantWithTokens, SavedConsent } from '../../domain/grant/conse
 import type { Grant } from '../../domain/grant/grant.js';
 import type { Secret } from '../../domain/secret.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
+import { ofUser, type Whose } from '../client/by-user.js';
 import { Database } from '../client/database.js';
 import { ConnectTicketsRepository } from '../connects/connect-tickets.repository.js';
 import { takeConsent } from '../connects/pending-consents.repository.js';
@@ -21,6 +22,7 @@ import { deleteGrant, disconnected, endTokens } from './end-grants.js';
 import { fromRow, NO_LEASE, NOT_REVOKING } from './grant-row.js';
 import { RefreshTokens } from './refresh-tokens.js';
 import { SlotBookings } from './slot-bookings.js';
+import { findByIdAlone } from './user-of-grant.js';
 
 /**
  * A consent that takes longer waited for the app or for Google's keys. A security event (disabled, signed out) may have arrived
@@ -183,8 +185,8 @@ export class GrantsRepository {
 
   /** @param userId where it is known: of many servers one is asked, and not all */
   async findById(id: string, userId?: string): Promise<Grant | null> {
-    const where = userId === undefined ? { id } : { userId, id };
-    const row = await this.database.grant.findFirst({ where });
+    const find = (whose: Whose) => this.database.grant.findFirst({ where: { ...ofUser(whose), id } });
+    const row = await (userId === undefined ? findByIdAlone(this.database, id, find) : find(userId));
     return row && fromRow(row);
   }
 

@@ -1,0 +1,74 @@
+import { describe, expect, test } from '@jest/globals';
+import { toAuditRow } from './audit-rows.js';
+import { PartlyWritten } from './write-behind.js';
+import { WriteByServer } from './write-by-server.js';
+
+const AWAY = Object.assign(new Error('connection to the remote node failed'), { code: '08006' });
+
+/** A cluster of two servers for rows; user-1, user-3, … are at the first one. A statement with rows of one that is away fails whole. */
+function cluster() {
+  const state = { away: new Set<number>(), isCoordinatorAway: false, statements: 0 };
+  const written: string[] = [];
+  const serverOf = (user: string) => (Number(user.at(-1)) % 2 === 1 ? 1 : 2);
+  const unprepared = (text: string, values: readonly unknown[] = []) => {
+    if (state.isCoordinatorAway) return Promise.reject(new Error('ECONNREFUSED'));
+    if (!text.includes('INSERT INTO audit_trail')) {
+      const users = values[0] as string[];
+      return Promise.resolve(users.map((user) => ({ user, server: serverOf(user) })));
+    }
+    state.statements++;
+    const users = values.filter((value) => String(value).startsWith('user-')).map(String);
+    if (users.some((user) => state.away.has(serverOf(user)))) return Promise.reject(AWAY);
+    written.push(...users);
+    return Promise.resolve([]);
+  };
+  const writer = new WriteByServer({ isDistributed: () => true, unprepared: unprepared as never });
+  return { state, written, writer };
+}
+
+const rowsOf = (...users: number[]) =>
+  users.map((user) =>
+    toAuditRow({ at: new Date(), action: 'token.issue', outcome: 'ok', actor: 'me', userId: `user-${user}` }),
+  );
+const failedOf = (writing: Promise<void>) =>
+  writing.then(
+    () => [],
+    (fault: unknown) => (fault instanceof PartlyWritten ? [...fault.failed] : fault),
+  );
+
+describe('audit rows of several servers', () => {
+  test('are written by one statement as a rule', async () => {
+    const { state, written, writer } = cluster();
+    await writer.write(rowsOf(1, 2, 3));
+    expect([state.statements, written]).toEqual([1, ['user-1', 'user-2', 'user-3']]);
+  });
+
+  test('are written at the servers that are there, and only the others fail', async () => {
+    const { state, written, writer } = cluster();
+    state.away.add(1);
+    expect(await failedOf(writer.write(rowsOf(1, 2, 3, 4)))).toEqual([0, 2]);
+    expect(written).toEqual(['user-2', 'user-4']);
+    // Not as a batch that fails whole, which those behind it wait for.
+    expect(await failedOf(writer.write(rowsOf(1, 3)))).toEqual([0, 1]);
+    await expect(writer.write(rowsOf(1))).rejects.toMatchObject({ cause: AWAY });
+  });
+
+  test('do not try a server again that has just failed, and do a moment later', async () => {
+    const { state, written, writer } = cluster();
+    state.away.add(1);
+    await failedOf(writer.write(rowsOf(1, 2)));
+    state.statements = 0;
+    expect(await failedOf(writer.write(rowsOf(3, 4)))).toEqual([0]);
+    expect(state.statements).toBe(1);
+    state.away.clear();
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    expect(await failedOf(writer.write(rowsOf(1, 3, 6)))).toEqual([]);
+    expect(written).toEqual(['user-2', 'user-4', 'user-1', 'user-3', 'user-6']);
+  });
+
+  test('fail all where the coordinator is away', async () => {
+    const { state, writer } = cluster();
+    state.isCoordinatorAway = true;
+    expect(await failedOf(writer.write(rowsOf(1, 2)))).toMatchObject({ message: 'ECONNREFUSED' });
+  });
+});

@@ -1,0 +1,97 @@
+/**
+ * Writes audit rows of several users where the trail is distributed over several servers. All in one statement as a rule; where that
+ * fails, those of each server in one of its own, so that a server that is away keeps only its users' rows waiting. Owns neither the
+ * statement (audit-rows.ts) nor when it is tried again (write-behind.ts).
+ */
+import type { Database } from '../client/database.js';
+import { type AuditRow, writeAuditRows } from './audit-rows.js';
+import { PartlyWritten } from './write-behind.js';
+
+/** The coordinator knows: no other server is asked. */
+const SERVERS = `
+  SELECT asked AS user, min(groupid) AS server FROM unnest($1::text[]) AS asked
+    JOIN pg_dist_placement ON shardid = get_shard_id_for_distribution_column('grants', asked)
+  GROUP BY asked`;
+
+/** A server that failed is not tried again for this long, and as long again as it took to fail. */
+const AWAY_MS = 500;
+
+interface Rows {
+  readonly places: number[];
+  readonly rows: AuditRow[];
+}
+
+interface Away {
+  /** By performance.now(). */
+  readonly until: number;
+  readonly fault: unknown;
+}
+
+export class WriteByServer {
+  readonly #away = new Map<number, Away>();
+
+  constructor(private readonly database: Pick<Database, 'isDistributed' | 'unprepared'>) {}
+
+  /** @throws {PartlyWritten} where rows of some servers were not written, of one or of all: those of others do not wait for them */
+  async write(rows: readonly AuditRow[]): Promise<void> {
+    if (![...this.#away.values()].some(isLeftAlone)) {
+      try {
+        await this.#writeTogether(rows);
+        return;
+      } catch {
+        // By server, then. What fails there says why.
+      }
+    }
+    const servers = [...(await this.#byServer(rows))];
+    const writing = servers.map(([server, its]) => this.#writeAt(server, its.rows));
+    const settled = await Promise.allSettled(writing);
+    const failed = servers.flatMap(([, its], index) =>
+      settled[index]?.status === 'rejected' ? its.places : [],
+    );
+    if (failed.length === 0) return;
+    throw new PartlyWritten(new Set(failed), settled.find((each) => each.status === 'rejected')?.reason);
+  }
+
+  async #writeTogether(rows: readonly AuditRow[]): Promise<void> {
+    const { text, values } = writeAuditRows(this.database, rows);
+    await this.database.unprepared(text, values);
+  }
+
+  async #writeAt(server: number, rows: readonly AuditRow[]): Promise<void> {
+    const away = this.#away.get(server);
+    if (away && isLeftAlone(away)) throw away.fault;
+    const startedAt = performance.now();
+    try {
+      await this.#writeTogether(rows);
+      this.#away.delete(server);
+    } catch (fault) {
+      const now = performance.now();
+      this.#away.set(server, { until: now + AWAY_MS + (now - startedAt), fault });
+      throw fault;
+    }
+  }
+
+  /** @throws where the coordinator is away */
+  async #byServer(rows: readonly AuditRow[]): Promise<ReadonlyMap<number, Rows>> {
+    const users = [...new Set(rows.map(userOf))];
+    const found = await this.database.unprepared<{ user: string; server: number }>(SERVERS, [users]);
+    const serverOf = new Map(found.map(({ user, server }) => [user, server]));
+    const servers = new Map<number, Rows>();
+    for (const [place, row] of rows.entries()) {
+      const server = serverOf.get(userOf(row)) ?? 0;
+      const its = servers.get(server) ?? { places: [], rows: [] };
+      its.places.push(place);
+      its.rows.push(row);
+      servers.set(server, its);
+    }
+    return servers;
+  }
+}
+
+function isLeftAlone({ until }: Away): boolean {
+  return performance.now() < until;
+}
+
+function userOf({ userId }: AuditRow): string {
+  return userId ?? '';
+}
