@@ -19,7 +19,6 @@ const START = process.env['TEST_CITUS_START'];
 (isCluster ? describe : describe.skip)('on a cluster under load', () => {
   let cluster: ClusterFleet;
   beforeAll(async () => {
-    // Without rotated refresh tokens: what Google replaces at once, while it cannot be stored, is lost.
     cluster = await startClusterFleet(2);
   }, 120_000);
   afterAll(() => cluster.stop());
@@ -77,6 +76,8 @@ const START = process.env['TEST_CITUS_START'];
     back: (port: number) => Promise<void>,
   ) => {
     const [port = 0] = [...cluster.proxies.keys()].slice(index);
+    // What Google replaces at once is kept by the replicas until it can be stored.
+    cluster.fleet.google.control.rotateRefreshTokens(true);
     // The coordinator has connections of before, and notices one by one.
     await until(() => rows('SELECT count(*) FROM grants').then(Boolean, () => false));
     const load = await ClusterLoad.start(cluster, await cluster.idsOf(names(prefix, 300)));

@@ -11,7 +11,9 @@ import {
   isRotation,
   keyOf,
   type Outcome,
+  resultOf,
   type Unsaved,
+  unsaved,
 } from '../domain/grant/refresh-outcome.js';
 import { isFresh } from '../domain/grant/token-freshness.js';
 import { Clock } from '../domain/ports/clock.js';
@@ -19,6 +21,7 @@ import { Scheduler } from '../operations/scheduler.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { RefreshLeaseRepository } from '../token-store/grants/refresh-lease.repository.js';
+import { RestoreGrantRepository } from '../token-store/grants/restore-grant.repository.js';
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
 import { GrantCache } from './grant-cache.js';
 import type { RefreshFailure, RefreshResult } from './token-errors.js';
@@ -29,6 +32,9 @@ const MAX_ENTRIES = 10_000;
 const CLOSE_MS = 2000;
 /** At most, for a new refresh token: until it is saved, another replica may ask Google with the former one. */
 const ROTATION_BACKOFF_MS = 2000;
+
+/** Saved again at the same time. */
+const TOGETHER = 8;
 
 const TRANSIENT_MS = 1000;
 /** For what the operator must fix first: the client, or its scopes. */
@@ -55,6 +61,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
     private readonly grants: GrantsRepository,
     private readonly leases: RefreshLeaseRepository,
     private readonly ledger: SlotLedgerRepository,
+    private readonly restoring: RestoreGrantRepository,
     private readonly cache: GrantCache,
     private readonly changes: ChangeFeed,
     private readonly scheduler: Scheduler,
@@ -192,9 +199,13 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
   async #saveDue(): Promise<void> {
     const now = performance.now();
     const due = [...this.#unsaved].filter(([, { nextAt }]) => nextAt <= now);
-    for (const [key, entry] of due) {
-      // Where one fails, so does the next. Its backoff lets the others go first in the next round.
-      if (!(await this.#saveAgain(key, entry))) return;
+    // Those of users whose server is away fail most often, and keep no others waiting.
+    due.sort(([, a], [, b]) => a.failures - b.failures);
+    for (let start = 0; start < due.length; start += TOGETHER) {
+      const some = due.slice(start, start + TOGETHER);
+      const saved = await Promise.all(some.map(([key, entry]) => this.#saveAgain(key, entry)));
+      // Where all fail, so do the next.
+      if (!saved.includes(true)) return;
     }
   }
 
@@ -211,6 +222,8 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
         const current = await this.grants.findById(grant.id, grant.userId);
         const isExpired = outcome.kind === 'token' && outcome.response.expiresAt <= this.clock.now();
         const isObsolete = isExpired && outcome.response.refreshToken === null;
+        isSaved =
+          current !== null && (await this.restoring.restore(current, grant, outcome, this.clock.now()));
         if (current?.version === grant.version && current.status === 'active' && !isObsolete) {
           const taken = await this.leases.take(current, LEASE_MS);
           // Another replica has the lease, or has just refreshed the grant: retried in the next round.
@@ -232,15 +245,4 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
   async #bookUnused(grant: Grant, outcome: Outcome): Promise<void> {
     if (outcome.kind === 'token') await this.ledger.bookUnused(grant, outcome.response, this.clock.now());
   }
-}
-
-/** Null where the grant must be saved, and read again, first. */
-function resultOf(outcome: Outcome): RefreshResult | null {
-  if (outcome.kind === 'token') return outcome.token && { kind: 'token', token: outcome.token };
-  return outcome.kind === 'dead' ? outcome : null;
-}
-
-function unsaved({ nextAt }: Unsaved): RefreshFailure {
-  const retryAfterSeconds = Math.max(1, Math.ceil((nextAt - performance.now()) / 1000));
-  return { kind: 'unsaved', retryAfterSeconds };
 }

@@ -152,10 +152,11 @@ export class ClusterLoad {
     for (const user of this.ids.keys()) {
       if (this.#leaving.has(user)) continue;
       let status = 0;
+      // A server that has come back refuses once more; a grant that was called dead with a former refresh token is restored soon.
       await until(async () => {
         ({ status } = await newest.token(user));
-        return status !== 503;
-      });
+        return status === 200;
+      }, 10_000).catch(() => undefined);
       if (status !== 200) lost.push(`${user}: ${status}`);
     }
     const heardAt = (user: string) => (this.#disconnected.get(user) ?? Infinity) + HEARD_MS;

@@ -43,3 +43,15 @@ export function isRotation(outcome: Outcome): boolean {
 export function entryKeyOf(grant: Grant, outcome: Outcome): string {
   return keyOf(grant, outcome.kind === 'token' && !isRotation(outcome) ? outcome.scopes : null);
 }
+
+/** What callers get of it. Null where the grant must be saved, and read again, first. */
+export function resultOf(outcome: Outcome) {
+  if (outcome.kind === 'token') return outcome.token && ({ kind: 'token', token: outcome.token } as const);
+  return outcome.kind === 'dead' ? outcome : null;
+}
+
+/** The same where it may not be served before it is saved. */
+export function unsaved({ nextAt }: Pick<Unsaved, 'nextAt'>) {
+  const retryAfterSeconds = Math.max(1, Math.ceil((nextAt - performance.now()) / 1000));
+  return { kind: 'unsaved', retryAfterSeconds } as const;
+}

@@ -68,27 +68,22 @@ export class RefreshTokens {
     if (token === null) return;
     const { userId, client, id: grantId } = grant;
     const accountSub = grant.account.sub;
-    const used = await this.ledger.book(tx, {
-      userId,
-      accountSub,
-      client,
-      grantId,
-      token,
-      expiresAt,
-      isImported,
-      former,
-      now,
-    });
+    const issue = { userId, accountSub, client, grantId, token, expiresAt, isImported, former, now };
+    await this.ledger.book(tx, issue, (counting, used) => this.#warn(counting, grant, used, now));
     await this.ledger.sign(tx, grant, token);
-    const { slotLimit: limit } = this.settings;
+  }
+
+  /** Once slots run out. */
+  async #warn(tx: Prisma.TransactionClient, grant: Grant, used: number, now: Date): Promise<void> {
+    const { client, id: grantId, account } = grant;
+    const { slotLimit: limit, accountSlotLimit } = this.settings;
     if (isNearlyFull(used, limit)) {
       this.reporter.nearlyFull({ client, grantId, used, limit });
       await this.outbox.notify(tx, 'slots.nearly_full', grant, now, {
         slots: { limit, used, free: limit - used },
       });
     }
-    const { accountSlotLimit } = this.settings;
-    const usedByAccount = await this.ledger.countOfAccount(tx, accountSub, now);
+    const usedByAccount = await this.ledger.countOfAccount(tx, account.sub, now);
     if (isNearlyFull(usedByAccount, accountSlotLimit)) {
       this.reporter.accountNearlyFull({ client, grantId, used: usedByAccount, limit: accountSlotLimit });
       // Without `free`: the limit is the broker's own.

@@ -39,21 +39,21 @@ const EVICTED = 'slot_eviction';
 const UNOWNED = '';
 
 /** A token of another user than the one that was booked. */
-interface Evicted extends Pick<RefreshToken, 'userId' | 'fingerprint'> {
-  readonly endedAt: Date;
-}
+type Evicted = Pick<RefreshToken, 'userId' | 'fingerprint'>;
+
+/** What is done once a booking is committed: the change that it came with is stored by then, whatever becomes of this. */
+type After = () => Promise<void>;
 
 /**
  * Writes the slot ledger (the table refresh_tokens), always in the transaction of the change that brought the token. Its rows
- * are their user's; those of one account and client, of whatever users, are serialised with an advisory lock. What a booking
- * evicts may be other users': it ends after the commit, in a transaction for each. What a crash leaves there, the next booking of
- * the account ends.
+ * are their user's; those of one account and client, of whatever users, are serialised with an advisory lock. Evicted tokens
+ * of other users end after the commit, in a transaction for each; what a crash leaves, the next booking of the account ends.
  * Does not own what the ledger answers: slot-ledger.repository.ts reads it.
  */
 @Injectable()
 export class SlotBookings {
   readonly #log = new Logger('SlotLedger');
-  readonly #evicted = new WeakMap<Transaction, Evicted[]>();
+  readonly #after = new WeakMap<Transaction, After[]>();
 
   constructor(
     private readonly database: Database,
@@ -61,23 +61,25 @@ export class SlotBookings {
     private readonly settings: Settings,
   ) {}
 
-  /** A transaction that may book tokens: other users' that it evicts end after its commit. */
+  /** A transaction that may book tokens. What it leaves for after its commit is tried once: the next booking of the account does it. */
   async transaction<Result>(run: (tx: Transaction) => Promise<Result>): Promise<Result> {
-    let evicted: readonly Evicted[] = [];
-    const result = await this.database.$transaction(async (tx) => {
-      const noted: Evicted[] = [];
-      this.#evicted.set(tx, noted);
-      const done = await run(tx);
-      evicted = noted;
-      return done;
+    const after: After[] = [];
+    const result = await this.database.$transaction((tx) => {
+      this.#after.set(tx, after);
+      return run(tx);
     });
-    for (const token of evicted) await this.#endLate(token);
+    for (const follow of after) {
+      await follow().catch((error: unknown) => {
+        this.#log.warn({ err: error }, 'slots of an account could not be counted; its next booking does');
+      });
+    }
     return result;
   }
 
   /**
-   * Books one token in the transaction of the change it came with, and ends those that Google ends for it.
-   * @returns how many slots of the account and client are taken now
+   * Books one token in the transaction of the change it came with, and ends those that Google ends for it. On a cluster these are counted
+   * after the commit: all servers are asked, and one that is away must not keep a token from being stored.
+   * @param onCounted takes how many slots of the account and client are taken then
    */
   async book(
     tx: Transaction,
@@ -93,7 +95,8 @@ export class SlotBookings {
       isImported = false,
       former = null,
     }: Issue,
-  ): Promise<number> {
+    onCounted: (tx: Transaction, taken: number) => Promise<void> = () => Promise.resolve(),
+  ): Promise<void> {
     await this.lock(tx, accountSub, client);
     if (grantId !== null) {
       await tx.refreshToken.updateMany({
@@ -130,12 +133,21 @@ export class SlotBookings {
       },
     });
     // Evictions are booked once the account is verified.
-    if (!isAccountVerified) return 0;
-    const taken = isImported
-      ? await tx.refreshToken.count({ where: { accountSub, client, ...live(now) } })
-      : await this.#evict(tx, { userId, accountSub, client, now });
-    await tx.refreshToken.updateMany({ where: key, data: { slotsTaken: taken } });
-    return taken;
+    if (!isAccountVerified) return;
+    const count = async (counting: Transaction) => {
+      const taken = isImported
+        ? await counting.refreshToken.count({ where: { accountSub, client, ...live(now) } })
+        : await this.#evict(counting, { userId, accountSub, client, now });
+      await counting.refreshToken.updateMany({ where: key, data: { slotsTaken: taken } });
+      await onCounted(counting, taken);
+    };
+    if (!this.database.isDistributed()) return count(tx);
+    this.#after.get(tx)?.push(() =>
+      this.transaction(async (later) => {
+        await this.lock(later, accountSub, client);
+        await count(later);
+      }),
+    );
   }
 
   /**
@@ -225,22 +237,14 @@ export class SlotBookings {
       });
     }
     const others = evicted.filter((token) => token.userId !== userId);
-    this.#evicted.get(tx)?.push(...others.map((token) => ({ ...token, endedAt: now })));
+    this.#after.get(tx)?.push(...others.map((token) => () => this.#endLate(token, now)));
     return rows.length - evicted.length;
   }
 
-  /** The change is stored by now; that this is not must not say otherwise. */
-  async #endLate({ userId, fingerprint, endedAt }: Evicted): Promise<void> {
-    try {
-      await this.database.refreshToken.updateMany({
-        where: { userId, fingerprint, endedAt: null },
-        data: { endedAt, endReason: EVICTED },
-      });
-    } catch (error) {
-      this.#log.warn(
-        { err: error },
-        'an evicted refresh token could not be ended; the next booking of its account does',
-      );
-    }
+  async #endLate({ userId, fingerprint }: Evicted, endedAt: Date): Promise<void> {
+    await this.database.refreshToken.updateMany({
+      where: { userId, fingerprint, endedAt: null },
+      data: { endedAt, endReason: EVICTED },
+    });
   }
 }
