@@ -1,7 +1,8 @@
 /**
  * The two statements of a refresh as functions that run at the server of the user: one round trip for each, and a commit of one
  * server. They do what the statements of refresh-lease.repository.ts and save-refresh.ts do on one server, for one input. Times are
- * taken before the UPDATE, which may have none that changes while it runs. Called in no transaction: of one whose COMMIT is lost, the
+ * computed before the UPDATE, which may have none that changes while it runs. Each statement is about one table and one user: a subquery
+ * costs the worker more than a statement of its own. Called in no transaction: of one whose COMMIT is lost, the
  * coordinator only warns where all that was changed was changed by a function.
  */
 import {
@@ -26,20 +27,26 @@ const take: DistributedFunction = {
       asked_version integer, asked_refreshes integer) RETURNS jsonb LANGUAGE plpgsql AS $$
     DECLARE
       at timestamptz := clock_timestamp();
+      asked_end timestamptz := at + asked_ms * interval '1 millisecond';
+      longest timestamptz := at + interval '15 minutes';
       taken record;
+      known bytea;
+      macs text[] := '{}';
     BEGIN
       SET LOCAL synchronous_commit = off;
-      UPDATE public.grants SET lease_owner = asked_owner, lease_awaited = false,
-        lease_expires_at = at + asked_ms * interval '1 millisecond'
+      UPDATE public.grants SET lease_owner = asked_owner, lease_awaited = false, lease_expires_at = asked_end
       WHERE user_id = asked_user AND id = asked_id AND version = asked_version AND refreshes = asked_refreshes
         AND status = 'active' AND coalesce(sealed_refresh_token, sealed_key) IS NOT NULL
-        AND (lease_expires_at IS NULL OR lease_expires_at <= at OR lease_expires_at > at + interval '15 minutes')
+        AND (lease_expires_at IS NULL OR lease_expires_at <= at OR lease_expires_at > longest)
       RETURNING coalesce(sealed_refresh_token, sealed_key) AS sealed, credential_version, refresh_failures INTO taken;
       IF NOT FOUND THEN RETURN NULL; END IF;
+      FOR known IN SELECT mac FROM public.refresh_tokens
+        WHERE user_id = asked_user AND grant_id = asked_id AND current AND mac IS NOT NULL
+      LOOP
+        macs := macs || encode(known, 'hex');
+      END LOOP;
       RETURN jsonb_build_object('owner', asked_owner, 'sealed', taken.sealed,
-        'credentialVersion', taken.credential_version, 'failures', taken.refresh_failures,
-        'ledgerMacs', (SELECT coalesce(jsonb_agg(encode(mac, 'hex')), '[]') FROM public.refresh_tokens
-          WHERE user_id = asked_user AND grant_id = asked_id AND current AND mac IS NOT NULL));
+        'credentialVersion', taken.credential_version, 'failures', taken.refresh_failures, 'ledgerMacs', macs);
     END $$`,
 };
 
