@@ -209,9 +209,7 @@ export class GrantsRepository {
     return rows.map(fromRow);
   }
 
-  /**
-   * The grants of a user with their access tokens, in one query (access-tokens.ts). Expired tokens are left out.
-   */
+  /** The grants of a user with their access tokens, in one query (access-tokens.ts). Expired tokens are left out. */
   async findWithTokens(userId: string, client: string, now: Date): Promise<GrantWithTokens[]> {
     return this.accessTokens.ofUser(userId, client, now);
   }

@@ -38,9 +38,6 @@ const EVICTED = 'slot_eviction';
 /** Rows that migration user_in_every_key could give no user. */
 const UNOWNED = '';
 
-/** A token of another user than the one that was booked. */
-type Evicted = Pick<RefreshToken, 'userId' | 'fingerprint'>;
-
 /** What is done once a booking is committed: the change that it came with is stored by then, whatever becomes of this. */
 type After = () => Promise<void>;
 
@@ -241,7 +238,11 @@ export class SlotBookings {
     return rows.length - evicted.length;
   }
 
-  async #endLate({ userId, fingerprint }: Evicted, endedAt: Date): Promise<void> {
+  /** Of another user than the one that a token was booked for. */
+  async #endLate(
+    { userId, fingerprint }: Pick<RefreshToken, 'userId' | 'fingerprint'>,
+    endedAt: Date,
+  ): Promise<void> {
     await this.database.refreshToken.updateMany({
       where: { userId, fingerprint, endedAt: null },
       data: { endedAt, endReason: EVICTED },
