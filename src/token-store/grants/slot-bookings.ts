@@ -65,11 +65,10 @@ export class SlotBookings {
       this.#after.set(tx, after);
       return run(tx);
     });
-    for (const follow of after) {
-      await follow().catch((error: unknown) => {
-        this.#log.warn({ err: error }, 'slots of an account could not be counted; its next booking does');
-      });
-    }
+    const warn = (error: unknown) => {
+      this.#log.warn({ err: error }, 'slots of an account could not be counted; its next booking does');
+    };
+    for (const follow of after) await follow().catch(warn);
     return result;
   }
 
@@ -233,19 +232,15 @@ export class SlotBookings {
         data: { endedAt: now, endReason: EVICTED },
       });
     }
-    const others = evicted.filter((token) => token.userId !== userId);
-    this.#after.get(tx)?.push(...others.map((token) => () => this.#endLate(token, now)));
+    for (const { userId: other, fingerprint } of evicted)
+      if (other !== userId)
+        this.#after.get(tx)?.push(() => this.#endLate({ userId: other, fingerprint }, now));
     return rows.length - evicted.length;
   }
 
   /** Of another user than the one that a token was booked for. */
-  async #endLate(
-    { userId, fingerprint }: Pick<RefreshToken, 'userId' | 'fingerprint'>,
-    endedAt: Date,
-  ): Promise<void> {
-    await this.database.refreshToken.updateMany({
-      where: { userId, fingerprint, endedAt: null },
-      data: { endedAt, endReason: EVICTED },
-    });
+  async #endLate(key: Pick<RefreshToken, 'userId' | 'fingerprint'>, endedAt: Date): Promise<void> {
+    const data = { endedAt, endReason: EVICTED };
+    await this.database.refreshToken.updateMany({ where: { ...key, endedAt: null }, data });
   }
 }
