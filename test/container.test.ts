@@ -71,7 +71,7 @@ describe('the Dockerfile', () => {
   test('is production, starts the broker without a shell, and checks its health', () => {
     expect(inLast('ENV').join()).toMatch(/NODE_ENV=production\b/);
     expect(inLast('CMD')).toEqual([
-      '["node", "--max-semi-space-size=64", "--expose-gc", "--disable-sigusr1", "dist/bundle/main.js"]',
+      '["node", "--max-semi-space-size=64", "--heap-growing-percent=100", "--expose-gc", "--disable-sigusr1", "dist/bundle/main.js"]',
     ]);
     const [check = ''] = inLast('HEALTHCHECK');
     const command = JSON.parse(check.replace(/^.*?CMD /, '')) as string[];

@@ -14,7 +14,7 @@ import { startStandIn, type StandIn } from '../google/stand-in.js';
 import { freePort } from '../trying/postgres.js';
 
 /** As in the container image. */
-export const NODE_FLAGS = ['--max-semi-space-size=64', '--expose-gc'];
+export const NODE_FLAGS = ['--max-semi-space-size=64', '--heap-growing-percent=100', '--expose-gc'];
 const MALLOC = { MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_ARENA_MAX: '2' };
 const READY_MS = 60_000;
 
