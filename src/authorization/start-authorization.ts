@@ -164,6 +164,7 @@ export class StartAuthorization {
     });
   }
 
+  /** State and nonce as digests; the PKCE verifier sealed, for the exchange of the code. */
   async #store(
     { id, connectRequest, browserHash }: ConnectTicket,
     { purpose, prompt, includeGranted }: RequestOptions,

@@ -3,8 +3,8 @@ import { base64url } from 'jose';
 import { KeyRingError, readRingFile } from './ring-file.js';
 
 /**
- * A JSON Web Key Set (RFC 7517) of symmetric keys. The first A256GCM key seals, every one opens, so a new key is
- * put in front and the old ones stay until nothing is sealed under them. From the one HS256 key come the keys of
+ * A JSON Web Key Set (RFC 7517) of symmetric keys. Key rotation: the first A256GCM key seals, every one opens, so a new key
+ * is put in front and the old ones stay until nothing is sealed under them. From the one HS256 key come the keys of
  * fingerprints and MACs, one for each purpose; it never rotates, or the slot ledger would no longer recognise its tokens.
  */
 interface KeyRingFile {

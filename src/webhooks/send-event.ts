@@ -75,8 +75,9 @@ function codeOf(error: unknown): string {
 }
 
 /**
- * The headers of Standard Webhooks (https://www.standardwebhooks.com). They prove to a receiver that a message comes
- * from the broker, is unaltered and is recent. With several secrets there are several signatures: one that verifies is enough.
+ * The webhook signature, in the headers of Standard Webhooks (https://www.standardwebhooks.com). They prove to a receiver that
+ * a message comes from the broker, is unaltered and is recent. With several secrets there are several signatures: one that
+ * verifies is enough.
  */
 export function signMessage(
   secrets: readonly Secret[],

@@ -13,7 +13,7 @@ const LOOKUPS: readonly [string, RegExp][] = [
   ['AAD', /^token-store\/sealed\/aad\.ts$/],
   ['PKCE', /^authorization\/start-authorization\.ts$/],
   ['scheduler', /^operations\/scheduler\.ts$/],
-  ['graceful shutdown', /^(main|graceful-shutdown)\.ts$/],
+  ['graceful shutdown', /^graceful-shutdown\.ts$/],
   ['heartbeat', /^token-store\/change-feed\/change-heartbeats\.ts$/],
   ['slots_full', /^authorization\/slot-check\.ts$/],
   ['cookie', /^authorization\/browser-binding-cookie\.ts$/],
@@ -26,6 +26,8 @@ const LOOKUPS: readonly [string, RegExp][] = [
   ['cursor', /^http\/pagination\/page-cursors\.ts$/],
   ['distributed table', /^token-store\/distributed\//],
   ['Citus', /^token-store\/distributed\//],
+  ['key rotation', /^sealing\/key-ring\.ts$/],
+  ['webhook signature', /^webhooks\/send-event\.ts$/],
   ['crawl', /^ads\/account-tree-crawler\.ts$/],
 ];
 
