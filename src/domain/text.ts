@@ -31,14 +31,12 @@ export function isDisplayText(value: string, maxLength: number): boolean {
 
 /** Text that is shown to a person who judges it: what a terminal obeys, or what is invisible, is written as an escape. */
 export function visibleText(value: string): string {
-  return value
-    .toWellFormed()
-    .replaceAll(HIDDEN, (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ''}}`);
+  return Array.from(value.toWellFormed(), (character) =>
+    CONTROL_CHARACTERS.test(character) || INVISIBLE.test(character)
+      ? `\\u{${character.codePointAt(0)?.toString(16) ?? ''}}`
+      : character,
+  ).join('');
 }
-
-const HIDDEN =
-  // oxlint-disable-next-line no-control-regex -- they are what is looked for
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\u{e0000}-\u{e007f}]/gu;
 
 /** The same where it stands among other text: in quotes, unless it is one word. */
 export function quotedText(value: string): string {
