@@ -35,6 +35,7 @@ export function exportCursor({ recordedAt, id }: ExportPosition): string {
 export function readExportCursor(text: string): ExportPosition | null {
   const [, time = '', id = NIL_ID] = CURSOR.exec(text) ?? [];
   const recordedAt = new Date(time);
-  // The year 0 is one that PostgreSQL does not read.
-  return recordedAt.getUTCFullYear() >= 1 ? { recordedAt, id } : null;
+  // The year 0 is one that PostgreSQL does not read; of the 30th of February a Date makes March.
+  const isTime = recordedAt.getUTCFullYear() >= 1 && recordedAt.toISOString().startsWith(time.slice(0, 19));
+  return isTime ? { recordedAt, id } : null;
 }
