@@ -3,7 +3,9 @@ import { LRUCache } from 'lru-cache';
 const MAX_TEXTS = 500;
 /** Not the UPDATE of `FOR UPDATE`, `FOR NO KEY UPDATE` and `ON CONFLICT DO UPDATE`. */
 const WRITE = /(?<!\b(?:FOR|KEY|DO)\s+)\b(INSERT INTO|UPDATE|DELETE FROM)\s+(?:"?public"?\.)?"?(\w+)/i;
-const READ = /\bFROM\s+(?:"?public"?\.)?"?(\w+)/i;
+/** Not the FROM of `extract(epoch FROM expires_at)`. */
+const READ = /(?<!\bextract\s*\(\s*\w+\s+)\bFROM\s+(?:"?public"?\.)?"?(\w+)/i;
+const STRING = /'(?:[^']|'')*'/g;
 const FIRST_WORD = /^\s*(\w+)/;
 
 const summaries = new LRUCache<string, string>({ max: MAX_TEXTS });
@@ -15,7 +17,7 @@ const summaries = new LRUCache<string, string>({ max: MAX_TEXTS });
 export function summaryOf(text: string): string {
   let summary = summaries.get(text);
   if (summary === undefined) {
-    summary = summarize(text);
+    summary = summarize(text.replaceAll(STRING, "''"));
     summaries.set(text, summary);
   }
   return summary;
