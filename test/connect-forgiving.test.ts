@@ -84,6 +84,12 @@ describe.each([
       expect(again.headers.get('location')).toBe(`${APP}/done?connect=success`);
   });
 
+  test('leads back to an address that has an outcome already without that one', async () => {
+    const earlier = `${APP}/done?connect=failed&connect_error=expired&connect_code=x&connect_account=changed&tab=a`;
+    const back = await new Browser().connect(await link({ return_to: earlier }), { account: ALICE.email });
+    expect(back.headers.get('location')).toBe(`${APP}/done?tab=a&connect=success`);
+  });
+
   test('is refused to another browser, before and after the end, in words that help', async () => {
     const [url, browser] = [await link({}), new Browser()];
     const consent = await browser.begin(url);

@@ -85,9 +85,13 @@ export function isForUserFirst(outcome: ConnectOutcome): boolean {
   return outcome.kind === 'failed' && outcome.cause === 'wrong_account';
 }
 
-/** The app's address with the outcome in its query: `connect`, and what goes with it. */
+/** What `queryOf` writes. */
+const OUTCOME_PARAMETERS = ['connect', 'connect_account', 'connect_code', 'connect_error'];
+
+/** The app's address with the outcome in its query: `connect`, and what goes with it, in place of an earlier outcome's. */
 export function returnAddress(returnTo: string, outcome: ConnectOutcome): string {
   const url = new URL(returnTo);
+  for (const name of OUTCOME_PARAMETERS) url.searchParams.delete(name);
   for (const [name, value] of Object.entries(queryOf(outcome))) url.searchParams.set(name, value);
   return url.href;
 }
