@@ -20,7 +20,6 @@ const VISIBLE = /[\p{Letter}\p{Number}\p{Symbol}]/v;
 export function isDisplayText(value: string, maxLength: number): boolean {
   const { length } = Array.from(value);
   return (
-    length >= 1 &&
     length <= maxLength &&
     value.trim() === value &&
     isPlainText(value) &&

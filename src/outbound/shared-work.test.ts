@@ -107,8 +107,8 @@ describe('shared work', () => {
 
   test('is refused to a caller who waited too long for a turn; the others go on waiting', async () => {
     const { share, free } = busyQueue(30);
-    const impatient = share('x');
     const background = share('x', caller('renewal', { lane: lane('a', true) }));
+    const impatient = share('x');
     await expect(impatient).rejects.toEqual(why('queue_timeout'));
     free();
     expect(await background).toBe('x for renewal');

@@ -4,6 +4,13 @@ import { eventRefused, SECURITY_EVENT_NAMES, SECURITY_EVENTS, securityEventName 
 const RISC = 'https://schemas.openid.net/secevent/risc/event-type/';
 const OAUTH = 'https://schemas.openid.net/secevent/oauth/event-type/';
 
+test('the events are those of OAuth for tokens, and of RISC for accounts and the stream', () => {
+  const ofOAuth = SECURITY_EVENT_NAMES.filter((name) => SECURITY_EVENTS[name].startsWith(OAUTH));
+  const ofRisc = SECURITY_EVENT_NAMES.filter((name) => SECURITY_EVENTS[name].startsWith(RISC));
+  expect(ofOAuth).toEqual(['tokens-revoked', 'token-revoked']);
+  expect(ofRisc).toHaveLength(SECURITY_EVENT_NAMES.length - 2);
+});
+
 test.each(SECURITY_EVENT_NAMES)('the event %s is known by its whole type, and each has another', (name) => {
   const type = SECURITY_EVENTS[name];
   expect(type.slice(type.lastIndexOf('/') + 1)).toBe(name);
