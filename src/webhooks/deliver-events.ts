@@ -69,10 +69,15 @@ export class DeliverEvents implements BeforeApplicationShutdown {
     }
   }
 
+  /** Of the runs that are under way. */
+  async ended(): Promise<void> {
+    await Promise.all(this.#runs.values());
+  }
+
   /** Runs before the database is closed. */
   async beforeApplicationShutdown(): Promise<void> {
     this.#stop.abort();
-    await Promise.all(this.#runs.values());
+    await this.ended();
   }
 
   async #run(id: string): Promise<void> {
