@@ -1,12 +1,14 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Secret } from '../src/domain/secret.js';
+import { Scheduler } from '../src/operations/scheduler.js';
 import { Sealer } from '../src/sealing/sealer.js';
 import { Database } from '../src/token-store/client/database.js';
 import { fromRow } from '../src/token-store/grants/grant-row.js';
 import { credentialAad } from '../src/token-store/sealed/aad.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
 import { until } from './support/until.js';
+import { pause } from './support/webhook-receiver.js';
 
 /** Responses of Google that the database does not accept: a full disk, an outage. */
 let bed: TestBed;
@@ -103,7 +105,10 @@ test('a token that cannot be saved is neither served nor saved after a disconnec
   await heal('access_tokens');
   await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
   const fresh = tokenOf(await bed.api.token('alice'));
-  await new Promise((resolve) => setTimeout(resolve, 2500));
+  // When it would be saved, if it still were; the log says how long that takes.
+  const waits = [...bed.log().matchAll(/"backoffMs":(\d+)/g)].map(([, ms]) => Number(ms));
+  await pause(waits.at(-1) ?? 0);
+  await bed.app.get(Scheduler).runNow('save refreshes');
   expect(tokenOf(await bed.api.token('alice'))).toBe(fresh);
   expect(await bed.sql('SELECT 1 FROM access_tokens')).toHaveLength(1);
 });
