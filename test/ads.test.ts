@@ -535,7 +535,8 @@ describe('the age of the response', () => {
         done.push(user);
       };
       const crowd = users.map((user) => call(bed.api, user));
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      // All turns that one service may have.
+      await until(() => bed.google.control.count('ads') >= 9);
       const quiet = call(other, 'quiet');
       await Promise.all([...crowd, quiet]);
       expect(done.indexOf('quiet')).toBeLessThan(21);

@@ -2,12 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { coldUsers, userOfToken } from './support/cold-users.js';
+import { linesOf, scrape, valueOf } from './support/metric-lines.js';
 import { startTestBed, type TestBed } from './support/test-bed.js';
-import { pause } from './support/webhook-receiver.js';
 import { until } from './support/until.js';
 
 const CONCURRENCY = 8;
-const HELD_MS = 4000;
 
 let bed: TestBed;
 
@@ -33,44 +32,65 @@ const asked = () =>
     .map(({ parameters }) => userOfToken.get(String(parameters['refresh_token'])) ?? '');
 const refreshes = () => asked().length;
 describe('the queue of requests to Google', () => {
-  /** Occupies all turns by calls of two services, until all other calls of a test are queued. */
-  async function holdAllTurns(): Promise<{ readonly released: Promise<unknown> }> {
+  /** The next requests that Google receives are answered when they are released, one by one or all. */
+  function holdNext(count: number) {
+    const held = Array.from({ length: count }, () => Promise.withResolvers<null>());
+    for (const { promise } of held) bed.google.control.failNext('token', { until: promise });
+    bed.google.control.clearRequests();
+    const release = (most = count) => {
+      for (const { resolve } of held.splice(0, most)) resolve(null);
+    };
+    return release;
+  }
+
+  /** Occupies all turns by calls of two services. */
+  async function holdAllTurns() {
     const holders = await cold(`holder-${randomUUID()}`, CONCURRENCY);
     const services = [await bed.service(), await bed.service()];
-    bed.google.control.failNext('token', { delayMs: HELD_MS }, CONCURRENCY);
-    bed.google.control.clearRequests();
+    const release = holdNext(CONCURRENCY);
     const calls = holders.map((user, index) => (services[index % 2] ?? bed.api).token(user));
     await until(() => refreshes() >= CONCURRENCY);
-    return { released: Promise.all(calls) };
+    return { release, answered: Promise.all(calls) };
   }
+
+  const areQueued = (count: number) =>
+    until(async () => valueOf(linesOf(await scrape(bed.url)), 'google_queue_depth') === count);
 
   test('lets no quiet service wait behind the many calls of another', async () => {
     const many = await cold('crowd', 150);
     const [quietUser = ''] = await cold('quiet', 1);
     const quiet = await bed.service();
-    const { released } = await holdAllTurns();
+    const { release, answered } = await holdAllTurns();
     const all = many.map((user) => bed.api.token(user));
-    await pause(HELD_MS / 3);
-    all.push(quiet.token(quietUser));
+    await areQueued(150);
+    const last = quiet.token(quietUser);
+    await areQueued(151);
+    // With one turn, requests reach Google in the order of their turns; those of eight would overtake each other on their way.
+    release(1);
+    all.push(last);
+    await last;
+    release();
     const answers = await Promise.all(all);
-    await released;
+    await answered;
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     expect(refreshes()).toBe(CONCURRENCY + 151);
-    expect(asked().indexOf(quietUser)).toBeLessThan(CONCURRENCY + 3);
+    expect(asked().indexOf(quietUser)).toBeLessThan(CONCURRENCY + 2);
   }, 60_000);
 
   test('serves two services and two clients in turn', async () => {
     const crowds = [await cold('one', 30), await cold('two', 30), await cold('three', 30, 'second')];
     const [one, two, three] = crowds as [string[], string[], string[]];
     const other = await bed.service();
-    const { released } = await holdAllTurns();
+    const { release, answered } = await holdAllTurns();
     const all = [
       ...one.map((user) => bed.api.token(user)),
       ...two.map((user) => other.token(user)),
       ...three.map((user) => bed.api.token(user, { client: 'second' })),
     ];
+    await areQueued(90);
+    release();
     const answers = await Promise.all(all);
-    await released;
+    await answered;
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     const order = asked().slice(CONCURRENCY);
     expect(order).toHaveLength(90);
@@ -83,14 +103,14 @@ describe('the queue of requests to Google', () => {
   test('leaves slots to other clients where the requests of one hang', async () => {
     const hanging = await cold('hang', 40);
     const [user = ''] = await cold('other-client', 1, 'elsewhere');
-    bed.google.control.clearRequests();
-    bed.google.control.failNext('token', { delayMs: 1900 }, CONCURRENCY - 1);
+    const release = holdNext(CONCURRENCY - 1);
     const all = hanging.map((each) => bed.api.token(each));
+    await areQueued(40 - (CONCURRENCY - 1));
     await until(() => refreshes() >= CONCURRENCY - 1);
-    await pause(50);
     expect(refreshes()).toBe(CONCURRENCY - 1);
     expect((await bed.api.token(user, { client: 'elsewhere' })).status).toBe(200);
     expect(asked().indexOf(user)).toBe(CONCURRENCY - 1);
+    release();
     await Promise.all(all);
   }, 60_000);
 
@@ -118,34 +138,37 @@ describe('the queue of requests to Google', () => {
 
   test('drops callers that disconnect', async () => {
     const users = await cold('gone', 40);
-    bed.google.control.latency('token', 1500);
-    bed.google.control.clearRequests();
+    const release = holdNext(CONCURRENCY - 1);
     const calls = users.map((user) => callRaw(user));
-    await until(() => refreshes() >= CONCURRENCY - 1);
-    await pause(100);
+    await areQueued(40 - (CONCURRENCY - 1));
     for (const call of calls) call.destroy();
+    await areQueued(0);
     // It is queued last. Those in flight are finished before it; the others never reach Google.
     const [marker = ''] = await cold('marker', 1);
-    expect((await bed.api.token(marker)).status).toBe(200);
-    expect(refreshes()).toBeLessThanOrEqual(CONCURRENCY + 1);
+    const last = bed.api.token(marker);
+    release();
+    expect((await last).status).toBe(200);
+    expect(refreshes()).toBe(CONCURRENCY);
   }, 60_000);
 
   test('serves one of two callers of the same refresh where the other disconnects', async () => {
     const users = await cold('shared', 20);
     const other = await bed.service();
-    bed.google.control.latency('token', 200);
-    bed.google.control.clearRequests();
+    const { release, answered } = await holdAllTurns();
     const before = users.slice(0, 19).map((user) => bed.api.token(user));
-    await until(() => refreshes() >= CONCURRENCY - 1);
+    await areQueued(19);
     const [last = ''] = users.slice(-1);
     const gone = callRaw(last);
-    await pause(20);
+    await areQueued(20);
+    // It waits in the lanes of both services.
     const kept = other.token(last);
-    await pause(50);
+    await areQueued(21);
     gone.destroy();
+    await areQueued(20);
+    release();
     expect((await kept).status).toBe(200);
-    await Promise.all(before);
-    expect(refreshes()).toBe(20);
+    await Promise.all([answered, ...before]);
+    expect(refreshes()).toBe(CONCURRENCY + 20);
   }, 60_000);
 
   test('does not delay callers by background refreshes', async () => {

@@ -34,6 +34,7 @@ export async function serve(
   const fault = disturbances.takeFault(route.endpoint);
   const delayMs = disturbances.latencyOf(route.endpoint) + (fault && 'delayMs' in fault ? fault.delayMs : 0);
   if (delayMs > 0) await sleep(delayMs, undefined, { ref: false });
+  if (fault && 'until' in fault) await fault.until;
   if (fault && 'drop' in fault && !fault.afterProcessing) return undefined;
 
   const answer =

@@ -13,6 +13,8 @@ export type Fault = (
   /** Hang up; afterProcessing: only once the request has had its effect, so that the answer is lost. */
   | { drop: true; afterProcessing?: boolean }
   | { delayMs: number }
+  /** Answered as soon as the test says so; not from other processes. */
+  | { until: Promise<unknown> }
 ) & {
   /** The probability of the fault, 0 to 1. A request without the fault also uses up one of its times. */
   chance?: number;
@@ -95,7 +97,10 @@ function checkEndpoint(endpoint: Endpoint): void {
 function check(endpoint: Endpoint, fault: Fault): void {
   checkEndpoint(endpoint);
   if ('named' in fault) refusalNamed(endpoint, fault.named);
-  else if (!('status' in fault && 'body' in fault) && !('drop' in fault) && !('delayMs' in fault)) {
-    throw new Error('A fault is one of {status, body}, {named}, {drop: true} or {delayMs}.');
+  else if (
+    !('status' in fault && 'body' in fault) &&
+    !['drop', 'delayMs', 'until'].some((key) => key in fault)
+  ) {
+    throw new Error('A fault is one of {status, body}, {named}, {drop: true}, {delayMs} or {until}.');
   }
 }
