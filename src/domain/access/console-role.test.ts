@@ -12,6 +12,7 @@ test.each([
   ['OPS@EXAMPLE.COM', 'operator'],
   ['anyone@ops.example', 'operator'],
   ['anyone@example.com', 'viewer'],
+  ['"a@elsewhere.example"@example.com', 'viewer'],
   ['guest@elsewhere.example', 'viewer'],
   ['other@elsewhere.example', null],
   ['a@sub.example.com', null],
