@@ -69,7 +69,7 @@ describe('the distance of an account', () => {
     ['is from the nearest of several starts', ['a', 'x'], new Map(distancesOf('a0 x0 b1 c1 d1'))],
     ['is 0 for a start without links', ['elsewhere'], new Map([['elsewhere', 0]])],
     ['is that of no account without a start', [], new Map()],
-  ])('%s', (_, starts, found) => {
+  ])('in a tree with branches %s', (_, starts, found) => {
     expect(distances(starts, clients)).toEqual(found);
   });
 

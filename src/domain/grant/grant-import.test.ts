@@ -28,7 +28,7 @@ test.each<[GoogleFailureKind, string, ImportRefusal]>([
   });
 });
 
-describe('an import covers', () => {
+describe('an import', () => {
   const EMAIL = 'https://www.googleapis.com/auth/userinfo.email';
 
   test.each<[string, string[] | null, string[], string[]]>([
@@ -42,11 +42,11 @@ describe('an import covers', () => {
     ],
     ['an alias as what it stands for', ['email'], [EMAIL, 'b'], [EMAIL]],
     ['nothing, where nothing is asked', [], ['a'], []],
-  ])('%s', (_, wanted, answered, covered) => {
+  ])('covers %s', (_, wanted, answered, covered) => {
     expect(narrowedScopes(wanted, answered)).toEqual(covered);
   });
 
-  test('never what Google does not say', () => {
+  test('never covers what Google does not say', () => {
     expect(() => narrowedScopes(['a', 'c', 'b'], ['a'])).toThrow(
       expect.objectContaining({ reason: 'scope_missing', facts: { missingScopes: ['b', 'c'] } }),
     );
