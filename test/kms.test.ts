@@ -74,6 +74,13 @@ test.each([
 });
 
 describe('Google Cloud KMS', () => {
+  test('is not asked for a key of another service', () => {
+    expect(() => new GoogleKms('aws-kms://projects/p', access())).toThrow(
+      'no key management service for aws-kms://',
+    );
+    expect(kms.calls).toEqual([]);
+  });
+
   test('gives back what it wrapped, and nothing that was wrapped for another purpose', async () => {
     const { ciphertext, keyVersion } = await wrapper().wrap(Buffer.from('keys'));
     expect(keyVersion).toMatch(/\/cryptoKeyVersions\/1$/);

@@ -21,7 +21,6 @@ import { Scheduler } from '../operations/scheduler.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { RefreshLeaseRepository } from '../token-store/grants/refresh-lease.repository.js';
-import { RestoreGrantRepository } from '../token-store/grants/restore-grant.repository.js';
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
 import { GrantCache } from './grant-cache.js';
 import type { RefreshFailure, RefreshResult } from './token-errors.js';
@@ -35,6 +34,8 @@ const ROTATION_BACKOFF_MS = 2000;
 
 /** Saved again at the same time. */
 const TOGETHER = 8;
+/** Of these one after another, without one that is saved. */
+const MAX_FAILED = 3;
 
 const TRANSIENT_MS = 1000;
 /** For what the operator must fix first: the client, or its scopes. */
@@ -61,7 +62,6 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
     private readonly grants: GrantsRepository,
     private readonly leases: RefreshLeaseRepository,
     private readonly ledger: SlotLedgerRepository,
-    private readonly restoring: RestoreGrantRepository,
     private readonly cache: GrantCache,
     private readonly changes: ChangeFeed,
     private readonly scheduler: Scheduler,
@@ -201,11 +201,13 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
     const due = [...this.#unsaved].filter(([, { nextAt }]) => nextAt <= now);
     // Those of users whose server is away fail most often, and keep no others waiting.
     due.sort(([, a], [, b]) => a.failures - b.failures);
+    let failed = 0;
     for (let start = 0; start < due.length; start += TOGETHER) {
       const some = due.slice(start, start + TOGETHER);
       const saved = await Promise.all(some.map(([key, entry]) => this.#saveAgain(key, entry)));
-      // Where all fail, so do the next.
-      if (!saved.includes(true)) return;
+      failed = saved.includes(true) ? 0 : failed + 1;
+      // Where so many fail, so do the next.
+      if (failed === MAX_FAILED) return;
     }
   }
 
@@ -222,8 +224,6 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
         const current = await this.grants.findById(grant.id, grant.userId);
         const isExpired = outcome.kind === 'token' && outcome.response.expiresAt <= this.clock.now();
         const isObsolete = isExpired && outcome.response.refreshToken === null;
-        isSaved =
-          current !== null && (await this.restoring.restore(current, grant, outcome, this.clock.now()));
         if (current?.version === grant.version && current.status === 'active' && !isObsolete) {
           const taken = await this.leases.take(current, LEASE_MS);
           // Another replica has the lease, or has just refreshed the grant: retried in the next round.

@@ -33,7 +33,6 @@ import { RevocationMarks } from './grants/revocation-marks.js';
 import { RevocationsRepository } from './grants/revocations.repository.js';
 import { SaveRefresh } from './grants/save-refresh.js';
 import { ServiceAccountsRepository } from './grants/service-accounts.repository.js';
-import { RestoreGrantRepository } from './grants/restore-grant.repository.js';
 import { SlotBookings } from './grants/slot-bookings.js';
 import { SlotLedgerRepository } from './grants/slot-ledger.repository.js';
 import { ExpiryNoticesRepository } from './outbox/expiry-notices.repository.js';
@@ -74,7 +73,6 @@ import { ServicesRepository } from './services/services.repository.js';
     GrantWatermarks,
     RefreshTokens,
     SaveRefresh,
-    RestoreGrantRepository,
     SlotBookings,
     Outbox,
     ChangeHeartbeats,
@@ -121,7 +119,6 @@ import { ServicesRepository } from './services/services.repository.js';
     GrantSearchRepository,
     ChangeFeed,
     RefreshLeaseRepository,
-    RestoreGrantRepository,
     SlotLedgerRepository,
     RevocationsRepository,
     PendingConsentsRepository,

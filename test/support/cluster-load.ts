@@ -152,7 +152,7 @@ export class ClusterLoad {
     for (const user of this.ids.keys()) {
       if (this.#leaving.has(user)) continue;
       let status = 0;
-      // A server that has come back refuses once more; a grant that was called dead with a former refresh token is restored soon.
+      // A server that has come back refuses once more.
       await until(async () => {
         ({ status } = await newest.token(user));
         return status === 200;

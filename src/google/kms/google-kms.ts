@@ -5,6 +5,7 @@ import { endpointsFor } from '../endpoints.js';
 import { classifyLostRequest } from '../oauth/classify-failure.js';
 import { readJsonObject } from '../read-json.js';
 
+const SCHEME = 'gcp-kms://';
 const SCOPE = 'https://www.googleapis.com/auth/cloudkms';
 /** 64 KiB at most (https://cloud.google.com/kms/quotas), in base64. */
 const MAX_BYTES = 256 * 1024;
@@ -36,7 +37,12 @@ export class GoogleKms {
 
   /** @param uri gcp-kms://projects/…/locations/…/keyRings/…/cryptoKeys/…, the form of Tink's URIs */
   constructor(uri: string, { googleStandInUrl, googleTimeoutMs }: KmsAccess) {
-    this.#name = uri.replace('gcp-kms://', '');
+    if (!uri.startsWith(SCHEME))
+      throw new KmsFailure(
+        false,
+        `There is no key management service for ${printableLine(uri).slice(0, 100)}.`,
+      );
+    this.#name = uri.slice(SCHEME.length);
     this.#url = `${endpointsFor(googleStandInUrl).kms}/${this.#name}`;
     this.#timeoutMs = googleTimeoutMs;
   }

@@ -34,6 +34,8 @@ interface Issue {
 }
 
 const EVICTED = 'slot_eviction';
+/** Milliseconds, for each statement. */
+const COUNT_TIMEOUT_MS = '1500';
 
 /** Rows that migration user_in_every_key could give no user. */
 const UNOWNED = '';
@@ -140,6 +142,8 @@ export class SlotBookings {
     if (!this.database.isDistributed()) return count(tx);
     this.#after.get(tx)?.push(() =>
       this.transaction(async (later) => {
+        // A server that does not answer must not hold the lock: consents and new refresh tokens of the account wait for it.
+        await later.$executeRaw`SELECT set_config('statement_timeout', ${COUNT_TIMEOUT_MS}, true)`;
         await this.lock(later, accountSub, client);
         await count(later);
       }),

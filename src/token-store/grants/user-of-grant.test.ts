@@ -4,10 +4,18 @@ import { userOfGrant } from './user-of-grant.js';
 const FAULT = new Error('connection to the remote node failed');
 
 /** Servers by their port: what each answers, or null where it is away. */
-function cluster(servers: Readonly<Record<number, string | null | Promise<never>>>) {
+function cluster(
+  servers: Readonly<Record<number, string | null | Promise<never>>>,
+  shards = { shards: 1, allShards: Object.keys(servers).length },
+) {
   return {
     unprepared: async <Row extends object>(_text: string, [, port]: readonly unknown[] = []) => {
-      const list = Object.keys(servers).map((each) => ({ host: 'db', port: Number(each), text: 'SELECT' }));
+      const list = Object.keys(servers).map((each) => ({
+        host: 'db',
+        port: Number(each),
+        text: 'SELECT',
+        ...shards,
+      }));
       if (port === undefined) return list as unknown as Row[];
       const result = await servers[Number(port)];
       return [{ success: result !== null, result: result ?? '' }] as unknown as Row[];
@@ -29,6 +37,12 @@ describe('the user of a grant, asked of each server of a cluster', () => {
     await expect(userOfGrant(cluster({ 1: null, 2: '' }), 'id', FAULT)).rejects.toBe(FAULT);
     const refused = Promise.reject(new Error('canceling statement due to statement timeout'));
     await expect(userOfGrant(cluster({ 1: refused, 2: '' }), 'id', FAULT)).rejects.toBe(FAULT);
+  });
+
+  test('is not known where a shard has no server, or none is known', async () => {
+    const missing = { shards: 1, allShards: 3 };
+    await expect(userOfGrant(cluster({ 1: '', 2: '' }, missing), 'id', FAULT)).rejects.toBe(FAULT);
+    await expect(userOfGrant(cluster({}), 'id', FAULT)).rejects.toBe(FAULT);
   });
 
   test('is null where no server has it', async () => {

@@ -12,11 +12,16 @@ interface Server {
   readonly port: number;
   /** Asks the shards that this server has. */
   readonly text: string;
+  readonly shards: number;
+  /** Of all servers. */
+  readonly allShards: number;
 }
 
 const SERVERS = `
   SELECT nodename AS host, nodeport AS port, format('SELECT (SELECT user_id FROM (%s) AS found LIMIT 1)',
-    string_agg(format('SELECT user_id FROM %s WHERE id = %L', shard_name(logicalrelid, shardid), $1::uuid), ' UNION ALL ')) AS text
+    string_agg(format('SELECT user_id FROM %s WHERE id = %L', shard_name(logicalrelid, shardid), $1::uuid), ' UNION ALL ')) AS text,
+    count(*)::integer AS shards,
+    (SELECT count(*)::integer FROM pg_dist_shard WHERE logicalrelid = 'public.grants'::regclass) AS "allShards"
   FROM pg_dist_shard JOIN pg_dist_placement USING (shardid) JOIN pg_dist_node USING (groupid)
   WHERE logicalrelid = 'public.grants'::regclass AND noderole = 'primary'
   GROUP BY nodename, nodeport`;
@@ -50,6 +55,10 @@ export async function userOfGrant(
   fault: unknown,
 ): Promise<string | null> {
   const servers = await database.unprepared<Server>(SERVERS, [id]);
+  const [first] = servers;
+  const known = servers.reduce((sum, { shards }) => sum + shards, 0);
+  // Of a shard without a primary nothing is known.
+  if (!first || known < first.allShards) throw fault;
   const asked = servers.map(async ({ host, port, text }) => {
     const rows = await database.unprepared<{ success: boolean; result: string }>(ASK, [host, port, text]);
     const [answer] = rows;
