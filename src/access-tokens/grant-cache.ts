@@ -65,7 +65,7 @@ export class UserGrants {
   }
 }
 
-interface Reading {
+interface PendingRead {
   readonly user: UserGrants;
   readonly read: Promise<UserGrants>;
 }
@@ -82,7 +82,7 @@ export class GrantCache {
   readonly #entries: LRUCache<string, UserGrants> | null;
   readonly #empty: LRUCache<string, UserGrants> | null;
   /** Users whose query is running. */
-  readonly #reading = new Map<string, Reading>();
+  readonly #reading = new Map<string, PendingRead>();
   readonly #lookups: ReturnType<typeof cacheLookups>;
 
   constructor(
@@ -126,7 +126,7 @@ export class GrantCache {
     if (known) return known;
     // From here on callers share one query.
     const user = new UserGrants(readAt, true);
-    const reading: Reading = { user, read: this.#read(user, userId, client) };
+    const reading: PendingRead = { user, read: this.#read(user, userId, client) };
     this.#reading.set(key, reading);
     reading.read.then(
       () => {
@@ -179,7 +179,7 @@ export class GrantCache {
   }
 
   /** Does nothing where the entry was evicted during the query. */
-  #keep(key: string, reading: Reading): void {
+  #keep(key: string, reading: PendingRead): void {
     if (this.#reading.get(key) !== reading) return;
     this.#reading.delete(key);
     (reading.user.isEmpty ? this.#empty : this.#entries)?.set(key, reading.user);

@@ -7,10 +7,10 @@ import { backoffAfter, type Lease } from '../domain/grant/lease-and-backoff.js';
 import type { AccessToken, Grant } from '../domain/grant/grant.js';
 import {
   entryKeyOf,
-  type IssuedToken,
+  type RefreshedToken,
   isRotation,
   keyOf,
-  type Outcome,
+  type RefreshOutcome,
   resultOf,
   type Unsaved,
   unsaved,
@@ -105,7 +105,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** A token that expires before min_ttl is better than none. */
-  #servedOf(entry: Unsaved, { token, scopes }: IssuedToken, asked: readonly string[]): RefreshResult {
+  #servedOf(entry: Unsaved, { token, scopes }: RefreshedToken, asked: readonly string[]): RefreshResult {
     const isServed = token && sameScopes(scopes, asked) && isFresh(token, this.clock.now(), 1);
     return isServed ? { kind: 'token', token } : unsaved(entry);
   }
@@ -136,7 +136,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** @returns `changed` where the grant changed meanwhile, or the response changed it: it must be read again */
-  async save(lease: Lease, outcome: Outcome): Promise<RefreshResult> {
+  async save(lease: Lease, outcome: RefreshOutcome): Promise<RefreshResult> {
     let isSaved;
     try {
       isSaved = await this.#write(lease, outcome);
@@ -158,7 +158,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** @returns false when the grant changed meanwhile, and nothing was written */
-  async #write(lease: Lease, outcome: Outcome): Promise<boolean> {
+  async #write(lease: Lease, outcome: RefreshOutcome): Promise<boolean> {
     const now = this.clock.now();
     if (outcome.kind === 'dead') return this.leases.markDead(lease, outcome.diagnosis, now);
     if (outcome.kind === 'narrowed') {
@@ -170,7 +170,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
     return saved !== null;
   }
 
-  #keep(grant: Grant, outcome: Outcome, fault: unknown, held: Lease | null): Unsaved {
+  #keep(grant: Grant, outcome: RefreshOutcome, fault: unknown, held: Lease | null): Unsaved {
     const key = entryKeyOf(grant, outcome);
     const failures = (this.#unsaved.get(key)?.failures ?? 0) + 1;
     const lease = isRotation(outcome) ? held : null;
@@ -242,7 +242,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** A refresh token occupies a slot at Google even if it is not used. */
-  async #bookUnused(grant: Grant, outcome: Outcome): Promise<void> {
+  async #bookUnused(grant: Grant, outcome: RefreshOutcome): Promise<void> {
     if (outcome.kind === 'token') await this.ledger.bookUnused(grant, outcome.response, this.clock.now());
   }
 }

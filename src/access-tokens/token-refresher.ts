@@ -10,7 +10,7 @@ import { GoogleFailure } from '../domain/google/google-failure.js';
 import { sameScopes, scopeKey, scopeSet } from '../domain/google/scopes.js';
 import { backoffAfter, type Lease } from '../domain/grant/lease-and-backoff.js';
 import { diagnose } from '../domain/grant/diagnosis.js';
-import type { AccessToken, Grant, TokenEndpointResponse } from '../domain/grant/grant.js';
+import type { AccessToken, Grant, GoogleTokenResponse } from '../domain/grant/grant.js';
 import { secondsUntilReplaceable } from '../domain/grant/token-freshness.js';
 import { Clock } from '../domain/ports/clock.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
@@ -179,7 +179,7 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
   }
 
   /** Where Google gave fewer scopes than requested, the grant holds fewer: the token is not handed out before that is saved. */
-  #save(lease: Lease, scopes: readonly string[], response: TokenEndpointResponse): Promise<RefreshResult> {
+  #save(lease: Lease, scopes: readonly string[], response: GoogleTokenResponse): Promise<RefreshResult> {
     const { accessToken: token, obtainedAt, expiresAt } = response;
     const { replacesRefused } = lease;
     const issued = { token, obtainedAt, expiresAt, scopes: scopeSet(response.scopes), replacesRefused };

@@ -21,7 +21,7 @@ const MAX_ACCOUNTS = 50_000;
 const MAX_SECONDS = 45;
 
 /** An account to list, and the root that leads to it: itself, where the user has direct access. */
-interface Visit {
+interface AccountToList {
   readonly id: string;
   readonly root: string;
 }
@@ -76,7 +76,7 @@ export class AccountTreeCrawler {
     return tree;
   }
 
-  async #visit(token: Secret, { id, root }: Visit, email: string | null): Promise<Visited> {
+  async #visit(token: Secret, { id, root }: AccountToList, email: string | null): Promise<Visited> {
     const call: AdsCall = { token, customerId: id, loginCustomerId: root };
     try {
       const { self, clients, isCutOff } = await this.api.list(call);
@@ -129,7 +129,7 @@ class AccountTreeBuilder {
   readonly #direct: DirectAccess[] = [];
   readonly #gaps: TreeGap[] = [];
   readonly #planned = new Set<string>();
-  readonly #queue: Visit[] = [];
+  readonly #queue: AccountToList[] = [];
   #visits = 0;
 
   get size(): number {
@@ -140,7 +140,7 @@ class AccountTreeBuilder {
     return this.#visits;
   }
 
-  plan(visits: readonly Visit[]): void {
+  plan(visits: readonly AccountToList[]): void {
     for (const visit of visits) {
       if (this.#planned.has(visit.id)) continue;
       this.#planned.add(visit.id);
@@ -148,11 +148,11 @@ class AccountTreeBuilder {
     }
   }
 
-  next(max: number): Visit[] {
+  next(max: number): AccountToList[] {
     return this.#queue.splice(0, max);
   }
 
-  add({ id, root }: Visit, { account, clients, gap, role }: Visited): void {
+  add({ id, root }: AccountToList, { account, clients, gap, role }: Visited): void {
     this.#visits++;
     this.#accounts.set(id, account ?? this.#accounts.get(id) ?? nameless(id));
     if (id === root) this.#direct.push({ customer: id, role });

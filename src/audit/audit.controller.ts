@@ -16,7 +16,7 @@ import {
 } from '../token-store/audit/audit-events.repository.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { ServicesRepository } from '../token-store/services/services.repository.js';
-import { AuditQuery, AuditResponse, toAuditEventResponse } from './audit.dto.js';
+import { AuditPageQuery, AuditResponse, toAuditEventResponse } from './audit.dto.js';
 
 interface AuditFilter {
   readonly user: string | null;
@@ -52,7 +52,7 @@ export class AuditController {
   })
   @ApiOkResponse({ type: AuditResponse })
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'rate_limited')
-  async read(@Caller() caller: Service, @Query() query: AuditQuery): Promise<AuditResponse> {
+  async read(@Caller() caller: Service, @Query() query: AuditPageQuery): Promise<AuditResponse> {
     const { user = null, service = null, action = null, since = null, until = null, limit, cursor } = query;
     const list: CursorOf = ['audit', caller.id, user, service, since, action, until];
     const position = await this.cursors.read(list, cursor);

@@ -5,7 +5,7 @@ import { NEXT_PAGE, PageQuery } from '../http/pagination/page.query.js';
 import { IsTime, IsUserId } from '../http/validation/validators.js';
 import type { AuditEvent } from '../token-store/audit/audit-events.repository.js';
 
-export class AuditQuery extends PageQuery {
+export class AuditPageQuery extends PageQuery {
   @ApiPropertyOptional({ description: 'Only events about this user' })
   @IsOptional()
   @IsUserId()

@@ -112,7 +112,7 @@ export class CompleteAuthorization {
   }
 
   async #handle(
-    visit: Visit,
+    visit: AuthorizationVisit,
     { error, errorSubtype, code }: AuthorizationResponse,
   ): Promise<ConnectOutcome | { readonly consentUrl: string }> {
     const { request } = visit;
@@ -143,7 +143,7 @@ export class CompleteAuthorization {
 
   /** After a sign-in: the account is known, no slot is taken, and the consent follows where it is needed. */
   async #requestConsent(
-    { ticket, request: { connectRequest, nonceHash }, requestId }: Visit,
+    { ticket, request: { connectRequest, nonceHash }, requestId }: AuthorizationVisit,
     answer: CodeExchangeResponse,
   ): Promise<ConnectOutcome | { readonly consentUrl: string }> {
     const account = await this.finishExchange.verifyAccount({ connectRequest, nonceHash, answer });
@@ -157,7 +157,7 @@ export class CompleteAuthorization {
   }
 
   async #storeAndFinish(
-    { ticket, request, requestId }: Visit,
+    { ticket, request, requestId }: AuthorizationVisit,
     answer: CodeExchangeResponse,
   ): Promise<ConnectOutcome | { readonly consentUrl: string }> {
     const { connectRequest, forcedConsent, includedGranted, nonceHash } = request;
@@ -187,7 +187,7 @@ export class CompleteAuthorization {
 }
 
 /** One authorization response that is being handled. */
-interface Visit {
+interface AuthorizationVisit {
   readonly ticket: ConnectTicket;
   readonly request: PendingAuthorization;
   readonly requestId: string;

@@ -26,7 +26,7 @@ import { ConsentTickets } from './consent-tickets.js';
 import { PendingConsents } from './pending-consents.js';
 
 /** The outcome of an exchange; or the account that must consent again, with a consent screen. */
-export type Finished = ConnectOutcome | { readonly kind: 'again'; readonly account: VerifiedAccount };
+export type FinishedExchange = ConnectOutcome | { readonly kind: 'again'; readonly account: VerifiedAccount };
 
 const RETRY_SECONDS = 5;
 
@@ -72,7 +72,7 @@ export class FinishExchange {
    * @param code that the browser gets in confirm mode; null without a browser
    * @throws a transient failure: Google's keys or the database are unavailable. The exchange stays stored
    */
-  async finish(exchange: PendingExchange, code: string | null): Promise<Finished> {
+  async finish(exchange: PendingExchange, code: string | null): Promise<FinishedExchange> {
     const finished = await this.#process(exchange, code);
     // The other outcomes remove the exchange in their own transaction.
     const isTaken = ['granted', 'pending', 'finishing'].includes(finished.kind);
@@ -99,7 +99,7 @@ export class FinishExchange {
     return this.database.isOutage(fault) ? 'database_unavailable' : 'internal_error';
   }
 
-  async #process(exchange: PendingExchange, code: string | null): Promise<Finished> {
+  async #process(exchange: PendingExchange, code: string | null): Promise<FinishedExchange> {
     const { connectRequest, answer } = exchange;
     let account: VerifiedAccount;
     try {
@@ -125,7 +125,7 @@ export class FinishExchange {
     return connectRequest.confirm ? this.#hold(exchange, account, code) : this.#save(exchange, account);
   }
 
-  async #save(exchange: PendingExchange, account: VerifiedAccount): Promise<Finished> {
+  async #save(exchange: PendingExchange, account: VerifiedAccount): Promise<FinishedExchange> {
     const { id: exchangeId, connectRequest, answer, includedGranted } = exchange;
     const ticket = await this.consentTickets.of(exchange, account);
     const saved = await this.grants.saveConsent({
@@ -155,7 +155,11 @@ export class FinishExchange {
     }
   }
 
-  async #hold(exchange: PendingExchange, account: VerifiedAccount, code: string | null): Promise<Finished> {
+  async #hold(
+    exchange: PendingExchange,
+    account: VerifiedAccount,
+    code: string | null,
+  ): Promise<FinishedExchange> {
     const { connectRequest, answer, includedGranted } = exchange;
     const { userId, client, scopes } = connectRequest;
     const grants = await this.grants.findVerified(userId, client, this.clock.now());
@@ -177,7 +181,7 @@ export class FinishExchange {
     why: 'no_refresh_token' | 'narrower',
     { connectRequest, answer, forcedConsent }: PendingExchange,
     account: VerifiedAccount,
-  ): Promise<Finished> {
+  ): Promise<FinishedExchange> {
     await this.ledger.bookUnused({ ...connectRequest, account }, answer, this.clock.now());
     return why === 'no_refresh_token' && forcedConsent ? NO_REFRESH_TOKEN : { kind: 'again', account };
   }

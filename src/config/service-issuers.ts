@@ -6,7 +6,7 @@ import { readTextFile } from './configuration-files.js';
 const MAX_ADDRESS = 2000;
 
 const FIELDS = ['issuer', 'trust_domain', 'jwks_uri', 'jwks_file', 'audience'] as const;
-type Entry = Readonly<Partial<Record<(typeof FIELDS)[number], string>>>;
+type IssuerEntry = Readonly<Partial<Record<(typeof FIELDS)[number], string>>>;
 
 /**
  * Reads SERVICE_ISSUERS_FILE: the issuers whose JWTs services may present. docs/service-identities.md has its format.
@@ -57,7 +57,7 @@ function readEntry(value: unknown): ServiceIssuer | string[] {
   // Fields that are not text have their fault already; the others are checked all the same.
   const entry = Object.fromEntries(
     Object.entries(value).filter(([, content]) => typeof content === 'string' && content !== ''),
-  ) as Entry;
+  ) as IssuerEntry;
   faults.push(...nameFaults(entry), ...keyFaults(entry));
   const { issuer, trust_domain: domain, audience } = entry;
   if (audience === undefined) faults.push('lacks audience: the aud claim of its tokens, such as PUBLIC_URL');
@@ -68,7 +68,7 @@ function readEntry(value: unknown): ServiceIssuer | string[] {
     : { name: issuer, kind: 'issuer', audience, keys };
 }
 
-function nameFaults({ issuer, trust_domain: domain }: Entry): string[] {
+function nameFaults({ issuer, trust_domain: domain }: IssuerEntry): string[] {
   if ((issuer === undefined) === (domain === undefined)) return ['needs either issuer or trust_domain'];
   if (issuer !== undefined && (!isSafeAddress(issuer) || issuer.includes('?'))) {
     return ['issuer must be an https URL without user name, query and fragment (http only for localhost)'];
@@ -79,7 +79,7 @@ function nameFaults({ issuer, trust_domain: domain }: Entry): string[] {
   return [];
 }
 
-function keyFaults({ trust_domain: domain, jwks_uri: uri, jwks_file: file }: Entry): string[] {
+function keyFaults({ trust_domain: domain, jwks_uri: uri, jwks_file: file }: IssuerEntry): string[] {
   if (uri !== undefined && file !== undefined) return ['has both jwks_uri and jwks_file: keep one'];
   if (uri !== undefined && !isSafeAddress(uri)) {
     return ['jwks_uri must be an https URL without user name and fragment (http only for localhost)'];
@@ -96,7 +96,7 @@ function keyFaults({ trust_domain: domain, jwks_uri: uri, jwks_file: file }: Ent
   }
 }
 
-function keysOf({ jwks_uri: uri, jwks_file: path }: Entry): ServiceIssuer['keys'] {
+function keysOf({ jwks_uri: uri, jwks_file: path }: IssuerEntry): ServiceIssuer['keys'] {
   if (uri !== undefined) return { from: 'address', uri };
   return path === undefined ? { from: 'discovery' } : { from: 'file', path };
 }

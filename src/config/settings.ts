@@ -17,10 +17,10 @@ type ValueOf<Name extends SettingName> = (typeof SETTINGS)[Name]['isSecret'] ext
   : Environment[Name];
 
 /** Each setting, under the property that follows from its name. */
-type DeclaredSettings = { readonly [Name in SettingName as PropertyOf<Name>]: ValueOf<Name> };
+type SettingValues = { readonly [Name in SettingName as PropertyOf<Name>]: ValueOf<Name> };
 
 /** A base class that only has the type; a class, so that Nest injects it. */
-const Declared = Object as unknown as new () => DeclaredSettings;
+const Declared = Object as unknown as new () => SettingValues;
 
 /** The validated settings, frozen, with secrets wrapped; and what follows from them. */
 export class Settings extends Declared {
@@ -41,10 +41,10 @@ export class Settings extends Declared {
   readonly tracing!: TracingSettings | null;
 }
 
-export function declaredSettings(environment: Environment): DeclaredSettings {
+export function declaredSettings(environment: Environment): SettingValues {
   return Object.fromEntries(
     SETTING_NAMES.map((name) => [propertyOf(name), valueOf(name, environment[name])]),
-  ) as unknown as DeclaredSettings;
+  ) as unknown as SettingValues;
 }
 
 function propertyOf(name: SettingName): string {

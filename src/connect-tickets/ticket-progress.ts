@@ -41,7 +41,7 @@ export function newTicket(
 }
 
 /** An end that a call brought about, or the end that had come before it. */
-export interface Ended {
+export interface EndedTicket {
   readonly ticket: ConnectTicket;
   readonly isNew: boolean;
 }
@@ -134,7 +134,7 @@ export class TicketProgress {
     outcome: ConnectOutcome,
     requestId: string | null,
     pendingUntil: Date = this.clock.now(),
-  ): Promise<Ended | null> {
+  ): Promise<EndedTicket | null> {
     const found = await this.find(id);
     if (!found) return null;
     let isNew = false;

@@ -29,7 +29,7 @@ export interface EndedGrant {
   readonly reason: (typeof REASONS)[number] | null;
 }
 
-export interface Ended {
+export interface EndedGrants {
   readonly grants: readonly EndedGrant[];
   /** The grants of others that Google ends with these, or will. */
   readonly also: readonly Grant[];
@@ -53,21 +53,21 @@ export class EndGrants {
   ) {}
 
   /** What `end` would do. */
-  async preview(grants: readonly Grant[], mode: DisconnectMode): Promise<Ended> {
+  async preview(grants: readonly Grant[], mode: DisconnectMode): Promise<EndedGrants> {
     const planned = grants.map((grant) => this.#planOf(grant, mode));
     const asked = planned.filter(({ grant, outcome }) => outcome === 'revoked' && this.#isServed(grant));
     const also = await Promise.all(asked.map(({ grant }) => this.disconnectGrant.siblings(grant)));
     return { grants: planned, also: withoutOwn(also.flat(), grants) };
   }
 
-  async end(grants: readonly Grant[], mode: DisconnectMode, by: RevocationRequester): Promise<Ended> {
+  async end(grants: readonly Grant[], mode: DisconnectMode, by: RevocationRequester): Promise<EndedGrants> {
     const plans = grants.map((grant) => this.#planOf(grant, mode));
     const begun = new Map<string, Begun | null>();
     for (const { grant, outcome } of plans) {
       if (outcome === 'revoked') begun.set(grant.id, await this.disconnectGrant.begin(grant, by));
       else if (outcome === 'deleted') await this.#forget(grant, mode, by);
     }
-    const results: Ended[] = [];
+    const results: EndedGrants[] = [];
     const queue = [...plans.entries()];
     const work = async () => {
       for (let next = queue.shift(); next; next = queue.shift()) {
@@ -97,7 +97,7 @@ export class EndGrants {
     return this.settings.clients.get(client) !== undefined;
   }
 
-  async #finish(plan: EndedGrant, begun: Begun | null, by: RevocationRequester): Promise<Ended> {
+  async #finish(plan: EndedGrant, begun: Begun | null, by: RevocationRequester): Promise<EndedGrants> {
     // Another caller disconnected it meanwhile.
     if (begun === null) return { grants: [{ ...plan, outcome: 'deleted' }], also: [] };
     // It died a moment ago: no revocation writes its event.

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { type Expiry, forecast } from '../domain/grant/expiry-forecast.js';
 import { type Grant, isAgeKnown } from '../domain/grant/grant.js';
-import { type LiveToken, oldestFirst, type Slots, slotsOf } from '../domain/grant/slots.js';
+import { type LiveRefreshToken, oldestFirst, type Slots, slotsOf } from '../domain/grant/slots.js';
 import { Clock } from '../domain/ports/clock.js';
 import {
   type AuditEvent,
@@ -20,7 +20,7 @@ export interface GrantHistory {
   /** When it ends if it is left as it is; null where nothing is known to end it. */
   readonly expiry: Expiry | null;
   /** The refresh-token slots of its account with its client, the first one evicted first; null without a slot. */
-  readonly slots: (Slots & { readonly tokens: readonly LiveToken[] }) | null;
+  readonly slots: (Slots & { readonly tokens: readonly LiveRefreshToken[] }) | null;
   /** What happened, the oldest first. */
   readonly events: readonly TimelineEvent[];
   /** Where older events begin; null where these are all that is kept. */

@@ -34,7 +34,7 @@ export interface ImportOptions {
   readonly hangUp?: AbortSignal;
 }
 
-interface Run extends ImportOptions {
+interface ImportRun extends ImportOptions {
   /** Aliases of clients that Google rejected. */
   readonly rejected: Set<string>;
 }
@@ -64,7 +64,7 @@ export class ImportGrants {
     options: ImportOptions,
   ): AsyncGenerator<ImportResult> {
     const underWay: Promise<ImportResult>[] = [];
-    const run: Run = { ...options, rejected: new Set() };
+    const run: ImportRun = { ...options, rejected: new Set() };
     let isOutage = false;
     const settle = async () => {
       const result = (await underWay.shift()) as ImportResult;
@@ -82,7 +82,11 @@ export class ImportGrants {
     await this.audit.flush();
   }
 
-  async #result(item: ImportItem | InvalidItem, options: Run, isOutage: boolean): Promise<ImportResult> {
+  async #result(
+    item: ImportItem | InvalidItem,
+    options: ImportRun,
+    isOutage: boolean,
+  ): Promise<ImportResult> {
     try {
       if ('errors' in item) throw new ImportRefused('invalid_item', item);
       if (isOutage || options.hangUp?.aborted) throw new ImportRefused('not_attempted');
@@ -93,7 +97,7 @@ export class ImportGrants {
     }
   }
 
-  async #import(item: ImportItem, options: Run): Promise<ImportResult> {
+  async #import(item: ImportItem, options: ImportRun): Promise<ImportResult> {
     const { userId, refreshToken } = item;
     const { service, requestId, replace, dryRun } = options;
     const client = this.#clientOf(item, service);
@@ -130,7 +134,7 @@ export class ImportGrants {
     return { ...would, status: saved.kind };
   }
 
-  async #inspect(client: GoogleClient, item: ImportItem, options: Run): Promise<Inspected> {
+  async #inspect(client: GoogleClient, item: ImportItem, options: ImportRun): Promise<Inspected> {
     const { service, hangUp, rejected } = options;
     // Google said it once: the other items of a long file would get the same answer.
     if (rejected.has(client.alias)) throw new ImportRefused('client_misconfigured');
@@ -178,7 +182,7 @@ export class ImportGrants {
     return { sub: known, email: address };
   }
 
-  #refuse({ reason, facts }: ImportRefused, item: ImportItem | null, options: Run): ImportResult {
+  #refuse({ reason, facts }: ImportRefused, item: ImportItem | null, options: ImportRun): ImportResult {
     const { errors, missingScopes: missing, googleError, detail } = facts;
     const isTransient = isTransientRefusal(reason);
     const { service, requestId, dryRun } = options;

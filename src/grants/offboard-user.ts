@@ -8,7 +8,7 @@ import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 import { GrantListsRepository } from '../token-store/grants/grant-lists.repository.js';
 import { DelegatedCredentialsRepository } from '../token-store/services/delegated-credentials.repository.js';
-import { type DisconnectMode, type Ended, EndGrants } from './end-grants.js';
+import { type DisconnectMode, type EndedGrants, EndGrants } from './end-grants.js';
 
 /** Of one call: a caller is not kept waiting for more. */
 const MAX_GRANTS = 100;
@@ -23,7 +23,7 @@ export interface Offboarding {
   readonly by: RevocationRequester;
 }
 
-export interface Offboarded extends Ended {
+export interface Offboarded extends EndedGrants {
   /** How many delegated credentials for this user were revoked, or would be. */
   readonly credentials: number;
   /** How many connects under way were cancelled, or would be. */
@@ -128,7 +128,7 @@ export class OffboardUser {
   }
 }
 
-function isComplete({ grants }: Ended, isMore: boolean): boolean {
+function isComplete({ grants }: EndedGrants, isMore: boolean): boolean {
   return !isMore && grants.every(({ outcome }) => outcome === 'revoked' || outcome === 'deleted');
 }
 

@@ -14,8 +14,15 @@ export interface Proof {
   readonly stillHolds?: () => Promise<boolean>;
 }
 
-/** @param readAt when the service was read from the database, by performance.now() */
-export function setCaller(request: FastifyRequest, service: Service, readAt: number, proof: Proof): void {
+/** A service, and how it proved who it is. One object for all of its calls where it can be: caches hold it. */
+export interface AuthenticatedCaller {
+  readonly service: Service;
+  /** When the service was read from the database, by performance.now(). */
+  readonly readAt: number;
+  readonly proof: Proof;
+}
+
+export function setCaller(request: FastifyRequest, { service, readAt, proof }: AuthenticatedCaller): void {
   request.caller = service;
   request.callerReadAt = readAt;
   request.callerProof = proof;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { FairQueue, Place, type Lane } from './fair-queue.js';
+import { FairQueue, QueuePlace, type Lane } from './fair-queue.js';
 
 const lane = (service: string, client = 'default', isBackground = false): Lane => ({
   service,
@@ -9,8 +9,8 @@ const lane = (service: string, client = 'default', isBackground = false): Lane =
 
 /** Takes a turn, and releases it on demand. */
 function enter(queue: FairQueue, name: string, ...lanes: Lane[]) {
-  const place = new Place(queue);
-  const entry: { readonly place: Place; release: () => void } = { place, release: () => undefined };
+  const place = new QueuePlace(queue);
+  const entry: { readonly place: QueuePlace; release: () => void } = { place, release: () => undefined };
   void place.turn.then((release) => {
     served.push(name);
     entry.release = release;

@@ -23,7 +23,7 @@ const CLIENT_SHARE = 15;
  */
 export class FairQueue {
   /** Lanes with waiting work, in the order of their turns. */
-  readonly #lanes = new Map<string, Set<Place>>();
+  readonly #lanes = new Map<string, Set<QueuePlace>>();
   readonly #held = new Map<string, number>();
   #free: number;
   #inBackground = 0;
@@ -51,7 +51,7 @@ export class FairQueue {
     return new Map(clients.map(([holder, held]) => [clientOf(holder), held]));
   }
 
-  add(place: Place, lane: Lane): void {
+  add(place: QueuePlace, lane: Lane): void {
     const key = keyOf(lane);
     const waiting = this.#lanes.get(key);
     if (waiting) waiting.add(place);
@@ -59,7 +59,7 @@ export class FairQueue {
     this.#serve();
   }
 
-  remove(place: Place, key: string): void {
+  remove(place: QueuePlace, key: string): void {
     const waiting = this.#lanes.get(key);
     waiting?.delete(place);
     if (waiting?.size === 0) this.#lanes.delete(key);
@@ -121,7 +121,7 @@ export class FairQueue {
 }
 
 /** Waits in one lane or several, and is served in the first that has a turn. */
-export class Place {
+export class QueuePlace {
   readonly turn: Promise<Release>;
   readonly #lanes = new Map<string, Lane>();
   readonly #since = performance.now();

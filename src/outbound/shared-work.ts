@@ -1,4 +1,4 @@
-import { type FairQueue, keyOf, type Lane, Place, type Release } from './fair-queue.js';
+import { type FairQueue, keyOf, type Lane, QueuePlace, type Release } from './fair-queue.js';
 
 export interface WaitingCaller<A> {
   readonly lane: Lane;
@@ -33,7 +33,7 @@ interface Waiter<T, A> extends WaitingCaller<A> {
  */
 export class SharedWork<T, A> {
   readonly #waiters = new Set<Waiter<T, A>>();
-  #place: Place | null = null;
+  #place: QueuePlace | null = null;
   #abandoned: ((error: TurnNotTaken) => void) | null = null;
   #about: A | undefined;
 
@@ -114,7 +114,7 @@ export class SharedWork<T, A> {
   }
 
   async #takeTurn(): Promise<Release> {
-    const place = new Place(this.queue);
+    const place = new QueuePlace(this.queue);
     this.#place = place;
     const abandoned = new Promise<never>((_, reject) => (this.#abandoned = reject));
     for (const { lane } of this.#waiters) place.standIn(lane);

@@ -1,7 +1,7 @@
 import { formAction } from '../domain/cell.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { messagesOf } from './messages/messages.js';
-import type { Part } from './messages/en.js';
+import type { MessagePart } from './messages/en.js';
 import { GOOGLE_CONNECTIONS, Name, Page, renderPage } from './page.js';
 import type { PageContext } from './page-context.js';
 import { ScopeList } from './scope-list.js';
@@ -69,7 +69,7 @@ export function connectPage(context: PageContext, facts: ConnectPageFacts): stri
 function accountWords(
   { locale }: PageContext,
   { requireAccount, accountHint }: ConnectPageFacts['connectRequest'],
-): Part {
+): MessagePart {
   const { connect } = messagesOf(locale);
   if (requireAccount?.email !== undefined) return connect.onlyAccount(<Name>{requireAccount.email}</Name>);
   if (requireAccount?.hd !== undefined) return connect.onlyDomain(<Name>{requireAccount.hd}</Name>);

@@ -27,7 +27,7 @@ const RETRY_AFTER_SECONDS = 30;
  */
 const MAX_CONCURRENT_VERIFICATIONS = 8;
 
-interface Delivery {
+interface SecurityEventDelivery {
   /** Whether it says that another cell sent it. */
   readonly isRelayed: boolean;
   /** Whether too much of its address was refused. */
@@ -59,7 +59,7 @@ export class ReceiveSecurityEvent {
    * @param requestId of the call, for the audit trail
    * @throws {BrokerError} `invalid_request` with RFC 8935's `err`, `google_unavailable` or `cell_unavailable`
    */
-  async receive(body: unknown, requestId: string, delivery: Delivery): Promise<void> {
+  async receive(body: unknown, requestId: string, delivery: SecurityEventDelivery): Promise<void> {
     const mayRelay = !delivery.isRelayed && this.peers.hasPeers;
     try {
       await this.#handle(body, requestId);

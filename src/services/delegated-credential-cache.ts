@@ -13,7 +13,7 @@ import {
 import { sameHash } from './service-key.js';
 import type { PresentedHandle } from './delegated-credential.js';
 
-interface Entry {
+interface CredentialEntry {
   /** False once it was evicted. */
   isCurrent: boolean;
   /** Whether the use of it was noted in the row. */
@@ -34,8 +34,8 @@ export interface ProvedCredential {
  */
 @Injectable()
 export class DelegatedCredentialCache {
-  readonly #entries: LRUCache<string, Entry> | null;
-  readonly #reading = new Map<string, Entry>();
+  readonly #entries: LRUCache<string, CredentialEntry> | null;
+  readonly #reading = new Map<string, CredentialEntry>();
 
   constructor(
     settings: Settings,
@@ -45,7 +45,7 @@ export class DelegatedCredentialCache {
     private readonly database: DatabaseHealth,
   ) {
     const max = settings.cacheUsers;
-    const dispose = (entry: Entry) => {
+    const dispose = (entry: CredentialEntry) => {
       entry.isCurrent = false;
     };
     this.#entries = max === 0 ? null : new LRUCache({ ...cacheBound(max), dispose });
@@ -87,13 +87,13 @@ export class DelegatedCredentialCache {
   }
 
   /** Kept before the query runs, so that a change during the query evicts it. */
-  #entryOf(id: string): Entry {
+  #entryOf(id: string): CredentialEntry {
     const readAt = performance.now();
     if (!this.#entries || !this.changes.isUpToDate)
       return { isCurrent: false, isNoted: false, readAt, read: this.store.find(id) };
     const known = this.#entries.get(id) ?? this.#reading.get(id);
     if (known && this.changes.isValidSince(known.readAt)) return known;
-    const entry: Entry = { isCurrent: true, isNoted: false, readAt, read: this.store.find(id) };
+    const entry: CredentialEntry = { isCurrent: true, isNoted: false, readAt, read: this.store.find(id) };
     this.#reading.set(id, entry);
     entry.read
       .then(

@@ -2,11 +2,10 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { delegated } from '../domain/access/delegation.js';
-import type { Service } from '../domain/access/policy.js';
 import { looksLikeJwt } from '../domain/access/workload-identity.js';
 import { BrokerError } from '../domain/errors.js';
 import { Secret } from '../domain/secret.js';
-import { IS_PUBLIC, type Proof, setCaller } from '../http/caller.decorator.js';
+import { type AuthenticatedCaller, IS_PUBLIC, type Proof, setCaller } from '../http/caller.decorator.js';
 import { OAuthRefusal } from '../http/problem/oauth-error.js';
 import { rateLimitsOf } from '../http/rate-limit/rate-limit.hook.js';
 import { bearerToken, setBearerToken } from '../http/request-context.js';
@@ -41,7 +40,7 @@ export class ServiceAuthGuard implements CanActivate {
     const caller = hasDelegation
       ? await this.#authenticateDelegated(request)
       : await this.#authenticate(request);
-    setCaller(request, caller.service, caller.readAt, caller.proof);
+    setCaller(request, caller);
     rateLimitsOf(request).authenticated(request, reply, caller.service.id);
     return true;
   }
@@ -105,12 +104,6 @@ const NO_SUBJECT =
 const NO_DELEGATION =
   'This refresh_token is no delegated credential, or it is expired or revoked, or its service is. Make another with ' +
   '`token-broker credential create`.';
-
-interface AuthenticatedCaller {
-  readonly service: Service;
-  readonly readAt: number;
-  readonly proof: Proof;
-}
 
 /** A key proves its service as long as the service is as it was. */
 const LASTING: Proof = { isValid: () => true };

@@ -6,7 +6,7 @@ import { ServicesRepository, type StoredService } from '../token-store/services/
 /** A service, and when it was read from the database, by performance.now(). */
 export type KnownService = StoredService & { readonly readAt: number };
 
-interface Snapshot {
+interface ServicesSnapshot {
   readonly byId: ReadonlyMap<string, KnownService>;
   readonly byIdentity: ReadonlyMap<string, KnownService>;
 }
@@ -19,9 +19,9 @@ interface Snapshot {
  */
 @Injectable()
 export class ServiceCache {
-  #snapshot: Promise<Snapshot> | null = null;
+  #snapshot: Promise<ServicesSnapshot> | null = null;
   #readAt = 0;
-  #latest: Snapshot | null = null;
+  #latest: ServicesSnapshot | null = null;
 
   constructor(
     private readonly store: ServicesRepository,
@@ -56,7 +56,7 @@ export class ServiceCache {
   }
 
   /** Cached before the query runs, so that a change during the query invalidates it. */
-  #all(): Promise<Snapshot> {
+  #all(): Promise<ServicesSnapshot> {
     if (this.#snapshot && this.changes.isValidSince(this.#readAt)) return this.#snapshot;
     this.#readAt = performance.now();
     const snapshot = this.#read(this.#readAt);
@@ -67,7 +67,7 @@ export class ServiceCache {
     return snapshot;
   }
 
-  async #read(readAt: number): Promise<Snapshot> {
+  async #read(readAt: number): Promise<ServicesSnapshot> {
     const byId = new Map<string, KnownService>();
     const byIdentity = new Map<string, KnownService>();
     for await (const batch of this.store.listActive()) {

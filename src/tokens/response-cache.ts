@@ -14,7 +14,7 @@ import { Meter } from '../domain/metrics/meter.js';
 import { Clock } from '../domain/ports/clock.js';
 import { flatText } from '../domain/text.js';
 import { type AuditFacts, auditedMembersOf } from '../http/audit.decorator.js';
-import type { Proof } from '../http/caller.decorator.js';
+import type { AuthenticatedCaller } from '../http/caller.decorator.js';
 import { toOAuthError } from '../http/problem/oauth-error.js';
 import { problemOf } from '../http/problem/problem.js';
 import { credentialDigest } from '../http/request-context.js';
@@ -37,14 +37,6 @@ export interface IssuedResponse {
   readonly minTtlSeconds: number;
   /** What follows `expires_in`: token.response.ts. */
   readonly rest: SerializedRest;
-}
-
-/** A service, and how it proved who it is. One object for all of its calls where it can be: entries hold it. */
-interface AuthenticatedCaller {
-  readonly service: Service;
-  readonly proof: Proof;
-  /** When the service was read from the database, by performance.now(). */
-  readonly readAt: number;
 }
 
 export interface AuthenticatedCall {

@@ -17,7 +17,7 @@ import type { TokenQuery } from './token.query.js';
 import { toAdsResponse, type TokenResponse } from './token.response.js';
 
 /** Whose token a request asks for, in whatever form it says so. */
-interface Asked {
+interface TokenCall {
   readonly service: Service;
   readonly userId: string;
   readonly query: TokenQuery;
@@ -27,7 +27,7 @@ interface Asked {
   readonly audit: AuditNote;
 }
 
-interface Issued extends IssuedToken {
+interface IssuedWithAds extends IssuedToken {
   /** Null where the caller names no Google Ads account. */
   readonly ads: Required<Pick<TokenResponse, 'headers' | 'ads'>> | null;
 }
@@ -46,7 +46,7 @@ export class TokenIssuer {
   ) {}
 
   /** @throws {BrokerError} as `AccessTokenService.get` and `AdsAccessService.find` do */
-  async issue({ service, userId, query, request, reply, audit }: Asked): Promise<Issued> {
+  async issue({ service, userId, query, request, reply, audit }: TokenCall): Promise<IssuedWithAds> {
     const requested = query.scope === undefined ? [] : parseScopes(query.scope);
     const scopes = query.customer_id === undefined ? requested : scopeSet([...requested, ADWORDS]);
     audit.add({ userId, details: scopes.length > 0 ? { asked: scopes } : {} });

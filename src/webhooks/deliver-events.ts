@@ -24,7 +24,7 @@ const SHUTDOWN_GRACE_MS = 2000;
 /** A webhook that does not open is looked at again after this. */
 const UNOPENED_MS = 60_000;
 
-interface Failed {
+interface FailedDelivery {
   readonly delivery: Exclude<Delivery, { kind: 'accepted' }>;
   /** By performance.now(). */
   readonly startedAt: number;
@@ -175,7 +175,7 @@ export class DeliverEvents implements BeforeApplicationShutdown {
   async #failed(
     { name }: StoredWebhook,
     event: UndeliveredEvent,
-    { delivery, startedAt, now }: Failed,
+    { delivery, startedAt, now }: FailedDelivery,
   ): Promise<void> {
     const { id, type, failures } = event;
     const { error } = delivery;

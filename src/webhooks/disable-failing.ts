@@ -12,7 +12,7 @@ const DAY_MS = 24 * 3600_000;
 /** Over ten minutes by the retry schedule: one failure after a quiet week says nothing. */
 const MIN_ATTEMPTS = 5;
 
-interface Failure {
+interface WebhookFailure {
   readonly event: UndeliveredEvent;
   readonly delivery: Exclude<Delivery, { kind: 'accepted' }>;
   readonly now: Date;
@@ -45,7 +45,7 @@ export class DisableFailing {
   async ifDue(
     webhook: StoredWebhook,
     failingSince: Date,
-    { event, delivery, now }: Failure,
+    { event, delivery, now }: WebhookFailure,
   ): Promise<boolean> {
     const days = this.settings.webhookDisableDays;
     if (days === 0 || now.getTime() - failingSince.getTime() < days * DAY_MS) return false;

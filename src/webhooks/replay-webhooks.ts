@@ -9,7 +9,7 @@ import { WebhooksRepository } from '../token-store/outbox/webhooks.repository.js
 import { type Delivery, type Receiver, SendEvent } from './send-event.js';
 
 /** Who acts: `operator`, or a person of the console. */
-type Actor = string;
+type ActorName = string;
 
 export interface TestDelivery {
   readonly id: string;
@@ -33,14 +33,14 @@ export class ReplayWebhooks {
   ) {}
 
   /** @returns false where there is no such event */
-  async replay(id: string, actor: Actor): Promise<boolean> {
+  async replay(id: string, actor: ActorName): Promise<boolean> {
     const isFound = (await this.outbox.replay(id, this.clock.now())) > 0;
     if (isFound) await this.#record('webhook.replay', 'ok', actor, { event: id });
     return isFound;
   }
 
   /** @returns how many events are sent again */
-  async replayAll(filter: EventFilter, actor: Actor): Promise<number> {
+  async replayAll(filter: EventFilter, actor: ActorName): Promise<number> {
     const events = await this.outbox.replayAll(filter, this.clock.now());
     const { state, webhookId, type, since, until } = filter;
     await this.#record('webhook.replay', 'ok', actor, {
@@ -59,7 +59,7 @@ export class ReplayWebhooks {
    * @param idOrName null: the only one there is
    * @returns null where there is no such webhook, or there are several and none is named
    */
-  async test(idOrName: string | null, actor: Actor): Promise<TestDelivery | null> {
+  async test(idOrName: string | null, actor: ActorName): Promise<TestDelivery | null> {
     const all = idOrName === null ? await this.webhooks.list() : [];
     const only = all.length === 1 ? all[0] : null;
     const webhook = idOrName === null ? only : await this.webhooks.findNamed(idOrName);
@@ -76,7 +76,7 @@ export class ReplayWebhooks {
     return { id, webhook, delivery, ms };
   }
 
-  #sendTest(id: string, receiver: Receiver, actor: Actor): Promise<Delivery> {
+  #sendTest(id: string, receiver: Receiver, actor: ActorName): Promise<Delivery> {
     const timestamp = this.clock.now().toISOString();
     const event = { id, type: 'webhook.test', timestamp, data: { sent_by: actor }, failures: 0 } as const;
     return this.sendEvent.send(receiver, event, new AbortController().signal);
@@ -85,7 +85,7 @@ export class ReplayWebhooks {
   async #record(
     action: AuditAction,
     outcome: string,
-    actor: Actor,
+    actor: ActorName,
     details: Readonly<Record<string, AuditDetail>>,
   ): Promise<void> {
     this.audit.record({ at: this.clock.now(), action, outcome, actor, details });

@@ -2,13 +2,13 @@ import { STORED_STATUSES } from '../domain/grant/grant.js';
 import type { EventType } from '../domain/webhook/webhook.js';
 import type { DescribedWebhooks } from '../http/openapi-document.js';
 
-type Members = Readonly<Record<string, object>>;
+type EventMembers = Readonly<Record<string, object>>;
 
 interface EventKind {
   readonly summary: string;
   readonly status: string;
   /** What `data` has besides what every event of a grant has, each with an example. */
-  readonly more?: Members;
+  readonly more?: EventMembers;
   /** Whether it is about no grant. */
   readonly isGeneral?: true;
 }
@@ -114,7 +114,7 @@ const EVENTS: Readonly<Record<EventType, EventKind>> = {
 };
 
 /** What the grant is at that moment. */
-const DATA: Members = {
+const DATA: EventMembers = {
   grant_id: { ...text, format: 'uuid', example: 'dc85a7c8-5388-48bf-9945-9b4cdc9fa43e' },
   user_id: { ...text, example: 'alice' },
   client: { ...text, example: 'default' },

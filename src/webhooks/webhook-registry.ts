@@ -27,7 +27,7 @@ export interface ChangedWebhook {
   readonly changed: boolean;
 }
 
-interface Change {
+interface WebhookChange {
   readonly after: Webhook;
   readonly secrets: WebhookSecrets;
 }
@@ -151,7 +151,7 @@ export class WebhookRegistry {
 
   async #change(
     idOrName: string,
-    make: (before: StoredWebhook, secrets: WebhookSecrets) => Promise<Change> | Change | null,
+    make: (before: StoredWebhook, secrets: WebhookSecrets) => Promise<WebhookChange> | WebhookChange | null,
   ): Promise<ChangedWebhook | null> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const before = await this.webhooks.findNamed(idOrName);

@@ -7,12 +7,12 @@ export const WORKER_VARIABLE = 'TOKEN_BROKER_WORKER';
 /** A database that does not answer must not delay the exit: orchestrators commonly send SIGKILL after 10 seconds. */
 export const MAX_SHUTDOWN_MS = 9_500;
 
-export type Snapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
+export type MetricsSnapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
 
 export type FromWorker =
   /** It listens. */
   | { readonly kind: 'ready' }
-  | { readonly kind: 'snapshot'; readonly id: number; readonly metrics: Snapshot }
+  | { readonly kind: 'snapshot'; readonly id: number; readonly metrics: MetricsSnapshot }
   /** It was asked for /metrics. */
   | { readonly kind: 'metrics'; readonly id: number };
 

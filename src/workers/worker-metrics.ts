@@ -7,7 +7,7 @@ import { AggregatorRegistry } from 'prom-client';
 import { Counter, Gauge } from '../domain/metrics/instruments.js';
 import { WORKER_RESTARTS, WORKER_UP } from '../domain/metrics/system-metrics.js';
 import { MetricRegistry } from '../operations/metric-registry.js';
-import type { Snapshot } from './protocol.js';
+import type { MetricsSnapshot } from './protocol.js';
 
 /** A worker that takes longer is left out, and counts as down. */
 const SNAPSHOT_TIMEOUT_MS = 1000;
@@ -16,7 +16,7 @@ const MAX_AGE_MS = 100;
 
 interface Collection {
   readonly id: number;
-  readonly snapshots: Map<number, Snapshot>;
+  readonly snapshots: Map<number, MetricsSnapshot>;
   readonly awaited: Set<number>;
   readonly complete: () => void;
 }
@@ -58,7 +58,10 @@ export class WorkerMetrics {
     this.#restarts.add({ worker: String(number) });
   }
 
-  received(number: number, { id, metrics }: { readonly id: number; readonly metrics: Snapshot }): void {
+  received(
+    number: number,
+    { id, metrics }: { readonly id: number; readonly metrics: MetricsSnapshot },
+  ): void {
     if (id !== this.#collection?.id || !this.#collection.awaited.delete(number)) return;
     this.#collection.snapshots.set(number, metrics);
     this.#completeCollection();
@@ -83,7 +86,7 @@ export class WorkerMetrics {
     return AggregatorRegistry.aggregate(apart).metrics();
   }
 
-  async #collect(): Promise<ReadonlyMap<number, Snapshot>> {
+  async #collect(): Promise<ReadonlyMap<number, MetricsSnapshot>> {
     const { promise, resolve } = Promise.withResolvers<null>();
     const collection: Collection = {
       id: ++this.#lastId,

@@ -13,7 +13,7 @@ import {
   googleadsProperties,
   googleAdsYaml,
   notWritable,
-  type Setting,
+  type LibrarySetting,
   settingLines,
 } from './library-files.js';
 
@@ -32,16 +32,16 @@ const LIBRARIES = {
 >;
 
 export type LibraryFormat = keyof typeof LIBRARIES;
-export type Format = LibraryFormat | 'curl';
+export type ConfigurationFormat = LibraryFormat | 'curl';
 
-export const FORMATS = [...Object.keys(LIBRARIES), 'curl'] as Format[];
+export const FORMATS = [...Object.keys(LIBRARIES), 'curl'] as ConfigurationFormat[];
 
-export function fileNameOf(format: Format): string {
+export function fileNameOf(format: ConfigurationFormat): string {
   return format === 'curl' ? 'google-ads-headers.txt' : LIBRARIES[format].file;
 }
 
 /** Google's page about the configuration of this library. */
-export function configurationPage(format: Format): string {
+export function configurationPage(format: ConfigurationFormat): string {
   const docs = 'https://developers.google.com/google-ads/api';
   return format === 'curl'
     ? `${docs}/rest/auth`
@@ -116,7 +116,7 @@ const VISIBLE = /^[\x21-\x7e]+$/;
  * @throws {Failure} when a value would need quoting, which a header does not have
  */
 export function curlConfiguration(accessToken: Secret, choice: AccountChoice): string {
-  const headers: readonly Setting[] = [
+  const headers: readonly LibrarySetting[] = [
     ['Authorization', `Bearer ${visible('access token', accessToken)}`],
     ['developer-token', choice.developerToken && visible('developer token', choice.developerToken)],
     ['login-customer-id', choice.loginCustomerId],

@@ -9,11 +9,11 @@ import {
   configurationPage,
   curlConfiguration,
   fileNameOf,
-  type Format,
+  type ConfigurationFormat,
   FORMATS,
   libraryConfiguration,
 } from './configuration-formats.js';
-import type { Consent } from './consent/authorization-request.js';
+import type { LoopbackConsent } from './consent/authorization-request.js';
 import { chooseAddress } from './consent/loopback-address.js';
 import { showConsentUrl, showNextUrl } from './consent/open-browser.js';
 import { isForegroundTerminal, type Pasting, whilePasting } from './consent/pasted-address.js';
@@ -132,16 +132,16 @@ async function requestConsent(
   client: GoogleClient,
   request: ShowTokenRequest,
   { env, show, pasting }: GenerateOptions,
-): Promise<Consent> {
+): Promise<LoopbackConsent> {
   const { google, assertAccepted } = await reachGoogle(env);
-  const [{ Loopback }, { AuthorizationRequest }] = await Promise.all([
+  const [{ Loopback }, { LoopbackAuthorizationRequest }] = await Promise.all([
     import('./consent/loopback.js'),
     import('./consent/authorization-request.js'),
   ]);
   const loopback = await Loopback.open(chooseAddress(client, request.port));
   try {
     await assertAccepted(client);
-    const authorization = new AuthorizationRequest(google, loopback, { client, ...request });
+    const authorization = new LoopbackAuthorizationRequest(google, loopback, { client, ...request });
     show(await authorization.url);
     return await whilePasting(loopback, pasting, () => authorization.finish(request.seconds));
   } finally {
@@ -151,7 +151,7 @@ async function requestConsent(
 
 function resultOf(
   client: GoogleClient,
-  consent: Consent,
+  consent: LoopbackConsent,
   { format, choice }: ShowTokenRequest,
 ): CommandResult {
   const { account, missing } = consent;
@@ -190,9 +190,9 @@ function resultOf(
 }
 
 function configurationFor(
-  format: Format,
+  format: ConfigurationFormat,
   { clientId, clientSecret }: GoogleClient,
-  { accessToken, refreshToken }: Consent,
+  { accessToken, refreshToken }: LoopbackConsent,
   choice: AccountChoice,
 ): string {
   return format === 'curl'

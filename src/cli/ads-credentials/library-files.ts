@@ -18,11 +18,11 @@ export interface ConfigurationValues {
 }
 
 /** A setting under the name that its library gives it; null where there is none to write. */
-export type Setting = readonly [name: string, value: string | null];
+export type LibrarySetting = readonly [name: string, value: string | null];
 
 /** One line for each setting that has a value. */
 export function settingLines(
-  settings: readonly Setting[],
+  settings: readonly LibrarySetting[],
   write: (name: string, value: string) => string,
 ): string[] {
   return settings.flatMap(([name, value]) => (value === null ? [] : [write(name, value)]));

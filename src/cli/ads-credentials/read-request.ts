@@ -2,7 +2,7 @@ import { isUserId, USER_ID_RULE } from '../../domain/access/user-rule.js';
 import { ADWORDS, isScope, scopeSet } from '../../domain/google/scopes.js';
 import { Secret } from '../../domain/secret.js';
 import { type Failure, wrongUsage } from '../shared/failure.js';
-import type { AccountChoice, Format } from './configuration-formats.js';
+import type { AccountChoice, ConfigurationFormat } from './configuration-formats.js';
 import { isAccountHint } from './consent/account-hint.js';
 
 const MAX_SECONDS = 3600;
@@ -16,7 +16,7 @@ export interface GivenOptions {
   readonly timeout: string;
   readonly browser: boolean;
   readonly paste?: true;
-  readonly format?: Format;
+  readonly format?: ConfigurationFormat;
   readonly login_customer_id?: string;
   readonly linked_customer_id?: string;
   readonly developer_token?: string;
@@ -39,7 +39,7 @@ interface CommonRequest {
 export interface ShowTokenRequest extends CommonRequest {
   readonly store: null;
   readonly clientFile: string;
-  readonly format: Format;
+  readonly format: ConfigurationFormat;
   readonly choice: AccountChoice;
 }
 

@@ -20,14 +20,14 @@ import {
   brokerConfiguration,
   curlConfiguration,
   fileNameOf,
-  type Format,
+  type ConfigurationFormat,
 } from './configuration-formats.js';
 
 const NAME = 'token-broker client-config';
 
 /** As Commander parses them. */
 export interface ClientConfigOptions extends SourceOptions {
-  readonly format: Format;
+  readonly format: ConfigurationFormat;
   readonly throughBroker?: boolean;
   readonly credentialsOutput?: string;
   readonly client_secrets_path?: string;
@@ -42,7 +42,7 @@ export interface ClientConfigOptions extends SourceOptions {
 }
 
 /** As `credentials-file` calls them. Perl's library and curl read no such file: they get an access token. */
-const READERS: Partial<Record<Format, Reader>> = {
+const READERS: Partial<Record<ConfigurationFormat, Reader>> = {
   python: 'google-ads-python',
   java: 'google-ads-java',
   php: 'google-ads-php',
@@ -74,7 +74,7 @@ async function withCredentialsFile(
   const kind = fileKindFor(reader, source, NAME);
   const subject = readSubject(options, source, NAME);
   const broker = await findBroker(options.broker ?? null, process.env);
-  const configuration = brokerConfiguration(format as Exclude<Format, 'curl'>, choice, null);
+  const configuration = brokerConfiguration(format as Exclude<ConfigurationFormat, 'curl'>, choice, null);
   const notes = [...broker.notes, ...(format === 'java' ? javaNotes(broker.tokenUrl) : [])];
   if (options.output === '-')
     return { text: configuration.trimEnd(), json: { format, content: configuration, notes } };

@@ -31,14 +31,14 @@ export function readDeclaration(
   content: unknown,
   options: Options,
 ): { readonly declaration: Declaration; readonly faults: readonly DeclarationFault[] } {
-  const file = new Reading([], options);
+  const file = new DeclarationReader([], options);
   const root = file.members(content, SECTIONS);
   if (Object.keys(root).length === 0 && file.faults.length === 0) {
     file.fault([], `names nothing. It has sections: ${SECTIONS.join(', ')}.`);
   }
   const items = <Item>(
     section: (typeof SECTIONS)[number],
-    read: (reading: Reading, value: unknown) => Item,
+    read: (reading: DeclarationReader, value: unknown) => Item,
   ) =>
     section in root
       ? new Map(
@@ -57,7 +57,7 @@ export function readDeclaration(
   return { declaration, faults: file.faults };
 }
 
-function readService(at: Reading, value: unknown): DeclaredService {
+function readService(at: DeclarationReader, value: unknown): DeclaredService {
   const given = at.members(value, ['clients', 'scopes', 'users', 'allow', 'identity', 'face']);
   const identity = at.under('identity').members(given['identity'] ?? {}, ['issuer', 'subject']);
   const face = at.under('face').members(given['face'] ?? {}, FACE_FIELDS);
@@ -79,7 +79,7 @@ function readService(at: Reading, value: unknown): DeclaredService {
 
 const FACE_FIELDS = ['display_name', 'logo', 'colour', 'privacy_url', 'support_url'] as const;
 
-function readFace(at: Reading, given: Members): DeclaredFace {
+function readFace(at: DeclarationReader, given: Members): DeclaredFace {
   return {
     displayName: at.text(given, 'display_name'),
     logo: at.logo(given, 'logo'),
@@ -89,7 +89,7 @@ function readFace(at: Reading, given: Members): DeclaredFace {
   };
 }
 
-function readWebhook(at: Reading, value: unknown): DeclaredWebhook {
+function readWebhook(at: DeclarationReader, value: unknown): DeclaredWebhook {
   const given = at.members(value, ['url', 'events', 'services', 'enabled', 'secret_env']);
   return {
     url: at.text(given, 'url', true) ?? '',
@@ -100,12 +100,12 @@ function readWebhook(at: Reading, value: unknown): DeclaredWebhook {
   };
 }
 
-function readIssuer(at: Reading, value: unknown): DeclaredIssuer {
+function readIssuer(at: DeclarationReader, value: unknown): DeclaredIssuer {
   const given = at.members(value, ['audience', 'jwks_uri']);
   return { audience: at.text(given, 'audience', true) ?? '', jwksUri: at.text(given, 'jwks_uri') };
 }
 
-function readClient(at: Reading, value: unknown): DeclaredClient {
+function readClient(at: DeclarationReader, value: unknown): DeclaredClient {
   const given = at.members(value, ['testing']);
   return { testing: at.flag(given, 'testing') ?? false };
 }
@@ -113,15 +113,15 @@ function readClient(at: Reading, value: unknown): DeclaredClient {
 type Members = Readonly<Record<string, unknown>>;
 
 /** Reads values at a place of the file; what is wrong is noted, and reading goes on. */
-class Reading {
+class DeclarationReader {
   constructor(
     private readonly path: readonly string[],
     private readonly options: Options,
     readonly faults: DeclarationFault[] = [],
   ) {}
 
-  under(...parts: string[]): Reading {
-    return new Reading([...this.path, ...parts], this.options, this.faults);
+  under(...parts: string[]): DeclarationReader {
+    return new DeclarationReader([...this.path, ...parts], this.options, this.faults);
   }
 
   fault(path: readonly string[], message: string): void {

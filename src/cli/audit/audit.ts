@@ -59,12 +59,12 @@ function action(value: string): AuditAction {
   );
 }
 
-interface Format {
+interface OutputOptions {
   readonly json?: boolean;
   readonly wide?: boolean;
 }
 
-function show(options: Options, { json = false, wide = false }: Format): Promise<void> {
+function show(options: Options, { json = false, wide = false }: OutputOptions): Promise<void> {
   const { csv = false, service: idOrName, limit } = options;
   if (csv && json) throw wrongUsage('--csv and --json exclude each other.', 'token-broker audit');
   return withBroker(async (broker) => {

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { Ended } from '../../grants/end-grants.js';
+import type { EndedGrants } from '../../grants/end-grants.js';
 import { printResult, type TableResult } from '../shared/command-result.js';
 import { EXIT } from '../shared/failure.js';
 import { readSettings, withModules } from '../shared/open-broker.js';
@@ -44,7 +44,7 @@ async function disconnect(id: string, { local, yes = false }: Options): Promise<
       import('../../grants/users.controller.js'),
     ]);
   const mode = local ? 'local' : 'revoke';
-  const ended = await withModules(settings, [GrantsAdminModule], async (broker): Promise<Ended> => {
+  const ended = await withModules(settings, [GrantsAdminModule], async (broker): Promise<EndedGrants> => {
     const grant = isUuid(id) ? await broker.get(GrantsRepository).findById(id) : null;
     if (!grant) throw noSuchGrant(id);
     const ends = broker.get(EndGrants);
@@ -63,6 +63,6 @@ async function disconnect(id: string, { local, yes = false }: Options): Promise<
 }
 
 /** What the broker retries comes first: nothing is left to do for the operator. */
-export function exitCodeOf({ grants }: Ended) {
+export function exitCodeOf({ grants }: EndedGrants) {
   return grants.some(({ outcome }) => outcome === 'kept') ? EXIT.refused : EXIT.unavailable;
 }

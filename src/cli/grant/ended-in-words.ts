@@ -1,6 +1,6 @@
 /** What `grant disconnect` and `user forget` show: what becomes of each grant, and which others end with them. */
 import type { RevocationRequester } from '../../domain/grant/revocation.js';
-import type { Ended, EndedGrant } from '../../grants/end-grants.js';
+import type { EndedGrants, EndedGrant } from '../../grants/end-grants.js';
 import { table, wrapped } from '../shared/table.js';
 
 export const OPERATOR: RevocationRequester = { actor: 'operator', serviceId: null, requestId: null };
@@ -27,7 +27,7 @@ interface View {
   readonly width: number;
 }
 
-export function endedInWords({ grants, also }: Ended, { isDone, width }: View): string {
+export function endedInWords({ grants, also }: EndedGrants, { isDone, width }: View): string {
   const words = isDone ? DONE : NOT_YET;
   const others =
     also.length === 0

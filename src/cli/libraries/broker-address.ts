@@ -16,7 +16,7 @@ export interface BrokerAddress {
 }
 
 /** Whose token is asked for, and which one of several. */
-export interface TokenSubject {
+export interface TokenOwner {
   readonly userId: string;
   readonly client: string | null;
   readonly account: string | null;
@@ -89,7 +89,7 @@ async function discoverIssuer(origin: string): Promise<string | null> {
  * The audience of a token exchange (RFC 8693 section 2.1), as `POST /oauth2/token` reads it. Encoded, so that no user id puts
  * `projects/` into it: google-auth for Python and Node would ask Google for such a project.
  */
-export function audienceOf({ issuer }: BrokerAddress, { userId, client, account }: TokenSubject): string {
+export function audienceOf({ issuer }: BrokerAddress, { userId, client, account }: TokenOwner): string {
   const query = new URLSearchParams({
     ...(client === null ? {} : { client }),
     ...(account === null ? {} : { account }),

@@ -4,10 +4,10 @@
  * The types are Google's: https://google.aip.dev/auth/4110 and 4117.
  */
 import { wrongUsage } from '../shared/failure.js';
-import { audienceOf, type BrokerAddress, type TokenSubject } from './broker-address.js';
+import { audienceOf, type BrokerAddress, type TokenOwner } from './broker-address.js';
 import { pathInPod } from './environment.js';
 import { ACCESS_TOKEN_TYPE, JWT_TYPE } from './token-request.js';
-import type { CredentialSource, ExchangeSource, TokenSource } from './token-source.js';
+import type { CredentialSource, ExchangeSource, LibraryTokenSource } from './token-source.js';
 
 /** What a file can be. */
 export type FileKind = 'external_account' | 'external_account_authorized_user' | 'authorized_user' | 'rclone';
@@ -57,7 +57,7 @@ export function fileNameFor(reader: Reader): string {
  * The kind that suits both the reader and what there is to prove who asks.
  * @throws {Failure} where none does; it says what to do instead
  */
-export function fileKindFor(reader: Reader, source: TokenSource, command: string): FileKind {
+export function fileKindFor(reader: Reader, source: LibraryTokenSource, command: string): FileKind {
   const kinds: readonly FileKind[] = READERS[reader].kinds;
   const isCredential = source.kind === 'credential';
   const kind = kinds.find((each) => (each === 'external_account') !== isCredential);
@@ -80,7 +80,7 @@ export function fileKindFor(reader: Reader, source: TokenSource, command: string
 
 export interface FileContents {
   readonly broker: BrokerAddress;
-  readonly subject: TokenSubject | null;
+  readonly subject: TokenOwner | null;
   /** Of the kinds that have them. */
   readonly scopes: readonly string[];
   /** Whether the service key is where Kubernetes mounts it, and not where it is now. */
@@ -91,7 +91,7 @@ export interface FileContents {
 const CLIENT = { client_id: 'token-broker', client_secret: 'not-used' };
 
 /** @param subject given with every source but a delegated credential */
-export function fileContent(kind: FileKind, source: TokenSource, contents: FileContents): string {
+export function fileContent(kind: FileKind, source: LibraryTokenSource, contents: FileContents): string {
   if (source.kind !== 'credential') return json(externalAccount(source, contents));
   const { tokenUrl } = contents.broker;
   const refreshToken = source.credential.reveal();

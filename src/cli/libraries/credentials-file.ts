@@ -21,7 +21,7 @@ import {
   readSource,
   readSubject,
   type SourceOptions,
-  type TokenSource,
+  type LibraryTokenSource,
   withSourceOptions,
   withUrlOptions,
 } from './token-source.js';
@@ -108,7 +108,7 @@ async function write(options: Options, asJson: boolean): Promise<CommandResult> 
 
 function shown(
   { for: reader, printEnv }: Options,
-  source: TokenSource,
+  source: LibraryTokenSource,
   file: string,
   broker: BrokerAddress,
 ): string {
@@ -128,7 +128,7 @@ function shown(
 }
 
 /** It may be written on one machine and used on another: a missing file is said, not refused. */
-function missingFile(source: TokenSource, isForPod: boolean): string[] {
+function missingFile(source: LibraryTokenSource, isForPod: boolean): string[] {
   if (source.kind !== 'key' && source.kind !== 'jwt') return [];
   if (existsSync(source.file) || (isForPod && source.kind === 'jwt')) return [];
   return [`${source.file} is not on this machine. The libraries read it there, at this path.`];

@@ -5,8 +5,8 @@
  */
 import { readTextFile } from '../../config/configuration-files.js';
 import { Secret } from '../../domain/secret.js';
-import { audienceOf, type BrokerAddress, type TokenSubject } from './broker-address.js';
-import type { TokenSource, UrlSource } from './token-source.js';
+import { audienceOf, type BrokerAddress, type TokenOwner } from './broker-address.js';
+import type { LibraryTokenSource, UrlSource } from './token-source.js';
 
 export type TokenOutcome = GivenToken | Refusal | Unavailable;
 
@@ -36,9 +36,9 @@ export interface Unavailable {
 
 export interface TokenQuestion {
   readonly broker: BrokerAddress;
-  readonly source: Exclude<TokenSource, UrlSource>;
+  readonly source: Exclude<LibraryTokenSource, UrlSource>;
   /** Null with a delegated credential, which has its own. */
-  readonly subject: TokenSubject | null;
+  readonly subject: TokenOwner | null;
   /** Ends a request that nothing waits for any more. */
   readonly signal?: AbortSignal;
 }

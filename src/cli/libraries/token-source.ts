@@ -9,7 +9,7 @@ import { isScope } from '../../domain/google/scopes.js';
 import { repeated } from '../shared/command-result.js';
 import { type Failure, wrongUsage } from '../shared/failure.js';
 import { readSecret } from '../shared/files.js';
-import { assertUserId, type TokenSubject } from './broker-address.js';
+import { assertUserId, type TokenOwner } from './broker-address.js';
 
 /** As Commander parses them. */
 export interface SourceOptions {
@@ -48,7 +48,7 @@ export interface CredentialSource {
 }
 
 export type ExchangeSource = FileSource | UrlSource;
-export type TokenSource = ExchangeSource | CredentialSource;
+export type LibraryTokenSource = ExchangeSource | CredentialSource;
 
 /** Adds the options that say where the broker is, whose token it is, and what proves who asks. */
 export function withSourceOptions(command: Command): Command {
@@ -81,7 +81,7 @@ export async function readSource(
   options: SourceOptions,
   command: string,
   names: readonly string[] = ALL_SOURCES,
-): Promise<TokenSource> {
+): Promise<LibraryTokenSource> {
   const { keyFile, jwtFile, urlSource, credentialFile, urlHeader = [], urlField = null } = options;
   const given = [keyFile, jwtFile, urlSource, credentialFile].filter((each) => each !== undefined);
   if (given.length !== 1) throw wrongUsage(`exactly one of ${names.join(', ')} is needed.`, command);
@@ -122,9 +122,9 @@ async function readLines(file: string): Promise<string[]> {
 /** @throws {Failure} where whose token it is is not said, or said twice */
 export function readSubject(
   options: SourceOptions,
-  source: TokenSource,
+  source: LibraryTokenSource,
   command: string,
-): TokenSubject | null {
+): TokenOwner | null {
   const { user, client = null, account = null } = options;
   if (user !== undefined) assertUserId(user, command);
   if (source.kind === 'credential') {

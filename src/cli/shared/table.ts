@@ -1,6 +1,6 @@
 /** Tables that fit the terminal. Owns which cells are cut and which columns are left out; not what is in them. */
 
-export interface Column {
+export interface TextColumn {
   readonly heading: string;
   /** Whether its cells may be cut where the table is too wide. An id or another value to be copied may not. */
   readonly cut?: true;
@@ -25,7 +25,7 @@ export function widthOf({ wide = false }: { readonly wide?: boolean }): number {
 
 /** Columns under upper-case headings, as the width allows. */
 export function table(
-  columns: readonly Column[],
+  columns: readonly TextColumn[],
   rows: readonly (readonly string[])[],
   width: number,
 ): string {
@@ -48,7 +48,7 @@ export function table(
 }
 
 /** @returns the width of each column; null for one that is left out */
-function fit(columns: readonly Column[], natural: readonly number[], width: number): (number | null)[] {
+function fit(columns: readonly TextColumn[], natural: readonly number[], width: number): (number | null)[] {
   const widths: (number | null)[] = [...natural];
   const total = () => {
     const shown = widths.filter((size) => size !== null);
@@ -71,7 +71,7 @@ function fit(columns: readonly Column[], natural: readonly number[], width: numb
 
 /** Takes from the widest column until nothing is too much, or all are down to the floor. */
 function shrink(
-  columns: readonly Column[],
+  columns: readonly TextColumn[],
   widths: (number | null)[],
   floor: number,
   excess: () => number,

@@ -9,7 +9,7 @@ import { Pager, Table } from '../views/table.js';
 
 export type ShownFilter = Readonly<Record<'user' | 'service' | 'action' | 'since' | 'until', string | null>>;
 
-interface AuditFacts {
+interface AuditPageFacts {
   readonly person: Viewer;
   readonly now: Date;
   readonly filter: ShownFilter;
@@ -23,7 +23,7 @@ interface AuditFacts {
 const GOOD: ReadonlySet<string> = new Set(['ok', 'held']);
 
 /** Who did what, for whom, with what outcome. */
-export function auditPage({ person, now, filter, events, csv, next }: AuditFacts): string {
+export function auditPage({ person, now, filter, events, csv, next }: AuditPageFacts): string {
   return renderConsole(
     <Layout
       person={person}

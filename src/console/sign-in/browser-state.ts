@@ -12,7 +12,7 @@ import { Sealer } from '../../sealing/sealer.js';
 type Kind = 'console' | 'console-sign-in';
 
 /** As JSON: plain values only. */
-type Content = Readonly<Record<string, string | number | null>>;
+type BrowserStateContent = Readonly<Record<string, string | number | null>>;
 
 @Injectable()
 export class BrowserState {
@@ -26,7 +26,7 @@ export class BrowserState {
   }
 
   /** @returns null where there is none, or it is not one that the broker sealed for this purpose */
-  async read<T extends Content>(request: FastifyRequest, kind: Kind): Promise<T | null> {
+  async read<T extends BrowserStateContent>(request: FastifyRequest, kind: Kind): Promise<T | null> {
     const value = parseCookie(request.headers.cookie ?? '')[this.#nameOf(kind)];
     if (value === undefined || value === '') return null;
     try {
@@ -37,7 +37,7 @@ export class BrowserState {
     }
   }
 
-  async write(reply: FastifyReply, kind: Kind, content: Content, seconds: number): Promise<void> {
+  async write(reply: FastifyReply, kind: Kind, content: BrowserStateContent, seconds: number): Promise<void> {
     const sealed = await this.sealer.seal(new Secret(JSON.stringify(content)), aadOf(kind));
     this.#set(reply, kind, sealed, seconds);
   }

@@ -21,7 +21,7 @@ export interface ConsolePerson extends Viewer {
   readonly sessionId: string;
 }
 
-type Content = {
+type SessionContent = {
   readonly id: string;
   readonly email: string;
   readonly hostedDomain: string | null;
@@ -52,7 +52,7 @@ export class ConsoleSessions {
 
   /** @returns null: no one is signed in */
   async find(request: FastifyRequest): Promise<ConsolePerson | null> {
-    const content = await this.browser.read<Content>(request, 'console');
+    const content = await this.browser.read<SessionContent>(request, 'console');
     if (content === null) return null;
     const { id, email, hostedDomain } = content;
     const role = this.roleOf({ email, hostedDomain });

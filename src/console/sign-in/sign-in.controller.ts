@@ -19,7 +19,7 @@ import { IdentityProvider, type PendingSignIn } from './identity-provider.js';
 const SIGN_IN_SECONDS = 10 * 60;
 
 type Pending = PendingSignIn & { readonly to: string; readonly expiresAt: number };
-type Values = Readonly<Record<string, unknown>>;
+type SignInParameters = Readonly<Record<string, unknown>>;
 
 /** Signing in and out: the way to the issuer and back. Each is an audit event under the person's name. */
 @Controller('console')
@@ -36,7 +36,7 @@ export class SignInController {
   @Get('sign-in')
   @BeforeSignIn()
   async show(
-    @Query() { to, signed_out: signedOut }: Values,
+    @Query() { to, signed_out: signedOut }: SignInParameters,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
@@ -55,7 +55,7 @@ export class SignInController {
   /** A link, not a form: the policy of the page would not let a form lead to the issuer. */
   @Get('sign-in/start')
   @BeforeSignIn()
-  async start(@Query() { to }: Values, @Res() reply: FastifyReply): Promise<void> {
+  async start(@Query() { to }: SignInParameters, @Res() reply: FastifyReply): Promise<void> {
     const pending = this.provider.newSignIn();
     const url = await this.provider.authorizationUrl(pending);
     const expiresAt = this.clock.now().getTime() + SIGN_IN_SECONDS * 1000;
@@ -68,7 +68,7 @@ export class SignInController {
   @BeforeSignIn()
   @Audited('console.sign_in')
   async callback(
-    @Query() query: Values,
+    @Query() query: SignInParameters,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
     @Audit() audit: AuditNote,
@@ -115,7 +115,7 @@ export class ConsoleStylesheetController {
 }
 
 /** One that came twice has no meaning (RFC 6749 section 3.1). */
-function parametersOf(query: Values): URLSearchParams {
+function parametersOf(query: SignInParameters): URLSearchParams {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
     if (typeof value === 'string') parameters.set(name, value);

@@ -1,6 +1,6 @@
 /** What would end, before it does: of one grant, or of a user. Operators get the button; the choice of the mode is a link. */
 import type { Grant } from '../../domain/grant/grant.js';
-import type { DisconnectMode, Ended, EndedGrant } from '../../grants/end-grants.js';
+import type { DisconnectMode, EndedGrants, EndedGrant } from '../../grants/end-grants.js';
 import { pathWith, userPath } from '../paths.js';
 import { Form, Layout, renderConsole, type Viewer } from '../views/layout.js';
 import { Card, Choice, Notice, whole } from '../views/parts.js';
@@ -14,7 +14,7 @@ interface EndingFacts {
   readonly action: string;
   readonly button: string;
   readonly mode: DisconnectMode;
-  readonly plan: Ended;
+  readonly plan: EndedGrants;
   /** How many delegated credentials end, too. */
   readonly credentials: number;
   /** How many connects under way are cancelled, too. */

@@ -21,7 +21,7 @@ import { grantPage } from './grant-page.js';
 
 const EVENTS = 50;
 
-class GrantPath {
+class GrantPagePath {
   @IsUUID('all', { message: 'must be the id of a grant, as the page of its user shows it.' })
   id!: string;
 }
@@ -40,7 +40,7 @@ export class ConsoleGrantsController {
   @Get(':id')
   async show(
     @Person() person: ConsolePerson,
-    @Param() { id }: GrantPath,
+    @Param() { id }: GrantPagePath,
     @Query() query: FormValues,
     @Res() reply: FastifyReply,
   ): Promise<void> {
@@ -64,7 +64,7 @@ export class ConsoleGrantsController {
   @Get(':id/disconnect')
   async preview(
     @Person() person: ConsolePerson,
-    @Param() { id }: GrantPath,
+    @Param() { id }: GrantPagePath,
     @Query() query: FormValues,
     @Res() reply: FastifyReply,
   ): Promise<void> {
@@ -90,7 +90,7 @@ export class ConsoleGrantsController {
   @Audited('grant.disconnect', 'refusals')
   async disconnect(
     @Person() person: ConsolePerson,
-    @Param() { id }: GrantPath,
+    @Param() { id }: GrantPagePath,
     @Body() form: FormValues,
     @Req() { id: requestId }: FastifyRequest,
     @Res() reply: FastifyReply,

@@ -1,4 +1,4 @@
-import type { TokenEndpointResponse } from '../grant/grant.js';
+import type { GoogleTokenResponse } from '../grant/grant.js';
 import type { Secret } from '../secret.js';
 
 /** What Google shall show even where it need not: the consent screen, the account chooser, or both. */
@@ -11,7 +11,7 @@ export function hasPrompt(prompt: Prompt | null | undefined, named: 'consent' | 
   return prompt?.split(' ').includes(named) ?? false;
 }
 
-export interface ConsentRequest {
+export interface ConsentUrlRequest {
   readonly client: GoogleClient;
   readonly redirectUri: string;
   /** `identify` only signs in: no refresh token comes of it, and no slot is spent. */
@@ -33,7 +33,7 @@ export interface ConsentRequest {
   readonly includeGranted: boolean;
 }
 
-export interface CodeExchange {
+export interface CodeExchangeRequest {
   readonly client: GoogleClient;
   readonly redirectUri: string;
   readonly code: Secret;
@@ -42,7 +42,7 @@ export interface CodeExchange {
 }
 
 /** A response of the token endpoint with its id_token, as to a code exchange. Nothing of it is verified yet. */
-export interface CodeExchangeResponse extends TokenEndpointResponse {
+export interface CodeExchangeResponse extends GoogleTokenResponse {
   readonly idToken: Secret | null;
 }
 

@@ -1,11 +1,11 @@
-import type { AccessToken, Account, Grant, TokenEndpointResponse } from './grant.js';
+import type { AccessToken, Account, Grant, GoogleTokenResponse } from './grant.js';
 
 export interface Consent {
   readonly userId: string;
   readonly client: string;
   readonly account: Account;
   readonly requestedScopes: readonly string[];
-  readonly answer: TokenEndpointResponse;
+  readonly answer: GoogleTokenResponse;
   /** Whether include_granted_scopes was sent. */
   readonly includedGranted: boolean;
   /** Whether the service asked not to include it: then the grant may hold less than before. */

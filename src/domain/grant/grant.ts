@@ -82,7 +82,7 @@ export function isAgeKnown({ importedAt, refreshTokenIssuedAt }: Grant): boolean
 }
 
 /** A response of Google's token endpoint. */
-export interface TokenEndpointResponse {
+export interface GoogleTokenResponse {
   readonly accessToken: Secret;
   /** When the request began. */
   readonly obtainedAt: Date;

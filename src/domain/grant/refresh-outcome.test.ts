@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Grant } from './grant.js';
-import { entryKeyOf, isRotation, keyOf, type Outcome } from './refresh-outcome.js';
+import { entryKeyOf, isRotation, keyOf, type RefreshOutcome } from './refresh-outcome.js';
 
 const grant = (id = 'g', version = 1) => ({ id, version }) as Grant;
 const token = (scopes: string[], refreshToken: object | null = null) =>
-  ({ kind: 'token', scopes, response: { refreshToken }, token: null }) as unknown as Outcome;
-const NARROWED: Outcome = { kind: 'narrowed', scopes: ['a'] };
-const DEAD = { kind: 'dead', diagnosis: {} } as Outcome;
+  ({ kind: 'token', scopes, response: { refreshToken }, token: null }) as unknown as RefreshOutcome;
+const NARROWED: RefreshOutcome = { kind: 'narrowed', scopes: ['a'] };
+const DEAD = { kind: 'dead', diagnosis: {} } as RefreshOutcome;
 
 test('only a token with a new refresh token is a rotation', () => {
   expect([token(['a']), token(['a'], {}), NARROWED, DEAD].map(isRotation)).toEqual([
@@ -36,7 +36,7 @@ describe('the key of an unsaved result', () => {
     expect(new Set(keys).size).toBe(keys.length);
   });
 
-  test.each<[string, Outcome, string[] | null]>([
+  test.each<[string, RefreshOutcome, string[] | null]>([
     ['a token is that of its scopes', token(['a']), ['a']],
     ['a rotation is that of the grant', token(['a'], {}), null],
     ['fewer scopes is that of the grant', NARROWED, null],

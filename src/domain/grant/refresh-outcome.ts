@@ -3,26 +3,26 @@
  * (access-tokens/refresh-results.ts).
  */
 import { scopeKey } from '../google/scopes.js';
-import type { AccessToken, Diagnosis, Grant, TokenEndpointResponse } from './grant.js';
+import type { AccessToken, Diagnosis, Grant, GoogleTokenResponse } from './grant.js';
 import type { Lease } from './lease-and-backoff.js';
 
-export interface IssuedToken {
+export interface RefreshedToken {
   readonly kind: 'token';
   readonly scopes: readonly string[];
-  readonly response: TokenEndpointResponse;
+  readonly response: GoogleTokenResponse;
   /** Null where it must not be handed out before it is saved: the response changes the grant. */
   token: AccessToken | null;
 }
 
 /** What Google's response changes. */
-export type Outcome =
-  | IssuedToken
+export type RefreshOutcome =
+  | RefreshedToken
   | { readonly kind: 'narrowed'; readonly scopes: readonly string[] }
   | { readonly kind: 'dead'; readonly diagnosis: Diagnosis };
 
 export interface Unsaved {
   readonly grant: Grant;
-  readonly outcome: Outcome;
+  readonly outcome: RefreshOutcome;
   /** Kept for a new refresh token: with the former one, which the row still has, no other replica may ask Google. */
   readonly lease: Lease | null;
   readonly failures: number;
@@ -35,17 +35,17 @@ export function keyOf({ id, version }: Grant, scopes: readonly string[] | null =
   return `${id} ${version} ${scopes === null ? '' : scopeKey(scopes)}`;
 }
 
-export function isRotation(outcome: Outcome): boolean {
+export function isRotation(outcome: RefreshOutcome): boolean {
   return outcome.kind === 'token' && outcome.response.refreshToken !== null;
 }
 
 /** What concerns the grant, and not only a token of some scopes, is kept once. */
-export function entryKeyOf(grant: Grant, outcome: Outcome): string {
+export function entryKeyOf(grant: Grant, outcome: RefreshOutcome): string {
   return keyOf(grant, outcome.kind === 'token' && !isRotation(outcome) ? outcome.scopes : null);
 }
 
 /** What callers get of it. Null where the grant must be saved, and read again, first. */
-export function resultOf(outcome: Outcome) {
+export function resultOf(outcome: RefreshOutcome) {
   if (outcome.kind === 'token') return outcome.token && ({ kind: 'token', token: outcome.token } as const);
   return outcome.kind === 'dead' ? outcome : null;
 }

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { harmedByNewToken, isNearlyFull, type LiveToken, slotsOf } from './slots.js';
+import { harmedByNewToken, isNearlyFull, type LiveRefreshToken, slotsOf } from './slots.js';
 
 const LIMIT = 100;
 
-function tokens(count: number, first: Partial<LiveToken> = {}): LiveToken[] {
+function tokens(count: number, first: Partial<LiveRefreshToken> = {}): LiveRefreshToken[] {
   const token = {
     grantId: 'g',
     userId: 'bob',
@@ -43,7 +43,7 @@ describe('the slots of an account and client', () => {
 });
 
 describe("whether a new token would evict another user's", () => {
-  test.each<[string, number, Partial<LiveToken>, boolean]>([
+  test.each<[string, number, Partial<LiveRefreshToken>, boolean]>([
     ['slots are free', 99, {}, false],
     ["the oldest is another user's", 100, {}, true],
     ["the oldest is the user's own", 100, { userId: 'alice' }, false],
@@ -56,12 +56,12 @@ describe("whether a new token would evict another user's", () => {
   test('is assumed of an imported one that may be older than those booked before it', () => {
     const [own, ...others] = tokens(LIMIT, { userId: 'alice' });
     const rest = others.map((token) => ({ ...token, userId: 'alice' }));
-    const imported = { ...(own as LiveToken), grantId: 'imported', userId: 'bob', isAgeKnown: false };
-    const slots = slotsOf([own as LiveToken, imported, ...rest.slice(1)], LIMIT);
+    const imported = { ...(own as LiveRefreshToken), grantId: 'imported', userId: 'bob', isAgeKnown: false };
+    const slots = slotsOf([own as LiveRefreshToken, imported, ...rest.slice(1)], LIMIT);
     expect(slots).toMatchObject({ oldest: imported, isOldestCertain: false });
     expect(harmedByNewToken(slots, 'alice')).toBe(imported);
     // Whatever was booked after it is younger.
-    const first = slotsOf([imported, own as LiveToken, ...rest.slice(1)], LIMIT);
+    const first = slotsOf([imported, own as LiveRefreshToken, ...rest.slice(1)], LIMIT);
     expect(first).toMatchObject({ evictable: [imported], isOldestCertain: true });
   });
 });

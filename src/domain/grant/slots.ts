@@ -7,7 +7,7 @@
 export const INACTIVITY_SECONDS = 183 * 24 * 3600;
 
 /** A refresh token that Google counts as live, as far as the ledger knows. */
-export interface LiveToken {
+export interface LiveRefreshToken {
   readonly grantId: string | null;
   readonly userId: string | null;
   readonly client: string;
@@ -24,9 +24,9 @@ export interface Slots {
   readonly free: number;
   readonly nearlyFull: boolean;
   /** Those of which the next new token would evict one; none while slots are free. More than one only after an import. */
-  readonly evictable: readonly LiveToken[];
+  readonly evictable: readonly LiveRefreshToken[];
   /** The oldest, and so the next to be evicted. */
-  readonly oldest: LiveToken | null;
+  readonly oldest: LiveRefreshToken | null;
   /** Whether no other may be older: the age of an imported token is not known. */
   readonly isOldestCertain: boolean;
 }
@@ -34,7 +34,7 @@ export interface Slots {
 const NEARLY_FULL = 0.9;
 
 /** @param live the tokens of one account and client, in the order in which they were booked */
-export function slotsOf(live: readonly LiveToken[], limit: number): Slots {
+export function slotsOf(live: readonly LiveRefreshToken[], limit: number): Slots {
   const used = Math.min(live.length, limit);
   // What was booked after an imported token was issued after it. An imported one may be older than any other.
   const candidates = live.filter(({ isAgeKnown }, index) => index === 0 || !isAgeKnown);
@@ -50,7 +50,9 @@ export function slotsOf(live: readonly LiveToken[], limit: number): Slots {
 }
 
 /** In the order in which Google is believed to evict them: another system obtained imported ones, most likely long ago. */
-export function oldestFirst<Token extends Pick<LiveToken, 'isAgeKnown'>>(booked: readonly Token[]): Token[] {
+export function oldestFirst<Token extends Pick<LiveRefreshToken, 'isAgeKnown'>>(
+  booked: readonly Token[],
+): Token[] {
   return [...booked].sort((a, b) => Number(a.isAgeKnown) - Number(b.isAgeKnown));
 }
 
@@ -64,7 +66,7 @@ export function nearlyFullFrom(limit: number): number {
 }
 
 /** A token that another user still uses and that a new one would evict, or may evict; null where there is none. */
-export function harmedByNewToken({ evictable }: Slots, userId: string): LiveToken | null {
+export function harmedByNewToken({ evictable }: Slots, userId: string): LiveRefreshToken | null {
   return (
     evictable.find(({ current, userId: owner }) => current && owner !== null && owner !== userId) ?? null
   );

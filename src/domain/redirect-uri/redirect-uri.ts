@@ -17,7 +17,7 @@ export interface BrokenRule {
   readonly asks: string;
 }
 
-interface Rule extends BrokenRule {
+interface RedirectUriRule extends BrokenRule {
   readonly isBroken: (uri: WrittenUri, hasPublicSuffix: HasPublicSuffix) => boolean;
 }
 
@@ -32,7 +32,7 @@ const NUL = /\0|\xc0\x80|\xe0\x80\x80|\xf0\x80\x80\x80/;
 const TRAVERSAL = /(?:[/\\]|\xc0\xaf|\xc1\x9c)(?:\.|\xc0\xae){2}/;
 const ELSEWHERE = /^\s*[/\\]{2}|:\/\/|^\s*(?:https?|javascript|data):/i;
 
-export const REDIRECT_URI_RULES: readonly Rule[] = [
+export const REDIRECT_URI_RULES: readonly RedirectUriRule[] = [
   {
     rule: 'whole-uri',
     asks: 'is whole, such as https://broker.example.com/callback, with its host in plain letters',

@@ -4,14 +4,14 @@ import { Settings } from '../../config/settings.js';
 import { GoogleFailure } from '../../domain/google/google-failure.js';
 import {
   Assertion,
-  CodeExchange,
+  CodeExchangeRequest,
   CodeExchangeResponse,
-  ConsentRequest,
+  ConsentUrlRequest,
   type GoogleClient,
   IdTokenExpectation,
 } from '../../domain/google/oauth.js';
 import { scopeSet, SIGN_IN_SCOPES } from '../../domain/google/scopes.js';
-import type { TokenEndpointResponse, VerifiedAccount } from '../../domain/grant/grant.js';
+import type { GoogleTokenResponse, VerifiedAccount } from '../../domain/grant/grant.js';
 import { Clock } from '../../domain/ports/clock.js';
 import type { Secret } from '../../domain/secret.js';
 import { type Endpoints, endpointsFor } from '../endpoints.js';
@@ -51,7 +51,7 @@ export class GoogleOAuthClient {
     return this.#endpoints.issuers.includes(iss);
   }
 
-  async consentUrl(request: ConsentRequest): Promise<string> {
+  async consentUrl(request: ConsentUrlRequest): Promise<string> {
     // Large, and the start does without it.
     const { CodeChallengeMethod, OAuth2Client } = await import('google-auth-library');
     const google = new OAuth2Client({
@@ -77,7 +77,7 @@ export class GoogleOAuthClient {
   }
 
   /** Sends the code exactly once: a lost response uses it up (RFC 6749 section 4.1.2). */
-  exchangeCode(exchange: CodeExchange): Promise<CodeExchangeResponse> {
+  exchangeCode(exchange: CodeExchangeRequest): Promise<CodeExchangeResponse> {
     const { client, code, verifier, redirectUri, scopes } = exchange;
     return this.#askForTokens(
       'exchange',
@@ -106,7 +106,7 @@ export class GoogleOAuthClient {
     refreshToken: Secret,
     granted: readonly string[],
     narrowTo: readonly string[] | null,
-  ): Promise<TokenEndpointResponse> {
+  ): Promise<GoogleTokenResponse> {
     const fields = {
       grant_type: 'refresh_token',
       refresh_token: refreshToken,
@@ -162,7 +162,7 @@ export class GoogleOAuthClient {
   }
 
   /** An access token of a service account. Fewer scopes are simply requested: there is nothing to narrow. */
-  assert(client: GoogleClient, assertion: Assertion): Promise<TokenEndpointResponse> {
+  assert(client: GoogleClient, assertion: Assertion): Promise<GoogleTokenResponse> {
     return this.refreshes.send(client.alias, () =>
       askByAssertion(assertion, {
         tokenUrl: this.#endpoints.token,

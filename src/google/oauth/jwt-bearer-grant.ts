@@ -1,5 +1,5 @@
 import type { Assertion } from '../../domain/google/oauth.js';
-import type { TokenEndpointResponse } from '../../domain/grant/grant.js';
+import type { GoogleTokenResponse } from '../../domain/grant/grant.js';
 import { endpointsFor } from '../endpoints.js';
 import { readServiceAccountKey, signAssertion } from '../service-account-key.js';
 import { classifyFailure } from './classify-failure.js';
@@ -21,7 +21,7 @@ interface Where {
 export async function askByAssertion(
   { key, subject, scopes }: Assertion,
   { tokenUrl, timeoutMs, now, shutdown }: Where,
-): Promise<TokenEndpointResponse> {
+): Promise<GoogleTokenResponse> {
   const read = readServiceAccountKey(key.reveal());
   if (typeof read === 'string') throw new Error(`The stored key of a service account ${read}.`);
   const assertion = await signAssertion(read, tokenUrl, now, { subject, scopes });

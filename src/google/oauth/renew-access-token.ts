@@ -2,13 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { GoogleFailure } from '../../domain/google/google-failure.js';
 import { commonScopes, missingScopes, sameScopes, scopeSet } from '../../domain/google/scopes.js';
-import type { TokenEndpointResponse } from '../../domain/grant/grant.js';
+import type { GoogleTokenResponse } from '../../domain/grant/grant.js';
 import type { Lease } from '../../domain/grant/lease-and-backoff.js';
 import { GoogleOAuthClient } from './google-oauth.client.js';
 
 /** What Google gave for a set of scopes. */
 type Renewed =
-  | { readonly kind: 'token'; readonly scopes: readonly string[]; readonly response: TokenEndpointResponse }
+  | { readonly kind: 'token'; readonly scopes: readonly string[]; readonly response: GoogleTokenResponse }
   /** No token that may be handed out, and which of the grant's scopes are left. */
   | { readonly kind: 'narrowed'; readonly scopes: readonly string[] }
   /** More than was requested, and nothing else. */
@@ -56,7 +56,7 @@ export class RenewAccessToken {
   }
 
   /** @param narrowTo null: names no scopes, and the response covers all that the refresh token does */
-  #send({ grant, credential }: Lease, narrowTo: readonly string[] | null): Promise<TokenEndpointResponse> {
+  #send({ grant, credential }: Lease, narrowTo: readonly string[] | null): Promise<GoogleTokenResponse> {
     const client = this.settings.clients.pick(grant.client);
     const { grantedScopes, subject } = grant;
     return credential.kind === 'refresh_token'

@@ -122,7 +122,11 @@ export class RateLimits {
    * Counts a refusal, for any reason, for its address, unless the credential is verified.
    * @returns the refusal to send instead when the address is over its limit
    */
-  refused(request: FastifyRequest, reply: FastifyReply, { code, status }: Refusal): BrokerError | undefined {
+  refused(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { code, status }: RateLimitRefusal,
+  ): BrokerError | undefined {
     if (code === 'rate_limited' || this.#excused.has(request)) return undefined;
     const kind = kindOf(request);
     const counts = this.#byAddress[kind];
@@ -207,7 +211,7 @@ export class RateLimits {
   }
 }
 
-interface Refusal {
+interface RateLimitRefusal {
   readonly code: string;
   readonly status: number;
 }

@@ -45,14 +45,14 @@ export interface ServerOptions {
  * Sends the cached response of a request, if it is still true.
  * @param next Fastify, which gets the request as it came otherwise: nothing was sent and nothing counted
  */
-type WarmPath = (request: IncomingMessage, response: ServerResponse, next: RequestListener) => void;
+type WarmPathHandler = (request: IncomingMessage, response: ServerResponse, next: RequestListener) => void;
 
 /** What the server takes from its caller. The last one comes from a feature, which http/ does not import. */
 interface ServerParts {
   readonly log: Log;
   readonly limits: RateLimits;
   readonly accessLog: AccessLog;
-  readonly warmPath: WarmPath;
+  readonly warmPath: WarmPathHandler;
 }
 
 /**

@@ -2,29 +2,29 @@ import type { ComponentChildren } from 'preact';
 import { inMinutes, plural } from '../locale.js';
 
 /** A name in its own direction, or a text. */
-export type Part = ComponentChildren;
+export type MessagePart = ComponentChildren;
 
 export const EN = {
   connect: {
     title: 'Connect your Google account',
-    lead: (app: Part): Part => [app, ' asks to use your Google account.'],
-    user: (app: Part): Part => ['Your account at ', app],
+    lead: (app: MessagePart): MessagePart => [app, ' asks to use your Google account.'],
+    user: (app: MessagePart): MessagePart => ['Your account at ', app],
     account: 'Google account',
-    onlyAccount: (email: Part): Part => [email, ', and no other'],
-    onlyDomain: (domain: Part): Part => ['one of ', domain, ', and no other'],
+    onlyAccount: (email: MessagePart): MessagePart => [email, ', and no other'],
+    onlyDomain: (domain: MessagePart): MessagePart => ['one of ', domain, ', and no other'],
     onlyThatAccount: 'the one that was connected before, and no other',
-    asks: (app: Part): Part => ['It allows ', app, ' to'],
+    asks: (app: MessagePart): MessagePart => ['It allows ', app, ' to'],
     promise:
       'It gets no more than this and what you allowed it before. It also learns which account you chose.',
     next: "You choose the account and what to allow on the next page, which is Google's.",
     button: 'Continue to Google',
     cancel: 'Cancel',
-    notYou: (user: Part): Part => [
+    notYou: (user: MessagePart): MessagePart => [
       'Not ',
       user,
       ', or did you not ask for this? Cancel; nothing has happened yet.',
     ],
-    takeBack: (link: (text: string) => Part): Part => [
+    takeBack: (link: (text: string) => MessagePart): MessagePart => [
       'You can take this back at any time in your ',
       link('Google Account'),
       '.',
@@ -36,16 +36,16 @@ export const EN = {
       one: 'Technical name of this permission',
       other: 'Technical names of these # permissions',
     }),
-  says: (app: Part): Part => [app, ' says:'],
+  says: (app: MessagePart): MessagePart => [app, ' says:'],
   privacy: 'Privacy policy',
   support: 'Help',
   links: 'More about this app',
   tryAgain: 'Try again',
   startAgain: 'Start again',
-  back: (app: Part): Part => ['Back to ', app],
-  getHelp: (app: Part): Part => ['Get help from ', app],
-  mention: (code: Part): Part => ['If you ask for help, mention ', code, '.'],
-  errorLine: (status: number, code: Part, request: Part): Part => [
+  back: (app: MessagePart): MessagePart => ['Back to ', app],
+  getHelp: (app: MessagePart): MessagePart => ['Get help from ', app],
+  mention: (code: MessagePart): MessagePart => ['If you ask for help, mention ', code, '.'],
+  errorLine: (status: number, code: MessagePart, request: MessagePart): MessagePart => [
     `Error ${status} `,
     code,
     ', request ',
@@ -53,17 +53,22 @@ export const EN = {
   ],
   result: {
     complete: 'Connected',
-    mayUse: (app: Part, account: Part): Part => [app, ' may now use ', account, '. You can close this page.'],
+    mayUse: (app: MessagePart, account: MessagePart): MessagePart => [
+      app,
+      ' may now use ',
+      account,
+      '. You can close this page.',
+    ],
     allowed: 'You allowed it to',
     partial: 'Connected in part',
-    mayUsePartly: (app: Part, account: Part): Part => [
+    mayUsePartly: (app: MessagePart, account: MessagePart): MessagePart => [
       app,
       ' may now use ',
       account,
       ', but not for everything that it asked for.',
     ],
     missing: 'You did not allow it to',
-    consequence: (app: Part, count: number): Part => [
+    consequence: (app: MessagePart, count: number): MessagePart => [
       'Parts of ',
       app,
       plural('en', count, {
@@ -72,48 +77,52 @@ export const EN = {
       }),
     ],
     held: 'Connected already',
-    heldBody: (app: Part): Part => [
+    heldBody: (app: MessagePart): MessagePart => [
       app,
       ' may use your Google account as it asked. Nothing had to change. You can close this page.',
     ],
     pending: 'Almost done',
-    pendingBody: (app: Part): Part => [
+    pendingBody: (app: MessagePart): MessagePart => [
       app,
       ' now checks that it was you who asked. Go back there to finish.',
     ],
     finishing: 'Almost done',
-    finishingBody: (app: Part): Part => [
+    finishingBody: (app: MessagePart): MessagePart => [
       'Google has given its permission. Storing it takes a little longer than usual and goes on by itself: you need ' +
         'not start again, and you can close this page. ',
       app,
       ' will have access in a moment.',
     ],
     waiting: 'Almost done',
-    waitingBody: (app: Part): Part => [
+    waitingBody: (app: MessagePart): MessagePart => [
       'The answer of Google is still being stored. Load this page again in a moment. If it stays like this, open the link of ',
       app,
       ' once more.',
     ],
     denied: 'Not connected',
-    deniedBody: (app: Part): Part => [
+    deniedBody: (app: MessagePart): MessagePart => [
       'You did not allow ',
       app,
       ' to use your Google account. Nothing was stored.',
     ],
     cancelled: 'This link was withdrawn',
-    cancelledBody: (app: Part): Part => [
+    cancelledBody: (app: MessagePart): MessagePart => [
       app,
       ' no longer needs an answer from you. You can close this page.',
     ],
     expired: 'This took too long',
-    expiredBody: (app: Part): Part => ['Nothing was stored. Go back to ', app, ', and start again there.'],
-    otherAccount: (former: Part): Part => [
+    expiredBody: (app: MessagePart): MessagePart => [
+      'Nothing was stored. Go back to ',
+      app,
+      ', and start again there.',
+    ],
+    otherAccount: (former: MessagePart): MessagePart => [
       'This is another account than before: ',
       former,
       ' is still not connected.',
     ],
     wrongAccount: 'Another Google account is needed',
-    wrongAccountBody: (app: Part, chosen: Part, wanted: Part): Part => [
+    wrongAccountBody: (app: MessagePart, chosen: MessagePart, wanted: MessagePart): MessagePart => [
       'You chose ',
       chosen,
       '. ',
@@ -122,12 +131,12 @@ export const EN = {
       wanted,
       '. Nothing was stored. Start again, and choose that account.',
     ],
-    anAccountOf: (domain: Part): Part => ['an account of ', domain],
+    anAccountOf: (domain: MessagePart): MessagePart => ['an account of ', domain],
     thatAccount: 'the account that was connected before',
   },
   embedded: {
     title: 'Open this link in your browser',
-    body: (app: Part): Part => [
+    body: (app: MessagePart): MessagePart => [
       'You are in a browser that is part of another app. Google does not let people sign in there, because such an app ' +
         'could read along. Open the link in Safari, Chrome or Firefox, and connect ',
       app,
@@ -140,13 +149,13 @@ export const EN = {
   },
   credentials: {
     done: 'Done',
-    doneBody: (account: Part): Part => [
+    doneBody: (account: MessagePart): MessagePart => [
       account,
       ' gave its permission. The refresh token has been fetched: check the console output for further instructions. ' +
         'You can close this page.',
     ],
     partial: 'Done in part',
-    partialBody: (account: Part): Part => [
+    partialBody: (account: MessagePart): MessagePart => [
       account,
       ' gave some of the permission. The refresh token has been fetched for that part: check the console output for ' +
         'further instructions. You can close this page.',

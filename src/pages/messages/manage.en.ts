@@ -1,20 +1,26 @@
-import type { Part } from './en.js';
+import type { MessagePart } from './en.js';
 import { onDay, plural } from '../locale.js';
 
 /** The page where a user sees what an app holds, and its effects. */
 export const MANAGE_EN = {
   title: 'Your Google connections',
   entry: {
-    body: (app: Part): Part => [
+    body: (app: MessagePart): MessagePart => [
       'See what ',
       app,
       ' may use in your Google accounts, and disconnect what you no longer want.',
     ],
     button: 'Show my connections',
-    notYou: (user: Part): Part => ['Not ', user, '? Close this page; nothing has been shown.'],
+    notYou: (user: MessagePart): MessagePart => ['Not ', user, '? Close this page; nothing has been shown.'],
   },
-  lead: (app: Part, user: Part): Part => ['Google accounts connected to ', app, ' for ', user, '.'],
-  none: (app: Part): Part => [app, ' is not connected to any Google account of yours.'],
+  lead: (app: MessagePart, user: MessagePart): MessagePart => [
+    'Google accounts connected to ',
+    app,
+    ' for ',
+    user,
+    '.',
+  ],
+  none: (app: MessagePart): MessagePart => [app, ' is not connected to any Google account of yours.'],
   status: {
     active: 'Connected',
     partial: 'Connected in part',
@@ -36,8 +42,12 @@ export const MANAGE_EN = {
   reconnect: 'Connect again',
   allowRest: 'Allow the rest',
   disconnect: 'Disconnect',
-  onlyShown: (app: Part): Part => ['To end a connection, ask ', app, ', or do it in your Google Account.'],
-  google: (link: (text: string) => Part): Part => [
+  onlyShown: (app: MessagePart): MessagePart => [
+    'To end a connection, ask ',
+    app,
+    ', or do it in your Google Account.',
+  ],
+  google: (link: (text: string) => MessagePart): MessagePart => [
     'You can also see and remove connected apps in ',
     link('your Google Account'),
     '.',
@@ -45,24 +55,24 @@ export const MANAGE_EN = {
   more: 'Show more',
   confirm: {
     title: 'Disconnect this account?',
-    revoke: (app: Part, account: Part): Part => [
+    revoke: (app: MessagePart, account: MessagePart): MessagePart => [
       app,
       ' will no longer be able to use ',
       account,
       '. Google ends the permission, and what is stored here is deleted.',
     ],
-    local: (app: Part, account: Part): Part => [
+    local: (app: MessagePart, account: MessagePart): MessagePart => [
       app,
       ' will no longer be able to use ',
       account,
       ', and what is stored here is deleted. Google keeps listing the app until you remove it there too.',
     ],
-    dead: (account: Part): Part => [
+    dead: (account: MessagePart): MessagePart => [
       'The permission of ',
       account,
       ' no longer works. What is still stored here is deleted.',
     ],
-    others: (account: Part, count: number): Part => [
+    others: (account: MessagePart, count: number): MessagePart => [
       'Google ends all permissions of ',
       account,
       plural('en', count, {

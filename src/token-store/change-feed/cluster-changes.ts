@@ -7,7 +7,7 @@ import type { Change } from './change-listener.js';
 import type { ChangesFault } from './feed-freshness.js';
 import { ServerChanges } from './server-changes.js';
 
-interface Server {
+interface ClusterNode {
   readonly host: string;
   readonly port: number;
   /** A value whose rows are at this server: heartbeats are written there. */
@@ -91,7 +91,7 @@ export class ClusterChanges {
     try {
       const [found] = await this.database.unprepared<{ shards: string }>(SHARDS);
       if (found && found.shards !== this.#shards) {
-        await this.#update(await this.database.unprepared<Server>(SERVERS));
+        await this.#update(await this.database.unprepared<ClusterNode>(SERVERS));
         this.#shards = found.shards;
       }
       this.#knownAt = askedAt;
@@ -114,7 +114,7 @@ export class ClusterChanges {
   }
 
   /** A heartbeat is written where its shard is: after a move of that, the server is listened to again with another. */
-  async #update(found: readonly Server[]): Promise<void> {
+  async #update(found: readonly ClusterNode[]): Promise<void> {
     const wanted = new Map(found.map((server) => [`${server.host}:${server.port} ${server.place}`, server]));
     for (const [key, server] of this.#servers) {
       if (wanted.has(key)) continue;
@@ -132,7 +132,7 @@ export class ClusterChanges {
     await Promise.all(added.map((changes) => changes.open()));
   }
 
-  #listenTo({ host, port, place }: Server): ServerChanges {
+  #listenTo({ host, port, place }: ClusterNode): ServerChanges {
     const events = {
       publish: this.publish,
       send: (id: string) => this.heartbeats.sendTo(place, id),

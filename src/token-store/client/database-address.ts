@@ -130,14 +130,14 @@ function checkParameters(parameters: URLSearchParams): void {
   if (parameters.has('replication')) throw new DatabaseUrlFault('asks for a replication connection');
 }
 
-interface Place {
+interface HostAndPort {
   readonly host: string;
   readonly port: string;
   /** A socket's folder, or where the host stands in the query for another reason. */
   readonly isParameter: boolean;
 }
 
-function placesOf(authority: string, parameters: URLSearchParams): Place[] {
+function placesOf(authority: string, parameters: URLSearchParams): HostAndPort[] {
   const hosts = parameters.get('host');
   const places = hosts === null ? inAuthority(authority, parameters) : inParameters(hosts, parameters);
   if (places.length > 1 && places.some(({ host }) => host === '')) {
@@ -154,7 +154,7 @@ function placesOf(authority: string, parameters: URLSearchParams): Place[] {
   return places;
 }
 
-function inAuthority(authority: string, parameters: URLSearchParams): Place[] {
+function inAuthority(authority: string, parameters: URLSearchParams): HostAndPort[] {
   const port = parameters.get('port') ?? '';
   return authority.split(',').map((each) => {
     const [, host = '', own] = /^(\[[^\]]*\]|[^:]*)(?::(.*))?$/.exec(each) ?? [];
@@ -162,7 +162,7 @@ function inAuthority(authority: string, parameters: URLSearchParams): Place[] {
   });
 }
 
-function inParameters(hosts: string, parameters: URLSearchParams): Place[] {
+function inParameters(hosts: string, parameters: URLSearchParams): HostAndPort[] {
   const names = hosts.split(',');
   const ports = (parameters.get('port') ?? '').split(',');
   if (ports.length !== 1 && ports.length !== names.length) {

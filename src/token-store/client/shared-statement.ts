@@ -1,7 +1,7 @@
 import type { Database } from './database.js';
 
 /** What one input, or several, are in FROM, and what keeps their rows from being waited for. */
-interface Place {
+interface StatementPlace {
   readonly asked: (names: string) => string;
   /** That a column is the user of an input: as a value, where it is one, by which the server of the user is found. */
   readonly isUser: (column: string) => string;
@@ -12,7 +12,7 @@ interface Place {
  * Uses the inputs as a table with the given names for its columns, and one more, their place, from 1. The first column is the
  * user's id, `user_id`.
  */
-export type SharedText = (place: Place) => string;
+export type SharedText = (place: StatementPlace) => string;
 
 /**
  * One statement in the forms that a `StatementBatch` needs, each prepared once a connection: for one input, for several, and

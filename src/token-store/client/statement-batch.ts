@@ -7,7 +7,7 @@ const MAX_INPUTS = 50;
 /** Of one row, though its code is also that of a database that does not answer: a lock or a conflict, or the time that it took. */
 const OF_A_ROW = /^(40\w{3}|55P03|57014)$/;
 
-interface Waiting<Input, Output> {
+interface PendingInput<Input, Output> {
   readonly input: Input;
   readonly resolve: (output: Output | null) => void;
   readonly reject: (error: unknown) => void;
@@ -17,7 +17,10 @@ interface Waiting<Input, Output> {
  * @param isAlone false: it must not wait for a row that is locked, because all others would wait with it
  * @returns one output for each input, in their order; null where nothing was done for it
  */
-type Run<Input, Output> = (inputs: readonly Input[], isAlone: boolean) => Promise<readonly (Output | null)[]>;
+type RunStatement<Input, Output> = (
+  inputs: readonly Input[],
+  isAlone: boolean,
+) => Promise<readonly (Output | null)[]>;
 
 /**
  * One statement for what comes in the same turn of the event loop, or while such statements are under way. Nothing is decided
@@ -25,11 +28,11 @@ type Run<Input, Output> = (inputs: readonly Input[], isAlone: boolean) => Promis
  * of a statement that failed, unless the database is down.
  */
 export class StatementBatch<Input, Output> {
-  #waiting: Waiting<Input, Output>[] = [];
+  #waiting: PendingInput<Input, Output>[] = [];
   #running = 0;
   #isScheduled = false;
 
-  constructor(private readonly run: Run<Input, Output>) {}
+  constructor(private readonly run: RunStatement<Input, Output>) {}
 
   /** @returns null where nothing was done */
   add(input: Input): Promise<Output | null> {
@@ -54,7 +57,7 @@ export class StatementBatch<Input, Output> {
     });
   }
 
-  async #runBatch(batch: readonly Waiting<Input, Output>[]): Promise<void> {
+  async #runBatch(batch: readonly PendingInput<Input, Output>[]): Promise<void> {
     try {
       const outputs = await this.run(
         batch.map(({ input }) => input),
@@ -78,7 +81,7 @@ export class StatementBatch<Input, Output> {
     }
   }
 
-  async #runAlone({ input, resolve, reject }: Waiting<Input, Output>): Promise<void> {
+  async #runAlone({ input, resolve, reject }: PendingInput<Input, Output>): Promise<void> {
     try {
       const [output = null] = await this.run([input], true);
       resolve(output);

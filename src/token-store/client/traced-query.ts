@@ -6,7 +6,7 @@ import { tracing } from '../../tracing/tracing.js';
 
 type Query = (config: unknown, ...rest: unknown[]) => unknown;
 
-interface Server {
+interface DatabaseServer {
   readonly host: string;
   readonly port: number;
   readonly database?: string | undefined;
@@ -15,7 +15,7 @@ interface Server {
 type Callback = (error: unknown, ...rest: unknown[]) => unknown;
 
 /** @param server read with each statement: which of several hosts it is, is known once connected */
-export function tracedQuery(query: Query, server: Server): Query {
+export function tracedQuery(query: Query, server: DatabaseServer): Query {
   const traces = tracing();
   if (!traces) return query;
   return (config, ...rest) => {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { ConnectRequest } from '../../domain/connect/connect-request.js';
-import type { TokenEndpointResponse, VerifiedAccount } from '../../domain/grant/grant.js';
+import type { GoogleTokenResponse, VerifiedAccount } from '../../domain/grant/grant.js';
 import { IntegrityReporter } from '../../domain/ports/reporters.js';
 import { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
@@ -15,7 +15,7 @@ export interface PendingConsent {
   readonly ticketId: string | null;
   /** Whether include_granted_scopes was sent. */
   readonly includedGranted: boolean;
-  readonly answer: TokenEndpointResponse & { readonly account: VerifiedAccount };
+  readonly answer: GoogleTokenResponse & { readonly account: VerifiedAccount };
 }
 
 /** Sealed as a whole, since it holds both tokens. */

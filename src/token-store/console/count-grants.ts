@@ -13,7 +13,7 @@ interface CountedGrants {
   readonly count: number;
 }
 
-interface ExpiringGrants {
+interface ExpiringCounts {
   readonly client: string;
   readonly soon: number;
   readonly week: number;
@@ -89,7 +89,7 @@ export async function countExpiring(
   isTesting: boolean,
   [soon, week, month]: readonly [Date, Date, Date],
   maxStep = MAX_STEP,
-): Promise<ExpiringGrants> {
+): Promise<ExpiringCounts> {
   const literal = (time: Date) => `'${time.toISOString()}'::timestamptz`;
   const at = isTesting ? 'expires_at_in_testing' : 'expires_at';
   const counted = await count<{ within: 'soon' | 'week' | 'month' }>(
@@ -141,7 +141,7 @@ type KeyColumn = readonly [column: string, type: string, first: string];
 const ID: KeyColumn = ['id', 'uuid', '00000000-0000-0000-0000-000000000000'];
 const OF_CREATION: readonly KeyColumn[] = [['created_at', 'timestamptz', '-infinity'], ID];
 
-interface Counted {
+interface CountedRows {
   /** As in an index, together with the key, which is unique and in the order of that index. */
   readonly where: string;
   readonly key: readonly KeyColumn[];
@@ -154,7 +154,7 @@ type Group<Groups> = Groups & { readonly count: number };
 
 async function count<Groups extends object>(
   run: CountRun,
-  counted: Counted,
+  counted: CountedRows,
   maxStep: number,
 ): Promise<Group<Groups>[]> {
   const { where, key, groups, values } = counted;

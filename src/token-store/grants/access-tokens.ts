@@ -5,7 +5,7 @@ import {
   type AccessToken,
   type Grant,
   isActive,
-  type TokenEndpointResponse,
+  type GoogleTokenResponse,
 } from '../../domain/grant/grant.js';
 import { type IntegrityFault, IntegrityReporter } from '../../domain/ports/reporters.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
@@ -24,7 +24,7 @@ type ReadRow = GrantWithTokensRow & { readonly place: number };
 
 type Report = (fault: IntegrityFault) => void;
 
-interface Asked {
+interface TokensOfUser {
   readonly userId: string;
   readonly client: string;
   /** Tokens that have expired by then are left out. */
@@ -59,7 +59,7 @@ const NO_TOKENS: ReadonlyMap<string, AccessToken> = new Map();
 @Injectable()
 export class AccessTokens {
   readonly #grantsWithTokens: SharedStatement<ReadRow>;
-  readonly #reads = new StatementBatch<Asked, ReadRow[]>((asked) => this.#read(asked));
+  readonly #reads = new StatementBatch<TokensOfUser, ReadRow[]>((asked) => this.#read(asked));
 
   constructor(
     private readonly database: Database,
@@ -89,7 +89,7 @@ export class AccessTokens {
     });
   }
 
-  async #read(asked: readonly Asked[]): Promise<ReadRow[][]> {
+  async #read(asked: readonly TokensOfUser[]): Promise<ReadRow[][]> {
     const inputs = asked.map(({ userId, client, now }) => [userId, client, now]);
     const rows = await this.#grantsWithTokens.run(inputs, false);
     const found: ReadRow[][] = asked.map(() => []);
@@ -102,7 +102,7 @@ export class AccessTokens {
     tx: Prisma.TransactionClient,
     grant: Grant,
     scopes: readonly string[],
-    answer: TokenEndpointResponse,
+    answer: GoogleTokenResponse,
     replacesRefused = false,
   ): Promise<void> {
     const { obtainedAt, expiresAt } = answer;
@@ -115,7 +115,7 @@ export class AccessTokens {
     });
   }
 
-  seal(grant: Grant, credentialVersion: number, key: string, answer: TokenEndpointResponse): Promise<string> {
+  seal(grant: Grant, credentialVersion: number, key: string, answer: GoogleTokenResponse): Promise<string> {
     return this.sealer.seal(answer.accessToken, accessTokenAad(grant, credentialVersion, key, answer));
   }
 

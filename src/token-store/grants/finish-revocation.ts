@@ -15,7 +15,7 @@ import { SlotBookings } from './slot-bookings.js';
 
 type Transaction = Prisma.TransactionClient;
 
-export interface Finished {
+export interface RevokedGrants {
   readonly revoked: readonly Grant[];
   readonly changed: readonly Pick<Grant, 'userId' | 'client'>[];
 }
@@ -42,7 +42,7 @@ export class FinishRevocation {
   ) {}
 
   /** @returns null when it is finished already */
-  async finish(id: string, end: RevocationEnd, now: Date, withAudit: boolean): Promise<Finished | null> {
+  async finish(id: string, end: RevocationEnd, now: Date, withAudit: boolean): Promise<RevokedGrants | null> {
     const revoked: Grant[] = [];
     const changed: Pick<Grant, 'userId' | 'client'>[] = [];
     return changeByUser(this.database, {

@@ -5,7 +5,7 @@ import type { AuditEntry } from '../../domain/audit-entry.js';
 import { uuidOf } from '../../domain/cell.js';
 import { isRenewable } from '../../domain/connect/held-grant.js';
 import { sameScopes, scopeSet } from '../../domain/google/scopes.js';
-import type { Account, Grant, TokenEndpointResponse } from '../../domain/grant/grant.js';
+import type { Account, Grant, GoogleTokenResponse } from '../../domain/grant/grant.js';
 import type { Secret } from '../../domain/secret.js';
 import { toAuditRow, writeAuditRows } from '../audit/audit-rows.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
@@ -28,7 +28,7 @@ export interface VerifiedToken {
   readonly requestedScopes: readonly string[];
   readonly grantedScopes: readonly string[];
   /** Of the refresh that verified it; `refreshToken` is the token to store. */
-  readonly answer: TokenEndpointResponse & { readonly refreshToken: Secret };
+  readonly answer: GoogleTokenResponse & { readonly refreshToken: Secret };
   readonly replace: boolean;
   /** Only says what would happen. */
   readonly isDryRun: boolean;

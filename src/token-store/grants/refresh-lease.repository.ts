@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { integrityFailed } from '../../domain/errors.js';
 import { commonScopes } from '../../domain/google/scopes.js';
-import type { Diagnosis, Grant, TokenEndpointResponse } from '../../domain/grant/grant.js';
+import type { Diagnosis, Grant, GoogleTokenResponse } from '../../domain/grant/grant.js';
 import { Lease, LeaseOutcome, secretOf } from '../../domain/grant/lease-and-backoff.js';
 import { LEASES, LEASES_HELD, LEASES_LOST } from '../../domain/metrics/google-metrics.js';
 import type { Counter } from '../../domain/metrics/instruments.js';
@@ -172,7 +172,7 @@ export class RefreshLeaseRepository {
   async save(
     lease: Lease,
     scopes: readonly string[],
-    answer: TokenEndpointResponse,
+    answer: GoogleTokenResponse,
     now: Date,
   ): Promise<Grant | null> {
     return this.#ending(lease, this.saves.save(lease, scopes, answer, now));

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { commonScopes, sameScopes, scopeKey } from '../../domain/google/scopes.js';
-import type { Grant, TokenEndpointResponse } from '../../domain/grant/grant.js';
+import type { Grant, GoogleTokenResponse } from '../../domain/grant/grant.js';
 import { type Lease, secretOf } from '../../domain/grant/lease-and-backoff.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { Database } from '../client/database.js';
@@ -75,7 +75,7 @@ export class SaveRefresh {
   async save(
     lease: Lease,
     scopes: readonly string[],
-    answer: TokenEndpointResponse,
+    answer: GoogleTokenResponse,
     now: Date,
   ): Promise<Grant | null> {
     const { grant } = lease;
@@ -90,7 +90,7 @@ export class SaveRefresh {
   async #saveToken(
     { grant, owner, credentialVersion, replacesRefused }: Lease,
     scopes: readonly string[],
-    answer: TokenEndpointResponse,
+    answer: GoogleTokenResponse,
     now: Date,
   ): Promise<Grant | null> {
     const key = scopeKey(scopes);
@@ -132,7 +132,7 @@ export class SaveRefresh {
     { grant, owner, credential, replacesRefused }: Lease,
     isNarrowed: boolean,
     tokenScopes: readonly string[],
-    answer: TokenEndpointResponse,
+    answer: GoogleTokenResponse,
     now: Date,
   ): Promise<Grant | null> {
     const { id, userId, version, refreshes } = grant;

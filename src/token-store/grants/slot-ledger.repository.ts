@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { type Grant, isActive, type TokenEndpointResponse } from '../../domain/grant/grant.js';
-import type { LiveToken } from '../../domain/grant/slots.js';
+import { type Grant, isActive, type GoogleTokenResponse } from '../../domain/grant/grant.js';
+import type { LiveRefreshToken } from '../../domain/grant/slots.js';
 import { alongIndex } from '../client/bounded-statements.js';
 import { Database } from '../client/database.js';
 import { Prisma } from '../prisma-client/client.js';
@@ -25,7 +25,7 @@ export class SlotLedgerRepository {
   ) {}
 
   /** The tokens that Google counts as live for one account and client, in the order in which they were booked. */
-  async activeTokens(accountSub: string, client: string, now: Date): Promise<LiveToken[]> {
+  async activeTokens(accountSub: string, client: string, now: Date): Promise<LiveRefreshToken[]> {
     const rows = await this.database.refreshToken.findMany({
       where: { accountSub, client, ...live(now) },
       orderBy: { sequence: 'asc' },
@@ -112,7 +112,7 @@ export class SlotLedgerRepository {
   /** Books a token that becomes no grant: it takes a slot all the same. */
   async bookUnused(
     { userId, client, account }: Pick<Grant, 'userId' | 'client' | 'account'>,
-    answer: TokenEndpointResponse,
+    answer: GoogleTokenResponse,
     now: Date,
   ): Promise<void> {
     if (answer.refreshToken === null) return;

@@ -7,7 +7,7 @@
 import type { Database } from '../client/database.js';
 import { fromRow, sealedFrom } from '../grants/grant-row.js';
 import { accessTokenAad, credentialAad } from './aad.js';
-import { BATCH, type Part, type SealedColumn, type SealedValue } from './sealed-column.js';
+import { BATCH, type SealedBatch, type SealedColumn, type SealedValue } from './sealed-column.js';
 
 /** Grants that one statement looks at. */
 const PAGE = 5_000;
@@ -27,7 +27,7 @@ interface Row {
   readonly last: { readonly at: string; readonly id: string } | null;
 }
 
-interface Values {
+interface ColumnStatement {
   /** Of the sealed column. */
   readonly name: string;
   /** Grants that can have a value, in SQL. */
@@ -43,7 +43,7 @@ interface Values {
 const look = (column: string) => `left(${column}, length($1)) = $1 AS newest,
   CASE WHEN left(${column}, length($1)) <> $1 THEN split_part(${column}, '.', 1) END AS header`;
 
-const ofGrants = (column: string, grants: string): Values => ({
+const ofGrants = (column: string, grants: string): ColumnStatement => ({
   name: `grants.${column}`,
   grants,
   columns: `, ${look(column)}`,
@@ -55,7 +55,7 @@ const CREDENTIALS = {
   // Few grants are of this kind, and an index has those that are.
   sealedKey: ofGrants('sealed_key', `kind = 'service_account'`),
 };
-const ACCESS_TOKENS: Values = {
+const ACCESS_TOKENS: ColumnStatement = {
   name: 'access_tokens.sealed_token',
   grants: 'TRUE',
   columns: '',
@@ -122,7 +122,7 @@ function eachOf<Name extends string>(keys: readonly Key[], names: readonly Name[
 
 function scanned(
   database: Database,
-  values: Values,
+  values: ColumnStatement,
   load: (keys: readonly Key[]) => Promise<SealedValue[]>,
 ): SealedColumn {
   return {
@@ -141,7 +141,11 @@ function scanned(
   };
 }
 
-async function* scan(database: Database, values: Values, newest: string): AsyncGenerator<Part<Found>> {
+async function* scan(
+  database: Database,
+  values: ColumnStatement,
+  newest: string,
+): AsyncGenerator<SealedBatch<Found>> {
   const text = statement(values);
   const read = async ({ at, id }: NonNullable<Row['last']>) =>
     (await database.prepared<Row>(`sealed values of ${values.name}`, text, [newest, at, id]))[0];
@@ -151,7 +155,7 @@ async function* scan(database: Database, values: Values, newest: string): AsyncG
 const FIRST = { at: '-infinity', id: '00000000-0000-0000-0000-000000000000' };
 
 /** The order is that of the index grants_newest, backwards. */
-function statement({ grants, columns, values, key }: Values): string {
+function statement({ grants, columns, values, key }: ColumnStatement): string {
   const members = [...key, 'header'].map((name) => `'${name}', "${name}"`);
   return `
     WITH page AS MATERIALIZED (

@@ -6,9 +6,9 @@ import type { SealedColumn, SealedValue } from './sealed-column.js';
 import { sealedColumns } from './sealed-columns.js';
 
 /** What happened to a value: resealed, under the newest key already, changed by the broker meanwhile, not opened. */
-type Outcome = 'resealed' | 'newest' | 'changed' | 'unopened';
+type ResealOutcome = 'resealed' | 'newest' | 'changed' | 'unopened';
 
-interface ColumnReport extends Readonly<Record<Outcome, number>> {
+interface ColumnReport extends Readonly<Record<ResealOutcome, number>> {
   readonly column: string;
 }
 
@@ -51,7 +51,7 @@ async function resealColumn(
   verify: boolean,
 ): Promise<ColumnReport> {
   const counts = { column: column.name, resealed: 0, newest: 0, changed: 0, unopened: 0 };
-  const resealOne = async (value: SealedValue): Promise<Outcome> => {
+  const resealOne = async (value: SealedValue): Promise<ResealOutcome> => {
     const { sealed, aad } = value;
     const isNewest = keyIdOf(sealed) === newestKeyId;
     if (isNewest && !verify) return 'newest';

@@ -12,7 +12,7 @@ export interface SealedValue {
 }
 
 /** Some of the values of a column. */
-export interface Part<Value> {
+export interface SealedBatch<Value> {
   /** How many of them begin like all that the newest key sealed: PostgreSQL counted them. */
   readonly newest: number;
   /** May have the newest key as well. */
@@ -23,7 +23,7 @@ export interface Part<Value> {
 export interface SealedColumn {
   readonly name: string;
   /** @param newest what all values of the newest key begin with */
-  batches(newest: string): AsyncIterable<Part<SealedValue>>;
+  batches(newest: string): AsyncIterable<SealedBatch<SealedValue>>;
   /** The same values; what is before the first dot says which key sealed one. */
-  headers(newest: string): AsyncIterable<Part<string>>;
+  headers(newest: string): AsyncIterable<SealedBatch<string>>;
 }

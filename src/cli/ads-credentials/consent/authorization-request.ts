@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { isRequiredAccount } from '../../../domain/connect/connect-request.js';
 import type { GoogleClient } from '../../../domain/google/oauth.js';
 import { missingScopes } from '../../../domain/google/scopes.js';
-import type { TokenEndpointResponse, VerifiedAccount } from '../../../domain/grant/grant.js';
+import type { GoogleTokenResponse, VerifiedAccount } from '../../../domain/grant/grant.js';
 import { Secret } from '../../../domain/secret.js';
 import type { GoogleOAuthClient } from '../../../google/oauth/google-oauth.client.js';
 import { EXIT, Failure } from '../../shared/failure.js';
@@ -22,7 +22,7 @@ export interface ConsentRequest {
   readonly loginHint: string | null;
 }
 
-export interface Consent {
+export interface LoopbackConsent {
   readonly account: VerifiedAccount;
   readonly refreshToken: Secret;
   readonly accessToken: Secret;
@@ -32,7 +32,7 @@ export interface Consent {
 }
 
 /** One authorization request (RFC 6749 section 4.1.1); its state, nonce and PKCE verifier exist only in memory. */
-export class AuthorizationRequest {
+export class LoopbackAuthorizationRequest {
   readonly #verifier = new Secret(random());
   readonly #stateHash: Buffer;
   readonly #nonceHash: Buffer;
@@ -66,11 +66,11 @@ export class AuthorizationRequest {
   }
 
   /** Waits for the browser, and exchanges the code. @throws {Failure} */
-  finish(seconds: number): Promise<Consent> {
+  finish(seconds: number): Promise<LoopbackConsent> {
     return this.loopback.receive((query) => this.#visit(query), seconds);
   }
 
-  async #visit(query: URLSearchParams): Promise<VisitResult<Consent>> {
+  async #visit(query: URLSearchParams): Promise<VisitResult<LoopbackConsent>> {
     try {
       const consent = await this.#exchange(query);
       const account = consent.account.email ?? consent.account.sub;
@@ -87,7 +87,7 @@ export class AuthorizationRequest {
     }
   }
 
-  async #exchange(query: URLSearchParams): Promise<Consent> {
+  async #exchange(query: URLSearchParams): Promise<LoopbackConsent> {
     const { code, error, iss } = readAuthorizationResponse(query);
     const isState = timingSafeEqual(hash(query.get('state') ?? ''), this.#stateHash);
     // RFC 9207 section 2.4. Google has not always sent iss, so its absence is no fault.
@@ -119,7 +119,7 @@ export class AuthorizationRequest {
   }
 }
 
-function requireRefreshToken({ refreshToken }: TokenEndpointResponse): Secret {
+function requireRefreshToken({ refreshToken }: GoogleTokenResponse): Secret {
   if (refreshToken) return refreshToken;
   throw new Failure(
     EXIT.refused,

@@ -2,7 +2,7 @@ import { Secret } from '../../../domain/secret.js';
 import { EXIT, Failure } from '../../shared/failure.js';
 
 /** What Google redirects the browser back with (RFC 6749 section 4.1.2). */
-export interface AuthorizationResponse {
+export interface LoopbackAuthorizationResponse {
   readonly state: Secret;
   readonly code: Secret | null;
   readonly error: string | null;
@@ -11,7 +11,7 @@ export interface AuthorizationResponse {
 }
 
 /** @throws {Failure} for a response without a state or with a repeated parameter (RFC 6749 section 3.1) */
-export function readAuthorizationResponse(query: URLSearchParams): AuthorizationResponse {
+export function readAuthorizationResponse(query: URLSearchParams): LoopbackAuthorizationResponse {
   const single = (name: string) => {
     const values = query.getAll(name);
     if (values.length > 1) throw wrongState();

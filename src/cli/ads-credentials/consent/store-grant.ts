@@ -16,7 +16,7 @@ import { awaitConnect } from './await-connect.js';
 import { chooseAddress } from './loopback-address.js';
 import type { Pasting } from './pasted-address.js';
 
-export interface GrantRequest {
+export interface StoreGrantOptions {
   readonly userId: string;
   /** The alias or the id of the client; null: the only one, or the one called default. */
   readonly client: { readonly alias: string } | { readonly clientId: string } | null;
@@ -40,7 +40,7 @@ interface StoreOptions {
 
 /** Stores a user's consent in the broker; no refresh token is shown. */
 export async function storeGrant(
-  request: GrantRequest,
+  request: StoreGrantOptions,
   { env, show, pasting }: StoreOptions,
 ): Promise<Stored> {
   const settings = await readSettings(env);
@@ -64,7 +64,7 @@ async function overLoopback(
   settings: Settings,
   client: GoogleClient,
   connectRequest: ConnectRequest,
-  { port, seconds }: GrantRequest,
+  { port, seconds }: StoreGrantOptions,
   { show, pasting }: Omit<StoreOptions, 'env'>,
 ): Promise<Stored> {
   const [{ Loopback }, { storeConsent, withRedirectUri }] = await Promise.all([
@@ -97,7 +97,7 @@ async function run(
   }));
 }
 
-function findClient({ clients }: Settings, named: GrantRequest['client']): GoogleClient {
+function findClient({ clients }: Settings, named: StoreGrantOptions['client']): GoogleClient {
   if (named === null) return clients.pick();
   const found =
     'alias' in named

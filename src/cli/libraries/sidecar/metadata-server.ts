@@ -24,7 +24,7 @@ interface Answer {
 }
 
 /** A leaf, or a directory of them. */
-type Entry = string | readonly string[] | { readonly [name: string]: Entry };
+type MetadataEntry = string | readonly string[] | { readonly [name: string]: MetadataEntry };
 
 const ROOT = '/computeMetadata/v1';
 
@@ -156,14 +156,14 @@ function notFound(): Answer {
   return { status: 404, text: 'The sidecar has no such metadata.\n' };
 }
 
-function treeOf({ email, projectId }: MetadataOptions, kept: LiveToken | null): Entry {
+function treeOf({ email, projectId }: MetadataOptions, kept: LiveToken | null): MetadataEntry {
   const account = {
     aliases: ['default'],
     email: email ?? 'default',
     scopes: kept?.token.scopes ?? [],
     token: '',
   };
-  const project: Entry = projectId === null ? {} : { 'project-id': projectId };
+  const project: MetadataEntry = projectId === null ? {} : { 'project-id': projectId };
   return {
     instance: { 'service-accounts': { default: account, ...(email === null ? {} : { [email]: account }) } },
     project,
@@ -171,8 +171,8 @@ function treeOf({ email, projectId }: MetadataOptions, kept: LiveToken | null): 
   };
 }
 
-function find(tree: Entry, path: readonly string[]): Entry | undefined {
-  let entry: Entry | undefined = tree;
+function find(tree: MetadataEntry, path: readonly string[]): MetadataEntry | undefined {
+  let entry: MetadataEntry | undefined = tree;
   for (const name of path) {
     if (entry === undefined || isLeaf(entry)) return undefined;
     entry = Object.hasOwn(entry, name) ? entry[name] : undefined;
@@ -180,11 +180,11 @@ function find(tree: Entry, path: readonly string[]): Entry | undefined {
   return entry;
 }
 
-function isLeaf(entry: Entry): entry is string | readonly string[] {
+function isLeaf(entry: MetadataEntry): entry is string | readonly string[] {
   return typeof entry === 'string' || Array.isArray(entry);
 }
 
-function shown(entry: Entry, isRecursive: boolean, asJson: boolean): Answer {
+function shown(entry: MetadataEntry, isRecursive: boolean, asJson: boolean): Answer {
   if (isLeaf(entry)) return asJson ? json(entry) : text(typeof entry === 'string' ? entry : lines(entry));
   if (!isRecursive)
     return text(lines(Object.entries(entry).map(([name, below]) => (isLeaf(below) ? name : `${name}/`))));
@@ -204,7 +204,7 @@ function lines(values: readonly string[]): string {
 }
 
 /** The original writes `service-accounts` as `serviceAccounts`, leaves the names of accounts, and shows no token. */
-function camelCased(entry: Entry): unknown {
+function camelCased(entry: MetadataEntry): unknown {
   if (isLeaf(entry)) return entry;
   const members = Object.entries(entry).filter(([name]) => name !== 'token');
   return Object.fromEntries(
@@ -215,7 +215,7 @@ function camelCased(entry: Entry): unknown {
   );
 }
 
-function flattened(entry: Entry, path: readonly string[] = []): string[] {
+function flattened(entry: MetadataEntry, path: readonly string[] = []): string[] {
   if (typeof entry === 'string') return path.at(-1) === 'token' ? [] : [`${path.join('/')} ${entry}`];
   if (isLeaf(entry)) return entry.map((value) => `${path.join('/')} ${value}`);
   return Object.entries(entry).flatMap(([name, below]) => flattened(below, [...path, name]));

@@ -45,7 +45,7 @@ export interface Listeners {
   readonly changed: (token: GivenToken | null) => void;
 }
 
-interface Entry {
+interface TokenEntry {
   readonly scopes: readonly string[];
   held: { readonly token: GivenToken; readonly monotonicMs: number; readonly wallMs: number } | null;
   asking: Promise<TokenOutcome> | null;
@@ -58,7 +58,7 @@ interface Entry {
 }
 
 export class TokenKeeper {
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, TokenEntry>();
   #timer: NodeJS.Timeout | null = null;
   #isStopped = false;
 
@@ -99,11 +99,11 @@ export class TokenKeeper {
     return this.#live(entry) ?? (outcome.kind === 'unavailable' ? this.#withWait(entry, outcome) : expired());
   }
 
-  #isConfirmed({ held }: Entry): boolean {
+  #isConfirmed({ held }: TokenEntry): boolean {
     return held !== null && this.clocks.monotonicMs() - held.monotonicMs < CONFIRMED_MS;
   }
 
-  async #ask(entry: Entry): Promise<TokenOutcome> {
+  async #ask(entry: TokenEntry): Promise<TokenOutcome> {
     const { monotonicMs, wallMs } = this.clocks;
     const outcome = await this.request(entry.scopes);
     const now = monotonicMs();
@@ -123,23 +123,23 @@ export class TokenKeeper {
     return outcome;
   }
 
-  #changed(entry: Entry, token: GivenToken | null): void {
+  #changed(entry: TokenEntry, token: GivenToken | null): void {
     if (entry.scopes === this.defaultScopes && !this.#isStopped) this.listeners.changed(token);
   }
 
   /** RFC 9110 section 10.2.3, or full jitter: sidecars that a restart of the broker disturbed must not all come back at once. */
-  #backoffMs({ failures }: Entry, { retryAfterSeconds }: Unavailable): number {
+  #backoffMs({ failures }: TokenEntry, { retryAfterSeconds }: Unavailable): number {
     const ceiling = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1));
     const asked = Math.min((retryAfterSeconds ?? 0) * 1000, MAX_BACKOFF_MS);
     return asked + Math.max(FIRST_BACKOFF_MS / 5, this.clocks.random() * ceiling);
   }
 
-  #withWait({ notBeforeMs }: Entry, { message }: Unavailable): Unavailable {
+  #withWait({ notBeforeMs }: TokenEntry, { message }: Unavailable): Unavailable {
     const seconds = Math.max(1, Math.ceil((notBeforeMs - this.clocks.monotonicMs()) / 1000));
     return { kind: 'unavailable', message, retryAfterSeconds: seconds };
   }
 
-  #live({ held }: Entry): LiveToken | null {
+  #live({ held }: TokenEntry): LiveToken | null {
     if (!held) return null;
     const { monotonicMs, wallMs } = this.clocks;
     const age = Math.max(monotonicMs() - held.monotonicMs, wallMs() - held.wallMs);
@@ -147,7 +147,7 @@ export class TokenKeeper {
     return seconds > 0 ? { kind: 'live', token: held.token, expiresInSeconds: seconds } : null;
   }
 
-  #entryOf(scopes: readonly string[]): Entry {
+  #entryOf(scopes: readonly string[]): TokenEntry {
     const key = scopes.toSorted().join(' ');
     let entry = this.#entries.get(key);
     if (!entry) {
@@ -190,7 +190,7 @@ export class TokenKeeper {
     return Math.min(due, MAX_TIMER_MS);
   }
 
-  #report(entry: Entry, outcome: TokenOutcome): void {
+  #report(entry: TokenEntry, outcome: TokenOutcome): void {
     const trouble = troubleOf(outcome);
     if (trouble === entry.reported || this.#isStopped) return;
     const isOver = trouble === null;
