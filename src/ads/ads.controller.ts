@@ -13,7 +13,8 @@ import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
 import { disconnectSignal } from '../http/request-context.js';
 import { UserPath } from '../http/validation/validators.js';
 import { AccessMapCache } from './access-map-cache.js';
-import { CustomersQuery, CustomersResponse, toCustomers } from './customers.response.js';
+import { CustomersResponse, toCustomers } from './customers.response.js';
+import { CustomersQuery } from './customers.dto.js';
 
 @Controller('users')
 @ApiTags('google ads')

@@ -1,4 +1,4 @@
-import { IsOptional, IsString, MaxLength } from 'class-validator';
+import { IsOptional, IsString, Matches, MaxLength } from 'class-validator';
 import { MAX_TICKET_LENGTH } from '../connect-tickets/connect-ticket.js';
 
 /* What the page of a connect link and its form send. Their messages are for a person. */
@@ -23,4 +23,21 @@ export class ShowTicketDto extends TicketDto {
   @IsOptional()
   @IsString()
   here?: string;
+}
+
+/** The address of the page that a browser sees after Google. */
+export class ResultQuery {
+  @IsOptional()
+  @Matches(/^[\w.-]{1,64}$/, { message: 'is not as the broker made it.' })
+  ticket?: string;
+
+  /** The reason of a refusal of the callback. */
+  @IsOptional()
+  @Matches(/^[a-z_]{1,32}$/, { message: 'is not as the broker made it.' })
+  refused?: string;
+
+  /** The id of the request that was refused, to find it in the log. */
+  @IsOptional()
+  @Matches(/^[\w.-]{1,64}$/, { message: 'is not as the broker made it.' })
+  request?: string;
 }

@@ -1,7 +1,6 @@
 import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExcludeController } from '@nestjs/swagger';
-import { IsOptional, Matches } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
@@ -18,22 +17,7 @@ import { resultPage, waitingPage } from '../pages/result-page.js';
 import { BrowserBinding } from './browser-binding-cookie.js';
 import { appAddress, callbackRefusal, redirectTo } from './browser-response.js';
 import { PageContexts } from './page-contexts.js';
-
-class ResultQuery {
-  @IsOptional()
-  @Matches(/^[\w.-]{1,64}$/, { message: 'is not as the broker made it.' })
-  ticket?: string;
-
-  /** The reason of a refusal of the callback. */
-  @IsOptional()
-  @Matches(/^[a-z_]{1,32}$/, { message: 'is not as the broker made it.' })
-  refused?: string;
-
-  /** The id of the request that was refused, to find it in the log. */
-  @IsOptional()
-  @Matches(/^[\w.-]{1,64}$/, { message: 'is not as the broker made it.' })
-  request?: string;
-}
+import { ResultQuery } from './connect-page.dto.js';
 
 /**
  * What a browser sees after Google, at an address without code and state, which it can load as often as it likes. Changes and

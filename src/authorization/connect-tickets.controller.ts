@@ -40,7 +40,8 @@ import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { CONNECT_TICKET_EXAMPLES, ConnectTicketDto } from './connect-ticket.dto.js';
 import { ConnectTicketResponse } from './connect-ticket.response.js';
 import { toTicketRequest } from './read-connect-ticket.js';
-import { TicketPath, TicketStatusResponse, toTicketStatus, WaitQuery } from './ticket-status.response.js';
+import { TicketPath, WaitQuery } from './ticket-status.dto.js';
+import { TicketStatusResponse, toTicketStatus } from './ticket-status.response.js';
 
 /** What a service does with its connect tickets: makes them, waits for their outcomes, takes them back. */
 @Controller('connect/tickets')

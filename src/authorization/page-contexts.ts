@@ -1,12 +1,5 @@
-import {
-  type CallHandler,
-  type ExecutionContext,
-  Injectable,
-  Logger,
-  type NestInterceptor,
-} from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { catchError, type Observable } from 'rxjs';
 import { Settings } from '../config/settings.js';
 import type { ServiceFace } from '../domain/access/service-face.js';
 import { type ConnectOutcome, returnAddress } from '../domain/connect/connect-outcome.js';
@@ -77,21 +70,5 @@ export class PageContexts {
   #logoOf({ logo }: ServiceFace): string | null {
     if (logo === null) return null;
     return logo.kind === 'url' ? logo.url : `/logos/${logo.hash}`;
-  }
-}
-
-/** Refusals of a page that is no part of a connect look like the pages of its app. */
-@Injectable()
-export class RefusalPageInterceptor implements NestInterceptor {
-  constructor(private readonly pages: PageContexts) {}
-
-  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
-    return next.handle().pipe(
-      catchError(async (fault: unknown) => {
-        await this.pages.prepareRefusal(request);
-        throw fault;
-      }),
-    );
   }
 }

@@ -1,6 +1,5 @@
 import { Body, Controller, Header, HttpCode, Injectable, Post, Req, UseInterceptors } from '@nestjs/common';
-import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
-import { Matches } from 'class-validator';
+import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { ConnectAuditInterceptor } from '../authorization/connect-audit.interceptor.js';
 import { unrequestedFact } from '../authorization/consent-facts.js';
@@ -17,7 +16,6 @@ import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { assertCellUser } from '../http/cell-user.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
-import { IsUserId } from '../http/validation/validators.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import {
   type PendingConsent,
@@ -25,29 +23,9 @@ import {
 } from '../token-store/connects/pending-consents.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { ConsentTickets } from './consent-tickets.js';
-import { COMPLETION_CODE, PendingConsents } from './pending-consents.js';
+import { PendingConsents } from './pending-consents.js';
 import { ResumeConnectsJob } from './resume-connects.job.js';
-
-class CompletionDto {
-  @ApiProperty({ description: 'connect_code, as the browser brought it to return_to' })
-  @Matches(COMPLETION_CODE, { message: 'is not as the broker made it.' })
-  code!: string;
-
-  @ApiProperty({ description: 'The user of the session that brought the code' })
-  @IsUserId()
-  user_id!: string;
-}
-
-class CompletionResponse {
-  @ApiProperty({ enum: ['success', 'partial'] })
-  connect!: 'success' | 'partial';
-
-  @ApiProperty({ format: 'uuid' })
-  grant_id!: string;
-
-  @ApiProperty({ type: [String] })
-  missing_scopes!: string[];
-}
+import { CompletionDto, CompletionResponse } from './completions.dto.js';
 
 interface Confirmed {
   readonly grant: Grant;

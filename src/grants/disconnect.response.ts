@@ -1,24 +1,8 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsOptional } from 'class-validator';
+import { ApiProperty } from '@nestjs/swagger';
 import { maySeeGrant, type Policy } from '../domain/access/policy.js';
 import type { Grant } from '../domain/grant/grant.js';
-import { DISCONNECT_MODES, type DisconnectMode } from './end-grants.js';
+import { DISCONNECT_MODES } from './end-grants.js';
 import { GrantResponse } from './grant.response.js';
-
-export class DisconnectQuery {
-  @ApiProperty({
-    enum: DISCONNECT_MODES,
-    description:
-      '`local` forgets here only; `revoke` ends it at Google, with every grant of this account in the project',
-  })
-  @IsIn(DISCONNECT_MODES, { message: 'must be local (forget here) or revoke (end it at Google too).' })
-  mode!: DisconnectMode;
-
-  @ApiPropertyOptional({ type: Boolean, default: false, description: 'Only reports what would happen' })
-  @IsOptional()
-  @IsIn(['true', 'false'], { message: 'must be true or false.' })
-  dry_run: 'true' | 'false' = 'false';
-}
 
 class SiblingResponse {
   @ApiProperty({ format: 'uuid' })
@@ -30,9 +14,6 @@ class SiblingResponse {
   @ApiProperty()
   user_id!: string;
 }
-
-/** The right that each mode needs. */
-export const RIGHT_FOR = { local: 'disconnect', revoke: 'revoke' } as const;
 
 export class AlsoRevokedResponse {
   @ApiProperty({ description: 'How many other grants Google ends with it, of any user' })

@@ -11,6 +11,9 @@ export const DISCONNECT_MODES = ['local', 'revoke'] as const;
 
 export type DisconnectMode = (typeof DISCONNECT_MODES)[number];
 
+/** The right that each mode needs. */
+export const RIGHT_FOR = { local: 'disconnect', revoke: 'revoke' } as const;
+
 /**
  * What becomes of one grant:
  * - `revoked`: ended at Google, and deleted here

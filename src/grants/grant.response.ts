@@ -5,7 +5,7 @@ import { forecast } from '../domain/grant/expiry-forecast.js';
 import { type Grant, GRANT_STATUSES, isAgeKnown } from '../domain/grant/grant.js';
 import { NEXT_PAGE } from '../http/pagination/page.query.js';
 import { AccountResponse } from '../http/validation/account.response.js';
-import type { SlotsView } from './grants.service.js';
+import type { SlotsView } from './visible-grants.js';
 
 class ExpiryResponse {
   @ApiProperty({ format: 'date-time' })

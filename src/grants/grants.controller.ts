@@ -1,13 +1,5 @@
 import { Controller, Delete, Get, Header, Param, Query, Req, Res } from '@nestjs/common';
-import {
-  ApiAcceptedResponse,
-  ApiBearerAuth,
-  ApiOkResponse,
-  ApiOperation,
-  ApiProperty,
-  ApiTags,
-} from '@nestjs/swagger';
-import { IsInt, IsUUID, Max, Min } from 'class-validator';
+import { ApiAcceptedResponse, ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { assertMay, type Service } from '../domain/access/policy.js';
 import { REVOKING } from '../domain/grant/diagnosis.js';
@@ -20,11 +12,13 @@ import { ApiProblems } from '../http/openapi.js';
 import { ListQueue } from '../http/pagination/list-queue.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
 import { PageQuery } from '../http/pagination/page.query.js';
-import { ToInteger, UserPath } from '../http/validation/validators.js';
+import { UserPath } from '../http/validation/validators.js';
 import { DeclaredSettingsRepository } from '../token-store/declarations/declared-settings.repository.js';
 import type { GrantPosition } from '../token-store/grants/grant-lists.repository.js';
 import { DisconnectGrant, type Revoked } from './disconnect-grant.js';
-import { DisconnectQuery, DisconnectResponse, RIGHT_FOR, toSiblingsResponse } from './disconnect.response.js';
+import { DisconnectResponse, toSiblingsResponse } from './disconnect.response.js';
+import { RIGHT_FOR } from './end-grants.js';
+import { DisconnectQuery, ExpiringQuery, GrantPath } from './grants.dto.js';
 import {
   GrantDetailResponse,
   GrantResponse,
@@ -32,24 +26,7 @@ import {
   toGrantResponse,
   toSlotsResponse,
 } from './grant.response.js';
-import { GrantsService } from './grants.service.js';
-
-const YEAR_SECONDS = 366 * 24 * 3600;
-
-class GrantPath {
-  @ApiProperty({ format: 'uuid' })
-  @IsUUID('all', { message: 'must be the id of a grant, as GET /users/:userId/grants lists it.' })
-  id!: string;
-}
-
-class ExpiringQuery extends PageQuery {
-  @ApiProperty({ description: 'Seconds from now', example: 604_800 })
-  @ToInteger()
-  @IsInt({ message: 'must be a whole number of seconds.' })
-  @Min(0, { message: 'must be 0 or more.' })
-  @Max(YEAR_SECONDS, { message: 'must be a year or less.' })
-  expiring_within!: number;
-}
+import { VisibleGrants } from './visible-grants.js';
 
 @Controller()
 @ApiTags('grants')
@@ -60,7 +37,7 @@ export class GrantsController {
     private readonly clock: Clock,
     private readonly cursors: PageCursors,
     private readonly lists: ListQueue,
-    private readonly grants: GrantsService,
+    private readonly grants: VisibleGrants,
     private readonly disconnectGrant: DisconnectGrant,
   ) {}
 

@@ -3,7 +3,7 @@ import { DisconnectGrant } from './disconnect-grant.js';
 import { EndGrants } from './end-grants.js';
 import { GrantTimeline } from './grant-timeline.js';
 import { GrantsController } from './grants.controller.js';
-import { GrantsService } from './grants.service.js';
+import { VisibleGrants } from './visible-grants.js';
 import { ImportGrantsController } from './import-grants.controller.js';
 import { ImportGrants } from './import-grants.js';
 import { OffboardUser } from './offboard-user.js';
@@ -21,7 +21,7 @@ import { VerifyRefreshToken } from './verify-refresh-token.js';
 @Module({
   controllers: [GrantsController, ImportGrantsController, UsersController],
   providers: [
-    GrantsService,
+    VisibleGrants,
     DisconnectGrant,
     EndGrants,
     OffboardUser,

@@ -1,82 +1,15 @@
 import { Controller, Delete, Header, Param, Query, Req, Res } from '@nestjs/common';
-import {
-  ApiAcceptedResponse,
-  ApiBearerAuth,
-  ApiOkResponse,
-  ApiOperation,
-  ApiProperty,
-  ApiTags,
-} from '@nestjs/swagger';
+import { ApiAcceptedResponse, ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { assertAllowed, assertMay, type Policy, type Service } from '../domain/access/policy.js';
+import { assertAllowed, assertMay, type Service } from '../domain/access/policy.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
-import { AccountResponse } from '../http/validation/account.response.js';
 import { UserPath } from '../http/validation/validators.js';
-import {
-  AlsoRevokedResponse,
-  DisconnectQuery,
-  RIGHT_FOR,
-  toSiblingsResponse,
-} from './disconnect.response.js';
-import { DISCONNECT_MODES, type EndedGrant, OUTCOMES, REASONS } from './end-grants.js';
-import { countsOf, type Offboarded, OffboardUser } from './offboard-user.js';
-
-class EndedGrantResponse {
-  @ApiProperty({ format: 'uuid' })
-  id!: string;
-
-  @ApiProperty()
-  client!: string;
-
-  @ApiProperty({ type: AccountResponse })
-  account!: AccountResponse;
-
-  @ApiProperty({
-    enum: OUTCOMES,
-    description:
-      '`revoked`: ended at Google and deleted here. `revoking`: gives no tokens any more; the broker retries until Google ' +
-      'confirms, and deletes it then. `deleted`: deleted here, and Google was not asked. `kept`: nothing happened',
-  })
-  outcome!: (typeof OUTCOMES)[number];
-
-  @ApiProperty({
-    enum: REASONS,
-    type: String,
-    nullable: true,
-    description:
-      'Why Google is not asked with `mode=revoke`. `dead`: the grant gave no tokens any more. `service_account`: its key is ' +
-      'deleted in the Google console. `client_unknown`: its client is not configured; use `mode=local`',
-  })
-  reason!: (typeof REASONS)[number] | null;
-}
-
-export class OffboardResponse extends AlsoRevokedResponse {
-  @ApiProperty({ example: 'alice' })
-  user_id!: string;
-
-  @ApiProperty()
-  dry_run!: boolean;
-
-  @ApiProperty({ enum: DISCONNECT_MODES })
-  mode!: string;
-
-  @ApiProperty({ description: 'False: call it again, until it is true' })
-  complete!: boolean;
-
-  @ApiProperty({
-    type: [EndedGrantResponse],
-    description: 'What became of each, the oldest first; 100 a call',
-  })
-  grants!: EndedGrantResponse[];
-
-  @ApiProperty({ description: 'Delegated credentials for this user that were revoked' })
-  credentials_revoked!: number;
-
-  @ApiProperty({ description: 'Connects of this user under way that were cancelled: they bring no grant' })
-  connects_cancelled!: number;
-}
+import { RIGHT_FOR } from './end-grants.js';
+import { DisconnectQuery } from './grants.dto.js';
+import { countsOf, OffboardUser } from './offboard-user.js';
+import { OffboardResponse, toOffboardResponse } from './offboard.response.js';
 
 /** Owns DELETE /users/:userId: which rights it needs, and the form of the report. */
 @Controller('users')
@@ -120,23 +53,4 @@ export class UsersController {
     if (!isDryRun && !result.isComplete) void reply.status(202);
     return { dry_run: isDryRun, user_id: userId, mode, ...toOffboardResponse(result, policy) };
   }
-}
-
-/** @param policy null: an operator, who sees everything */
-export function toOffboardResponse(
-  { grants, also, credentials, connects, isComplete }: Offboarded,
-  policy: Policy | null,
-) {
-  return {
-    complete: isComplete,
-    grants: grants.map(toEndedResponse),
-    credentials_revoked: credentials,
-    connects_cancelled: connects,
-    ...toSiblingsResponse(also, policy),
-  };
-}
-
-function toEndedResponse({ grant, outcome, reason }: EndedGrant): EndedGrantResponse {
-  const { id, client, account } = grant;
-  return { id, client, account: { sub: account.sub, email: account.email }, outcome, reason };
 }

@@ -1,5 +1,5 @@
 import { Global, Module } from '@nestjs/common';
-import { StylesheetController } from './page-responses.js';
+import { StylesheetController } from './stylesheet.controller.js';
 import { ListQueue } from './pagination/list-queue.js';
 import { PageCursors } from './pagination/page-cursors.js';
 import { ProblemFilter } from './problem/problem.filter.js';

@@ -1,17 +1,11 @@
 /**
- * How a page is sent: its headers, the app whose page it is, and the stylesheet that it loads. Does not own what is on it (pages/) nor
- * the headers that every response has (security-headers.ts).
+ * How a page is sent: its headers, and the app whose page it is. Does not own what is on it (pages/), the stylesheet that it loads
+ * (stylesheet.controller.ts) nor the headers that every response has (security-headers.ts).
  */
-import { Controller, Get, Header, Query } from '@nestjs/common';
-import { RouteConfig } from '@nestjs/platform-fastify';
-import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BrokerError } from '../domain/errors.js';
 import { localeOf } from '../pages/locale.js';
 import type { AppFace, PageContext } from '../pages/page-context.js';
-import { stylesheet } from '../pages/style.js';
-import { Public } from './caller.decorator.js';
-import { EXEMPT_ROUTE } from './rate-limit/route-limits.js';
 
 /**
  * Drops form-action from the Content-Security-Policy of the connect page. Browsers apply it to every redirect that
@@ -72,22 +66,4 @@ export async function sendAppPage(
 ): Promise<void> {
   allowLogo(reply, context);
   await sendPage(reply, html);
-}
-
-/** Exempt from rate limits: the page of a refused request needs it too. */
-@Controller('style.css')
-@ApiExcludeController()
-export class StylesheetController {
-  @Get()
-  @Public()
-  @RouteConfig(EXEMPT_ROUTE)
-  @Header('content-type', 'text/css; charset=utf-8')
-  @Header('cache-control', 'public, max-age=3600')
-  style(@Query('colour') colour: unknown): string {
-    return stylesheet(isColour(colour) ? `#${colour}` : null);
-  }
-}
-
-function isColour(value: unknown): value is string {
-  return typeof value === 'string' && /^[0-9a-f]{6}$/.test(value);
 }

@@ -1,13 +1,9 @@
 /**
- * GET /metrics: what all instruments of this process read, and what Node.js itself reports, in Prometheus' text format.
- * Does not own what there is to measure (domain/metrics/) nor who counts it.
+ * The text of GET /metrics: what all instruments of this process read, and what Node.js itself reports, in Prometheus' format.
+ * Does not own the route (metrics.controller.ts), what there is to measure (domain/metrics/) nor who counts it.
  */
-import { Controller, Get, Header, Injectable } from '@nestjs/common';
-import { RouteConfig } from '@nestjs/platform-fastify';
-import { ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
+import { Injectable } from '@nestjs/common';
 import { Meter } from '../domain/metrics/meter.js';
-import { Public } from '../http/caller.decorator.js';
-import { EXEMPT_ROUTE } from '../http/rate-limit/route-limits.js';
 import { MetricRegistry } from './metric-registry.js';
 
 /** Collecting takes some milliseconds. Above this rate, scrapes share the last result. */
@@ -48,22 +44,5 @@ export class Metrics {
   readFrom(source: () => Promise<string>): void {
     this.#source = source;
     this.#text = null;
-  }
-}
-
-@Controller('metrics')
-@ApiTags('operations')
-export class MetricsController {
-  constructor(private readonly metrics: Metrics) {}
-
-  @Get()
-  @Public()
-  @RouteConfig(EXEMPT_ROUTE)
-  @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
-  @ApiProduces('text/plain')
-  @ApiOperation({ operationId: 'getMetrics', summary: 'Metrics for Prometheus' })
-  @ApiOkResponse({ schema: { type: 'string' }, description: "Prometheus's text format" })
-  read(): Promise<string> {
-    return this.metrics.read();
   }
 }

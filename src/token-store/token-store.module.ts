@@ -39,7 +39,7 @@ import { ExpiryNoticesRepository } from './outbox/expiry-notices.repository.js';
 import { OutboxEventsRepository } from './outbox/outbox-events.repository.js';
 import { OutboxListsRepository } from './outbox/outbox-lists.repository.js';
 import { Outbox } from './outbox/outbox.js';
-import { WebhookTargets } from './outbox/webhook-targets.repository.js';
+import { WebhookTargetsRepository } from './outbox/webhook-targets.repository.js';
 import { WebhooksRepository } from './outbox/webhooks.repository.js';
 import { KeyUsageRepository } from './sealed/key-usage.repository.js';
 import { AccountRemediations } from './security-events/account-remediations.js';
@@ -94,7 +94,7 @@ import { ServicesRepository } from './services/services.repository.js';
     OutboxEventsRepository,
     OutboxListsRepository,
     WebhooksRepository,
-    WebhookTargets,
+    WebhookTargetsRepository,
     DeclarationsRepository,
     DeclaredSettingsRepository,
     ExpiryNoticesRepository,
@@ -132,7 +132,7 @@ import { ServicesRepository } from './services/services.repository.js';
     OutboxEventsRepository,
     OutboxListsRepository,
     WebhooksRepository,
-    WebhookTargets,
+    WebhookTargetsRepository,
     DeclarationsRepository,
     DeclaredSettingsRepository,
     ExpiryNoticesRepository,

@@ -9,7 +9,7 @@ import {
   OutboxEventsRepository,
   type UndeliveredEvent,
 } from '../token-store/outbox/outbox-events.repository.js';
-import { takesEvent, WebhookTargets } from '../token-store/outbox/webhook-targets.repository.js';
+import { takesEvent, WebhookTargetsRepository } from '../token-store/outbox/webhook-targets.repository.js';
 import { type StoredWebhook, WebhooksRepository } from '../token-store/outbox/webhooks.repository.js';
 import { tracing } from '../tracing/tracing.js';
 import { DisableFailing } from './disable-failing.js';
@@ -50,7 +50,7 @@ export class DeliverEvents implements BeforeApplicationShutdown {
     private readonly clock: Clock,
     private readonly health: DatabaseHealth,
     private readonly webhooks: WebhooksRepository,
-    private readonly targets: WebhookTargets,
+    private readonly targets: WebhookTargetsRepository,
     private readonly events: OutboxEventsRepository,
     private readonly sendEvent: SendEvent,
     private readonly disableFailing: DisableFailing,

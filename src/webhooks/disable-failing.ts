@@ -3,7 +3,7 @@ import { Settings } from '../config/settings.js';
 import { WEBHOOK_RECEIVERS, type WebhookState } from '../domain/metrics/grant-metrics.js';
 import { Meter } from '../domain/metrics/meter.js';
 import type { UndeliveredEvent } from '../token-store/outbox/outbox-events.repository.js';
-import { WebhookTargets } from '../token-store/outbox/webhook-targets.repository.js';
+import { WebhookTargetsRepository } from '../token-store/outbox/webhook-targets.repository.js';
 import type { StoredWebhook } from '../token-store/outbox/webhooks.repository.js';
 import type { Delivery } from './send-event.js';
 import { WebhookRegistry } from './webhook-registry.js';
@@ -30,7 +30,7 @@ export class DisableFailing {
     private readonly settings: Settings,
     private readonly registry: WebhookRegistry,
     meter: Meter,
-    targets: WebhookTargets,
+    targets: WebhookTargetsRepository,
   ) {
     meter.gauge(WEBHOOK_RECEIVERS).observeAll(async () => {
       const known = await targets.all().catch(() => null);

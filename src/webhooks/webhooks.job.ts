@@ -2,7 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '../domain/ports/clock.js';
 import { Scheduler } from '../operations/scheduler.js';
 import { OutboxEventsRepository } from '../token-store/outbox/outbox-events.repository.js';
-import { WebhookTargets } from '../token-store/outbox/webhook-targets.repository.js';
+import { WebhookTargetsRepository } from '../token-store/outbox/webhook-targets.repository.js';
 import { AnnounceExpiringGrants } from './announce-expiring-grants.js';
 import { DeliverEvents } from './deliver-events.js';
 
@@ -20,7 +20,7 @@ export class WebhooksJob implements OnModuleInit {
     private readonly deliverEvents: DeliverEvents,
     private readonly announceExpiring: AnnounceExpiringGrants,
     private readonly events: OutboxEventsRepository,
-    private readonly targets: WebhookTargets,
+    private readonly targets: WebhookTargetsRepository,
   ) {}
 
   onModuleInit(): void {

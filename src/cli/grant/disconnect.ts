@@ -41,7 +41,7 @@ async function disconnect(id: string, { local, yes = false }: Options): Promise<
       import('./grants-admin.module.js'),
       import('../../grants/end-grants.js'),
       import('../../token-store/grants/grants.repository.js'),
-      import('../../grants/users.controller.js'),
+      import('../../grants/offboard.response.js'),
     ]);
   const mode = local ? 'local' : 'revoke';
   const ended = await withModules(settings, [GrantsAdminModule], async (broker): Promise<EndedGrants> => {

@@ -40,7 +40,7 @@ async function forget(userId: string, { local, yes = false }: Options): Promise<
     readSettings(process.env),
     import('../grant/grants-admin.module.js'),
     import('../../grants/offboard-user.js'),
-    import('../../grants/users.controller.js'),
+    import('../../grants/offboard.response.js'),
   ]);
   const mode = local ? 'local' : 'revoke';
   const result = await withModules(settings, [GrantsAdminModule], (broker): Promise<Offboarded> => {

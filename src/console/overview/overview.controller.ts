@@ -9,7 +9,7 @@ import { Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../../token-store/change-feed/change-feed.js';
 import { ActivityRepository } from '../../token-store/console/activity.repository.js';
 import { OverviewRepository } from '../../token-store/console/overview.repository.js';
-import { WebhookTargets } from '../../token-store/outbox/webhook-targets.repository.js';
+import { WebhookTargetsRepository } from '../../token-store/outbox/webhook-targets.repository.js';
 import { ConsoleController, Person } from '../sign-in/console.guard.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { activityIn, periodOf } from './activity-series.js';
@@ -36,7 +36,7 @@ export class OverviewController {
     private readonly overview: OverviewRepository,
     private readonly activity: ActivityRepository,
     private readonly grants: CountGrantsJob,
-    private readonly webhooks: WebhookTargets,
+    private readonly webhooks: WebhookTargetsRepository,
   ) {}
 
   @Get()

@@ -4,7 +4,7 @@ import type { Grant } from '../../domain/grant/grant.js';
 import type { EventType } from '../../domain/webhook/webhook.js';
 import { tracing } from '../../tracing/tracing.js';
 import { Prisma } from '../prisma-client/client.js';
-import { takesEvent, WebhookTargets } from './webhook-targets.repository.js';
+import { takesEvent, WebhookTargetsRepository } from './webhook-targets.repository.js';
 
 /** In one statement. As VALUES, since what is inserted from a SELECT is a commit of two phases where the tables are distributed. */
 const ROWS = 1000;
@@ -16,7 +16,7 @@ const ROWS = 1000;
  */
 @Injectable()
 export class Outbox {
-  constructor(private readonly targets: WebhookTargets) {}
+  constructor(private readonly targets: WebhookTargetsRepository) {}
 
   notify(
     tx: Prisma.TransactionClient,

@@ -22,7 +22,7 @@ export interface WebhookTarget {
  * cache is older than the settings allow: while there are none, a change of a grant costs no query more.
  */
 @Injectable()
-export class WebhookTargets {
+export class WebhookTargetsRepository {
   readonly #cache: ChangeCache<readonly WebhookTarget[]>;
 
   constructor(

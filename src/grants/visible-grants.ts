@@ -20,7 +20,7 @@ export interface SlotsView extends Slots {
 
 /** The grants that a service may see, by its policy. */
 @Injectable()
-export class GrantsService {
+export class VisibleGrants {
   constructor(
     private readonly settings: Settings,
     private readonly declared: DeclaredSettingsRepository,
