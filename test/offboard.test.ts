@@ -72,7 +72,7 @@ describe('offboarding a user', () => {
       ['grant.disconnected', 'alice', true],
       ['grant.reconnect_required', 'too', 'revoked_with_sibling'],
     ]);
-    expect(await audited('user.forget')).toEqual([
+    expect(await audited('user.offboard')).toEqual([
       { user_id: 'alice', outcome: 'ok', details: { mode: 'revoke', grants: 2, also_revoked: 1 } },
     ]);
     const ends = await audited('grant.disconnect');
@@ -100,7 +100,7 @@ describe('offboarding a user', () => {
     expect(body).toMatchObject({ dry_run: true, also_revoked_total: 1, credentials_revoked: 0 });
     expect(asked()).toBe(0);
     expect(await grantsOf('alice')).toMatchObject([{ status: 'active' }]);
-    expect(await bed.sql(`SELECT 1 FROM audit_trail WHERE action = 'user.forget'`)).toEqual([]);
+    expect(await bed.sql(`SELECT 1 FROM audit_trail WHERE action = 'user.offboard'`)).toEqual([]);
   });
 
   test('deletes here only with mode=local, and Google is not asked', async () => {
@@ -133,7 +133,7 @@ describe('offboarding a user', () => {
     ]);
     expect((await bed.api.token('alice', { client: 'default' })).status).toBe(410);
     expect((await bed.api.token('alice', { client: 'elsewhere' })).status).toBe(410);
-    expect(await audited('user.forget')).toMatchObject([{ outcome: 'incomplete' }]);
+    expect(await audited('user.offboard')).toMatchObject([{ outcome: 'incomplete' }]);
     bed.google.control.clearFaults();
     await bed.sql('UPDATE revocations SET next_attempt_at = now()');
     await until(async () => (await bed.sql('SELECT 1 FROM grants')).length === 0);

@@ -35,8 +35,8 @@ import { serviceUpdate } from './service/update.js';
 import { wrongUsage } from './shared/failure.js';
 import { ticketCreate } from './ticket/create.js';
 import { ticketShow } from './ticket/show.js';
-import { userForget } from './user/forget.js';
-import { webhookDelete, webhookDisable, webhookEnable, webhookUpdate } from './webhook/change.js';
+import { userOffboard } from './user/offboard.js';
+import { webhookDelete, webhookDisable, webhookEnable, webhookUpdate } from './webhook/update.js';
 import { webhookCreate } from './webhook/create.js';
 import { webhookEvents } from './webhook/events.js';
 import { webhookList } from './webhook/list.js';
@@ -107,7 +107,7 @@ export function buildProgram(asJson: boolean): Command {
     )
     .addCommand(group('grant', 'Grants of users', grantList(), grantShow(), grantDisconnect(), grantImport()))
     .addCommand(group('ticket', 'Connect links for users', ticketCreate(), ticketShow()))
-    .addCommand(group('user', 'Users, as their grants show them', userForget()))
+    .addCommand(group('user', 'Users, as their grants show them', userOffboard()))
     .addCommand(
       group(
         'webhook',

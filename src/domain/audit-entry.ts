@@ -13,7 +13,7 @@ export const AUDIT_ACTIONS = [
   'grant.read',
   'grant.import',
   'grant.disconnect',
-  'user.forget',
+  'user.offboard',
   'webhook.create',
   'webhook.update',
   'webhook.rotate',

@@ -72,7 +72,7 @@ export class OffboardUser {
     const { userId, mode, by } = request;
     const done = await this.offboard({ ...request, policy: null });
     const outcome = done.isComplete ? 'ok' : 'incomplete';
-    const common = { at: this.clock.now(), action: 'user.forget', outcome, ...by } as const;
+    const common = { at: this.clock.now(), action: 'user.offboard', outcome, ...by } as const;
     this.audit.record({ ...common, userId, details: { mode, ...countsOf(done) } });
     await this.audit.flush([userId]);
     return done;

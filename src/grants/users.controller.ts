@@ -19,7 +19,7 @@ export class UsersController {
   constructor(private readonly offboardUser: OffboardUser) {}
 
   @Delete(':userId')
-  @Audited('user.forget')
+  @Audited('user.offboard')
   @Header('cache-control', 'no-store')
   @ApiOperation({
     operationId: 'offboardUser',

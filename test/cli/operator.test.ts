@@ -280,7 +280,7 @@ describe('token-broker grant disconnect', () => {
   });
 });
 
-describe('token-broker user forget', () => {
+describe('token-broker user offboard', () => {
   // What is under way to the receiver would take the answer that the next test gives it.
   afterAll(delivered);
 
@@ -288,19 +288,19 @@ describe('token-broker user forget', () => {
     await connect('alice');
     await connect('alice', BOB, 'elsewhere');
     await bed.api.post('/services/self/credentials', { user_id: 'alice' });
-    const shown = await run('user', 'forget', 'alice');
+    const shown = await run('user', 'offboard', 'alice');
     expect(shown.code).toBe(0);
     expect(shown.stdout).toContain('1 delegated credential(s) for this user will be revoked.');
     expect(shown.stdout.match(/will be revoked {2}/g)).toHaveLength(2);
     expect(await bed.sql('SELECT 1 FROM grants')).toHaveLength(2);
-    const { code, answer } = await json('user', 'forget', 'alice', '--yes');
+    const { code, answer } = await json('user', 'offboard', 'alice', '--yes');
     expect(code).toBe(0);
     expect(answer).toMatchObject({ user_id: 'alice', complete: true, credentials_revoked: 1 });
     expect(await bed.sql('SELECT 1 FROM grants')).toEqual([]);
-    expect(await audited('user.forget')).toMatchObject([
+    expect(await audited('user.offboard')).toMatchObject([
       { actor: 'operator', outcome: 'ok', user_id: 'alice', details: { mode: 'revoke', grants: 2 } },
     ]);
-    const again = await run('user', 'forget', 'alice', '--yes');
+    const again = await run('user', 'offboard', 'alice', '--yes');
     expect(again).toMatchObject({ code: 0, stdout: 'The broker holds nothing for the user alice.\n' });
     await bed.sql('DELETE FROM delegated_credentials');
   });

@@ -253,7 +253,7 @@ describe('offboarding in the console', () => {
     const after = await operator.get(location ?? '');
     expect(after.text).toContain('The broker holds nothing for this user any more.');
     expect(await bed.sql('SELECT 1 FROM grants')).toEqual([]);
-    for (const action of ['user.forget', 'credential.revoke', 'connect.cancel'])
+    for (const action of ['user.offboard', 'credential.revoke', 'connect.cancel'])
       expect(await audited(action)).toEqual([{ actor: ACTOR, outcome: 'ok', user_id: 'alice' }]);
     expect((await operator.get(path)).text).not.toContain(`action="${path}"`);
     await bed.sql('DELETE FROM delegated_credentials');

@@ -1,4 +1,4 @@
-/** What `grant disconnect` and `user forget` show: what becomes of each grant, and which others end with them. */
+/** What `grant disconnect` and `user offboard` show: what becomes of each grant, and which others end with them. */
 import type { RevocationRequester } from '../../domain/grant/revocation.js';
 import type { EndedGrants, EndedGrant } from '../../grants/end-grants.js';
 import { table, wrapped } from '../shared/table.js';

@@ -46,7 +46,7 @@ export class ConsoleOffboardController {
 
   /** A success is recorded by grants/offboard-user.ts, with an event for each grant, credential and connect. */
   @Post()
-  @Audited('user.forget', 'refusals')
+  @Audited('user.offboard', 'refusals')
   async offboard(
     @Person() person: ConsolePerson,
     @Param() { userId }: UserPath,

@@ -9,9 +9,9 @@ import { readSettings, withModules } from '../shared/open-broker.js';
 
 const EXAMPLES = `
 Examples:
-  token-broker user forget alice
-  token-broker user forget alice --yes
-  token-broker user forget alice --local --yes
+  token-broker user offboard alice
+  token-broker user offboard alice --yes
+  token-broker user offboard alice --local --yes
 
 Ends all that the broker holds for a user: grants, delegated credentials, and
 connects under way. Without --yes it only says what would happen. Google ends
@@ -24,18 +24,18 @@ interface Options {
   readonly yes?: boolean;
 }
 
-export function userForget(): Command {
-  return new Command('forget')
+export function userOffboard(): Command {
+  return new Command('offboard')
     .description('End all grants and credentials of a user; shows the effects first')
     .argument('<user>', 'the id of the user')
     .option('--local', 'delete the grants here only, and do not ask Google')
     .option('--yes', 'do it')
     .addHelpText('after', EXAMPLES)
-    .action(printResult(forget));
+    .action(printResult(offboard));
 }
 
-async function forget(userId: string, { local, yes = false }: Options): Promise<TableResult> {
-  if (!isUserId(userId)) throw wrongUsage(`The user id ${USER_ID_RULE}`, 'token-broker user forget');
+async function offboard(userId: string, { local, yes = false }: Options): Promise<TableResult> {
+  if (!isUserId(userId)) throw wrongUsage(`The user id ${USER_ID_RULE}`, 'token-broker user offboard');
   const [settings, { GrantsAdminModule }, { OffboardUser }, { toOffboardResponse }] = await Promise.all([
     readSettings(process.env),
     import('../grant/grants-admin.module.js'),
@@ -45,8 +45,8 @@ async function forget(userId: string, { local, yes = false }: Options): Promise<
   const mode = local ? 'local' : 'revoke';
   const result = await withModules(settings, [GrantsAdminModule], (broker): Promise<Offboarded> => {
     const request = { userId, mode, by: OPERATOR } as const;
-    const offboard = broker.get(OffboardUser);
-    return yes ? offboard.offboardByOperator(request) : offboard.preview({ ...request, policy: null });
+    const useCase = broker.get(OffboardUser);
+    return yes ? useCase.offboardByOperator(request) : useCase.preview({ ...request, policy: null });
   });
   return {
     text: (width) => inWords(userId, result, { isDone: yes, width }),
