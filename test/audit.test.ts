@@ -62,7 +62,7 @@ const grantOf = async (userId: string) => {
   const { body } = await bed.api.get(`/users/${userId}/grants`);
   return (body['grants'] as { id: string }[])[0]?.id ?? '';
 };
-/** The service that `world.api` calls as. */
+/** The service that `bed.api` calls as. */
 const caller = async () => {
   const [row] = await bed.sql('SELECT id, name FROM services WHERE id = $1', [bed.api.key.split('_')[1]]);
   return { actor: String(row?.['name']), service_id: String(row?.['id']) };

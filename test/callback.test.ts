@@ -377,7 +377,7 @@ describe('the authorization response', () => {
     });
 
     test('is reported missing on the page when Google gives none even then, and nothing is stored', async () => {
-      bed.google.control.overrideTokenAnswer({ refresh_token: undefined });
+      bed.google.control.overrideTokenResponse({ refresh_token: undefined });
       const answer = await bed.api.connect(ticket, { account: ALICE.email });
       expect(answer.text).toContain('no_refresh_token');
       expect(await grants()).toHaveLength(0);

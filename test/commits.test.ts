@@ -102,7 +102,7 @@ test('a refresh token that Google rotated waits, with its place in the slot ledg
 });
 
 test('scopes that Google narrowed wait', async () => {
-  bed.google.control.overrideTokenAnswer({ scope: YOUTUBE });
+  bed.google.control.overrideTokenResponse({ scope: YOUTUBE });
   await bed.api.token('alice');
   const narrowed = (await of('grants')).filter(({ changed }) => changed.includes('granted_scopes'));
   expect(narrowed.map(({ mode }) => mode)).toEqual(['on']);

@@ -213,7 +213,7 @@ describe('a connect that fails', () => {
       'id_token_missing',
       'id_token',
       () => {
-        bed.google.control.overrideTokenAnswer({ id_token: null });
+        bed.google.control.overrideTokenResponse({ id_token: null });
         return consentTo();
       },
       'invalid_response',
@@ -223,7 +223,7 @@ describe('a connect that fails', () => {
       'id_token_malformed',
       'id_token',
       () => {
-        bed.google.control.overrideTokenAnswer({ id_token: 'a.b.c' });
+        bed.google.control.overrideTokenResponse({ id_token: 'a.b.c' });
         return consentTo();
       },
       'invalid_id_token',
@@ -242,7 +242,7 @@ describe('a connect that fails', () => {
       'no_refresh_token',
       'account',
       () => {
-        bed.google.control.overrideTokenAnswer({ refresh_token: null });
+        bed.google.control.overrideTokenResponse({ refresh_token: null });
         return consentTo();
       },
     ],

@@ -126,7 +126,7 @@ describe('a permission by Google whose keys cannot be fetched', () => {
       .setIssuedAt()
       .setExpirationTime('1h')
       .sign(privateKey);
-    bed.google.control.overrideTokenAnswer({ id_token: forged });
+    bed.google.control.overrideTokenResponse({ id_token: forged });
     const answer = await back();
     expect(answer.text).toContain('That did not work');
     expect(await waiting()).toHaveLength(0);

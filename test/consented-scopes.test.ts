@@ -96,7 +96,7 @@ describe('the scopes of a consent', () => {
     const { browser, consent } = await begin({ user_id: 'mallory-1', scope: 'email' });
     consent.searchParams.set('include_granted_scopes', 'true');
     await browser.open(await visitConsent(consent, { account: ALICE.email }));
-    bed.google.control.overrideTokenAnswer({ scope: `${ADS} ${SIGN_IN.join(' ')}` });
+    bed.google.control.overrideTokenResponse({ scope: `${ADS} ${SIGN_IN.join(' ')}` });
     const answer = await bed.api.token('mallory-1');
     expect(answer.status).toBe(403);
     expect(answer.text).not.toContain('ya29.');
@@ -111,7 +111,7 @@ describe('the scopes of a consent', () => {
     consent.searchParams.set('include_granted_scopes', 'true');
     await browser.open(await visitConsent(consent, { account: ALICE.email }));
     bed.google.control.failNext('token', { named: 'invalid_scope' });
-    bed.google.control.overrideTokenAnswer({ scope: `${ADS} ${SIGN_IN.join(' ')}` }, 1);
+    bed.google.control.overrideTokenResponse({ scope: `${ADS} ${SIGN_IN.join(' ')}` }, 1);
     const answer = await bed.api.token('mallory-1');
     expect(scopesOf(answer)).toEqual(SIGN_IN);
     expect(await scopesAtGoogle(answer)).toEqual(SIGN_IN);

@@ -53,7 +53,7 @@ describe('the cause of a dead grant', () => {
 
   test('is an app in Testing, where Google gave no lifetime and it worked until the seventh day and not after', async () => {
     bed.google.control.setTestingMode(true);
-    bed.google.control.overrideTokenAnswer({ refresh_token_expires_in: null });
+    bed.google.control.overrideTokenResponse({ refresh_token_expires_in: null });
     await connect();
     bed.clock.advance(6 * DAY);
     expect((await bed.api.token('alice')).status).toBe(200);
@@ -62,9 +62,9 @@ describe('the cause of a dead grant', () => {
   });
 
   test('is time-based access that ran out', async () => {
-    bed.google.control.overrideTokenAnswer({ refresh_token_expires_in: 2 * DAY });
+    bed.google.control.overrideTokenResponse({ refresh_token_expires_in: 2 * DAY });
     await connect();
-    bed.google.control.overrideTokenAnswer(null);
+    bed.google.control.overrideTokenResponse(null);
     bed.google.control.revokeByUser(ALICE.sub, 'project-a');
     bed.clock.advance(2 * DAY + 60);
     expect(await reason()).toEqual(['time_based_access', 'certain', 'user']);
@@ -147,9 +147,9 @@ describe('the expiry of an active grant', () => {
     await connect('idle', 'default');
     bed.clock.advance(60);
     await connect('in-testing', 'second');
-    bed.google.control.overrideTokenAnswer({ refresh_token_expires_in: 3 * DAY });
+    bed.google.control.overrideTokenResponse({ refresh_token_expires_in: 3 * DAY });
     await connect('limited', 'elsewhere');
-    bed.google.control.overrideTokenAnswer(null);
+    bed.google.control.overrideTokenResponse(null);
 
     expect(await expiring(DAY)).toEqual([]);
     expect(await expiring(4 * DAY)).toEqual(['limited: time_based_access']);

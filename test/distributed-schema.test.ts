@@ -152,10 +152,10 @@ test('every statement on the path of a call for a token says whose rows it is ab
   await token('alice', 200, { refused: String(id) });
   // Google sends another refresh token, then fewer scopes, then no more.
   bed.clock.advance(3600);
-  control.overrideTokenAnswer({ refresh_token: `1//rotated-${Date.now()}` }, 1);
+  control.overrideTokenResponse({ refresh_token: `1//rotated-${Date.now()}` }, 1);
   await token('alice');
   bed.clock.advance(3600);
-  control.overrideTokenAnswer({ scope: YOUTUBE }, 1);
+  control.overrideTokenResponse({ scope: YOUTUBE }, 1);
   await token('bob');
   control.failNext('token', { status: 503, body: '' }, 1);
   bed.clock.advance(3600);

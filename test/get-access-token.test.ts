@@ -49,7 +49,7 @@ describe('GET /tokens/:userId', () => {
     test('of half a lifetime decides when Google gives short tokens only', async () => {
       await connect();
       bed.clock.advance(3600);
-      bed.google.control.overrideTokenAnswer({ expires_in: 100 });
+      bed.google.control.overrideTokenResponse({ expires_in: 100 });
       for (let call = 0; call < 10; call++) expect((await bed.api.token('alice')).status).toBe(200);
       expect(refreshes()).toBe(1);
       bed.clock.advance(60);
@@ -93,7 +93,7 @@ describe('GET /tokens/:userId', () => {
       async (expires_in) => {
         await connect();
         bed.clock.advance(3600);
-        bed.google.control.overrideTokenAnswer({ expires_in });
+        bed.google.control.overrideTokenResponse({ expires_in });
         const answer = await bed.api.token('alice');
         expect(answer.status).toBe(200);
         expect(answer.body['expires_in']).toBeLessThanOrEqual(60);
@@ -103,7 +103,7 @@ describe('GET /tokens/:userId', () => {
     test('does not follow an expires_in of ten years', async () => {
       await connect();
       bed.clock.advance(3600);
-      bed.google.control.overrideTokenAnswer({ expires_in: 315_360_000 });
+      bed.google.control.overrideTokenResponse({ expires_in: 315_360_000 });
       expect((await bed.api.token('alice')).body['expires_in']).toBeLessThanOrEqual(86_400);
     });
 
@@ -430,12 +430,12 @@ describe('GET /tokens/:userId', () => {
 
     test('never hands out the wider token when Google does not narrow', async () => {
       const narrow = await bed.service({ scopes: [YOUTUBE] });
-      bed.google.control.overrideTokenAnswer({ scope: `${YOUTUBE} ${YOUTUBE_MONEY}` });
+      bed.google.control.overrideTokenResponse({ scope: `${YOUTUBE} ${YOUTUBE_MONEY}` });
       const answer = await narrow.token('alice');
       expect(answer.status).toBe(403);
       expect(answer.text).not.toContain('ya29.');
       // Nor later, from the database: the token was discarded.
-      bed.google.control.overrideTokenAnswer(null);
+      bed.google.control.overrideTokenResponse(null);
       const asked = refreshes();
       expect((await narrow.token('alice')).status).toBe(403);
       expect(refreshes()).toBe(asked);
@@ -448,7 +448,7 @@ describe('GET /tokens/:userId', () => {
     test('updates the grant when Google refuses to narrow because the grant holds less', async () => {
       const narrow = await bed.service({ scopes: [YOUTUBE, YOUTUBE_MONEY] });
       bed.google.control.failNext('token', { named: 'invalid_scope' });
-      bed.google.control.overrideTokenAnswer({ scope: `openid ${EMAIL} ${YOUTUBE}` }, 1);
+      bed.google.control.overrideTokenResponse({ scope: `openid ${EMAIL} ${YOUTUBE}` }, 1);
       const answer = await narrow.token('alice');
       expect(answer.status).toBe(200);
       expect(answer.body['scope']).toBe(YOUTUBE);
@@ -456,13 +456,13 @@ describe('GET /tokens/:userId', () => {
 
     test.each([null, ''])('is what it is for where the response names no scopes, by %j', async (scope) => {
       const narrow = await bed.service({ scopes: [YOUTUBE] });
-      bed.google.control.overrideTokenAnswer({ scope });
+      bed.google.control.overrideTokenResponse({ scope });
       const answer = await narrow.token('alice');
       expect(answer.status).toBe(200);
       expect(answer.body['scope']).toBe(YOUTUBE);
       expect(refreshes()).toBe(1);
       // The grant keeps what it holds.
-      bed.google.control.overrideTokenAnswer(null);
+      bed.google.control.overrideTokenResponse(null);
       expect((await bed.api.token('alice', { scope: YOUTUBE_MONEY })).status).toBe(200);
     });
 
@@ -496,7 +496,7 @@ describe('GET /tokens/:userId', () => {
       const narrow = await bed.service({ scopes: [YOUTUBE, YOUTUBE_MONEY, 'openid', 'email'] });
       expect((await narrow.token('alice')).status).toBe(200);
       bed.clock.advance(3600);
-      bed.google.control.overrideTokenAnswer(
+      bed.google.control.overrideTokenResponse(
         { scope: `openid ${EMAIL} ${YOUTUBE} ${YOUTUBE_MONEY} ${ADS}` },
         1,
       );
@@ -536,7 +536,7 @@ describe('GET /tokens/:userId', () => {
   test('a grant narrows when Google narrows it', async () => {
     await connect({ scope: `${YOUTUBE} ${YOUTUBE_MONEY}` });
     bed.clock.advance(3600);
-    bed.google.control.overrideTokenAnswer({ scope: `openid ${EMAIL} ${YOUTUBE}` }, 1);
+    bed.google.control.overrideTokenResponse({ scope: `openid ${EMAIL} ${YOUTUBE}` }, 1);
     const answer = await bed.api.token('alice', { scope: YOUTUBE_MONEY });
     expect(answer.status).toBe(403);
     expect(answer.body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [YOUTUBE_MONEY] });

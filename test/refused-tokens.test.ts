@@ -51,7 +51,7 @@ describe('a token that Google refused', () => {
   const statusOfGrant = async () => (await bed.sql('SELECT status FROM grants'))[0]?.['status'];
   /** Google's token endpoint issues a token that no API of Google's accepts. */
   const issueDeadTokens = () => {
-    bed.google.control.overrideTokenAnswer({ access_token: 'ya29.dead-on-arrival' });
+    bed.google.control.overrideTokenResponse({ access_token: 'ya29.dead-on-arrival' });
   };
 
   test('is named by the start of its digest, from the database, from the cache and after a refresh', async () => {
@@ -130,7 +130,7 @@ describe('a token that Google refused', () => {
     expect([refused.status, refused.body['code']]).toEqual([503, 'google_unavailable']);
     expect(tokenOf(await bed.api.token('alice'))).toBe(tokenOf(first));
     bed.google.control.clearFaults();
-    bed.google.control.overrideTokenAnswer({ access_token: tokenOf(first) });
+    bed.google.control.overrideTokenResponse({ access_token: tokenOf(first) });
     await bed.afterBackoff();
     expect((await refuse(first)).body['code']).toBe('google_unavailable');
   });
@@ -203,7 +203,7 @@ describe('a token that Google refused', () => {
         }),
       );
 
-      bed.google.control.overrideTokenAnswer(null);
+      bed.google.control.overrideTokenResponse(null);
       const link = body['connect_url'] as string;
       const consent = await new Browser().begin(link);
       expect(consent.searchParams.get('prompt')).toBe('consent');

@@ -473,11 +473,11 @@ describe('a grant', () => {
 
   test('raises no alarm for consents, refreshes and events without tampering', async () => {
     await again();
-    bed.google.control.overrideTokenAnswer({ refresh_token: '1//rotated' });
+    bed.google.control.overrideTokenResponse({ refresh_token: '1//rotated' });
     bed.clock.advance(700);
     expect((await bed.api.token('alice', { min_ttl: '3000' })).status).toBe(200);
     expect((await grantOf('alice'))['credential_version']).toBe(3);
-    bed.google.control.overrideTokenAnswer({});
+    bed.google.control.overrideTokenResponse({});
     await forget();
     expect((await bed.api.token('alice')).status).toBe(200);
     expect(alarmsSince(from)).toEqual([]);

@@ -88,7 +88,7 @@ test('a token that cannot be saved is served to all callers without a grant cach
 
 test('a token that expires within min_ttl is served during the backoff', async () => {
   await fail('INSERT OR UPDATE', 'access_tokens');
-  bed.google.control.overrideTokenAnswer({ expires_in: 600 });
+  bed.google.control.overrideTokenResponse({ expires_in: 600 });
   for (let call = 0; call < 30; call++) {
     expect((await bed.api.token('alice', { min_ttl: '3000' })).status).toBe(200);
   }
@@ -132,7 +132,7 @@ test('a token that cannot be saved is not served after TRUNCATE access_tokens', 
 test('a new refresh token that cannot be saved is not lost', async () => {
   const rotated = '1//rotated-while-the-disk-was-full';
   await fail('UPDATE OF sealed_refresh_token', 'grants');
-  bed.google.control.overrideTokenAnswer({ refresh_token: rotated }, 1);
+  bed.google.control.overrideTokenResponse({ refresh_token: rotated }, 1);
   for (let call = 0; call < 30; call++) expect((await bed.api.token('alice')).status).toBe(200);
   expect(asked()).toBe(1);
   await heal('grants');
@@ -153,7 +153,7 @@ test('a narrowed grant that cannot be written is requested from Google once, and
   await fail('UPDATE OF granted_scopes', 'grants');
   bed.google.control.failNext('token', { named: 'invalid_scope' });
   const less = `${YOUTUBE} https://www.googleapis.com/auth/adwords`;
-  bed.google.control.overrideTokenAnswer({ scope: less }, 1);
+  bed.google.control.overrideTokenResponse({ scope: less }, 1);
   for (let call = 0; call < 10; call++) expect((await bed.api.token('alice')).status).toBe(503);
   // Once with scopes, once without.
   expect(asked()).toBe(2);
@@ -165,7 +165,7 @@ test('a narrowed grant that cannot be written is requested from Google once, and
 
 test('a new refresh token whose grant changed meanwhile still occupies a slot in the ledger', async () => {
   bed.google.control.latency('token', 500);
-  bed.google.control.overrideTokenAnswer({ refresh_token: '1//too-late' }, 1);
+  bed.google.control.overrideTokenResponse({ refresh_token: '1//too-late' }, 1);
   const call = bed.api.token('alice');
   await until(async () => Promise.resolve(asked() === 1));
   await bed.sql('UPDATE grants SET version = version + 1');
@@ -189,7 +189,7 @@ test('a dead grant that cannot be written is reported to all callers after one r
 
 test('a narrowed grant that cannot be written has no token served for it, and Google is rarely asked', async () => {
   await fail('UPDATE OF granted_scopes', 'grants');
-  bed.google.control.overrideTokenAnswer({ scope: `openid ${YOUTUBE}` });
+  bed.google.control.overrideTokenResponse({ scope: `openid ${YOUTUBE}` });
   for (let call = 0; call < 30; call++) {
     const answer = await bed.api.token('alice');
     expect([answer.status, answer.body['code']]).toEqual([503, 'database_unavailable']);

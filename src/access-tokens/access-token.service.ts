@@ -167,8 +167,8 @@ export class AccessTokenService {
     scopes: readonly string[],
     refused: AccessToken | null,
   ): Promise<AccessToken | null> {
-    const { service, requestId, hangUp } = request;
-    const result = await this.refresher.refresh(grant, scopes, { service, requestId, hangUp, refused });
+    const { service, requestId, callerSignal } = request;
+    const result = await this.refresher.refresh(grant, scopes, { service, requestId, callerSignal, refused });
     if (result.kind === 'token') {
       if (!isNamed(result.token, request.refused)) return result.token;
       throw new BrokerError(

@@ -23,7 +23,7 @@ export interface GrantRequest {
   /** Names the request in log and audit trail. */
   readonly requestId: string;
   /** Aborted when the caller disconnects: from then on Google is not asked on its behalf. */
-  readonly hangUp?: (() => AbortSignal) | undefined;
+  readonly callerSignal?: (() => AbortSignal) | undefined;
   /** Google refused the token with this id (`tokenIdOf`): it is not served again. */
   readonly refused?: string | undefined;
   /** Where a link in a refusal leads back to; `assertReturnTo` admitted it. */

@@ -30,7 +30,7 @@ interface Requester extends Pick<GrantRequest, 'requestId'> {
   readonly service: Pick<GrantRequest['service'], 'id'>;
 }
 
-interface RefreshCaller extends Requester, Pick<GrantRequest, 'hangUp'> {
+interface RefreshCaller extends Requester, Pick<GrantRequest, 'callerSignal'> {
   /** The current token is still served meanwhile. */
   readonly isBackground?: boolean;
   /** The current token, where Google refused it as the caller says. */
@@ -78,13 +78,13 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
 
   /** Every failure is a result; only faults of the database or of a seal are thrown. */
   async refresh(grant: Grant, scopes: readonly string[], caller: RefreshCaller): Promise<RefreshResult> {
-    const { service, isBackground = false, hangUp, refused = null } = caller;
+    const { service, isBackground = false, callerSignal, refused = null } = caller;
     const lane = { service: service.id, client: grant.client, isBackground };
     const isDoubted = refused !== null && secondsUntilReplaceable(refused, this.clock.now()) > 0;
     const task = { grant, scopes, refused, doubted: isDoubted ? refused : null };
     const key = `${grant.id} ${grant.version} ${isDoubted ? tokenIdOf(refused) : scopeKey(scopes)}`;
     try {
-      return await this.#work.share(key, { lane, about: caller, hangUp: hangUp?.() }, (work) =>
+      return await this.#work.share(key, { lane, about: caller, callerSignal: callerSignal?.() }, (work) =>
         this.#refresh(task, work),
       );
     } catch (error) {

@@ -58,9 +58,9 @@ export class AccountTreeSync {
     try {
       const synced = await this.#work.share(
         grant.id,
-        { lane, about: null, hangUp: request.hangUp?.() },
+        { lane, about: null, callerSignal: request.callerSignal?.() },
         // All callers share it: it goes on when one of them disconnects.
-        (work) => work.turn(() => this.#sync({ ...request, hangUp: undefined }, grant, token)),
+        (work) => work.turn(() => this.#sync({ ...request, callerSignal: undefined }, grant, token)),
       );
       // It can take most of a minute: the service may have been revoked or restricted meanwhile.
       await this.accessTokens.grantFor(request);

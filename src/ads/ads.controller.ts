@@ -62,8 +62,16 @@ export class AdsController {
     const account = query.account ?? null;
     const list: CursorOf = ['ads customers', service.id, userId, client.alias, account];
     const after = (await this.cursors.read(list, query.cursor))?.['id'] ?? null;
-    const hangUp = () => disconnectSignal(reply);
-    const request: GrantRequest = { service, userId, client, account, scopes: [ADWORDS], requestId, hangUp };
+    const callerSignal = () => disconnectSignal(reply);
+    const request: GrantRequest = {
+      service,
+      userId,
+      client,
+      account,
+      scopes: [ADWORDS],
+      requestId,
+      callerSignal,
+    };
     const grant = await this.accessTokens.grantFor(request);
     audit.add({ grantId: grant.id });
     const maxAge = query.max_age ?? this.settings.adsMaxAge;

@@ -56,7 +56,7 @@ export class ConnectController {
     const { connectRequest } = opened;
     const context = await this.pages.of(request, connectRequest);
     if (here === undefined && isEmbeddedBrowser(request.headers['user-agent'])) {
-      await sendAppPage(reply, context, embeddedPage(context, this.pages.waysOut(request, text)));
+      await sendAppPage(reply, context, embeddedPage(context, this.pages.browserLinks(request, text)));
       return;
     }
     if (request.method === 'GET') {
@@ -112,7 +112,7 @@ export class ConnectController {
   #open(text: string, request: FastifyRequest, audit: AuditNote): Promise<OpenedTicket> {
     return this.tickets.open(text, 'connect', (connectRequest) => {
       audit.add(aboutConnect(connectRequest));
-      this.pages.remember(request, connectRequest);
+      this.pages.setConnect(request, connectRequest);
     });
   }
 

@@ -10,7 +10,7 @@ import { type AppFace, type PageContext, plainFace } from '../pages/page-context
 import { ServiceFacesRepository } from '../token-store/services/service-faces.repository.js';
 import { intentLink } from './embedded-browser.js';
 
-/** Makes the context of a page, once from its request, the connect and the service: language, the app's face, the way back. */
+/** Makes the context of a page, once from its request, the connect and the service: language, the app's face, the address to return to. */
 @Injectable()
 export class PageContexts {
   readonly #log = new Logger(PageContexts.name);
@@ -23,18 +23,18 @@ export class PageContexts {
     private readonly faces: ServiceFacesRepository,
   ) {}
 
-  /** Of which connect a request is, whatever becomes of it. */
-  remember(request: FastifyRequest, connectRequest: ConnectRequest): void {
+  /** Notes the connect of a request, for `prepareRefusal`. */
+  setConnect(request: FastifyRequest, connectRequest: ConnectRequest): void {
     this.#connects.set(request, connectRequest);
   }
 
-  /** Gives the page of a refusal the language of its ticket, the app's face, and its way back. */
+  /** Gives the page of a refusal the language of its ticket, the app's face, and the address to return to. */
   async prepareRefusal(request: FastifyRequest): Promise<void> {
     const connectRequest = this.#connects.get(request);
     if (connectRequest) setPageContext(request, await this.of(request, connectRequest));
   }
 
-  /** @param outcome goes with the way back */
+  /** @param outcome is added to the address to return to */
   async of(
     request: FastifyRequest,
     connectRequest: ConnectRequest,
@@ -51,7 +51,7 @@ export class PageContexts {
   }
 
   /** Where a browser inside another app leads on to. */
-  waysOut({ headers }: FastifyRequest, ticket: string) {
+  browserLinks({ headers }: FastifyRequest, ticket: string) {
     const link = `${this.settings.publicUrl}/connect?ticket=${ticket}`;
     return { link, intentLink: intentLink(headers['user-agent'], link), goOnLink: `${link}&here=1` };
   }

@@ -10,7 +10,7 @@ import type { GoogleClient, Prompt } from '../domain/google/oauth.js';
 import { canonicalScope, parseScopes } from '../domain/google/scopes.js';
 import type { ConnectTicketDto, RequireAccountDto, TICKET_PROMPTS } from './connect-ticket.dto.js';
 
-/** What has a meaning only on the way to Google. */
+/** Members that only an authorization request uses. */
 const OF_A_CONNECT = [
   'scope',
   'reasons',

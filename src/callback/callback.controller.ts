@@ -67,7 +67,7 @@ export class CallbackController {
       request.id,
       (connectRequest) => {
         audit.add(aboutConnect(connectRequest));
-        this.pages.remember(request, connectRequest);
+        this.pages.setConnect(request, connectRequest);
       },
       disconnectSignal(reply),
     );

@@ -54,16 +54,16 @@ export class CompleteAuthorization {
 
   /**
    * @param onRequest called as soon as the connect is known, whatever its outcome
-   * @param hangUp aborted when the browser no longer waits for another call to decide
+   * @param callerSignal aborted when the browser no longer waits for another call to decide
    * @throws {BrokerError} `invalid_request` when the response belongs to no request of this browser; nothing is stored
    */
   async complete(
     response: AuthorizationResponse,
     requestId: string,
     onRequest: (connectRequest: ConnectRequest) => void,
-    hangUp: AbortSignal,
+    callerSignal: AbortSignal,
   ): Promise<Completion> {
-    const validated = await this.validator.validate(response, requestId, onRequest, hangUp);
+    const validated = await this.validator.validate(response, requestId, onRequest, callerSignal);
     const { ticket } = validated;
     if (validated.kind === 'settled') return validated;
     if (validated.kind === 'late') return this.#end(ticket, TOO_LATE, requestId);

@@ -59,14 +59,14 @@ export class AuthorizationResponseValidator {
 
   /**
    * @param onRequest called when the request is found, before it is checked
-   * @param hangUp aborted when the browser no longer waits
+   * @param callerSignal aborted when the browser no longer waits
    * @throws {BrokerError} `invalid_request`, with the reason
    */
   async validate(
     { state, iss, browserKey }: AuthorizationResponse,
     requestId: string,
     onRequest: (connectRequest: ConnectRequest) => void,
-    hangUp: AbortSignal,
+    callerSignal: AbortSignal,
   ): Promise<Validated> {
     const stateHash = this.sealer.fingerprint(state, 'state');
     const request = await this.requests.find(stateHash);
@@ -80,7 +80,7 @@ export class AuthorizationResponseValidator {
     // RFC 9207 section 2.4. Google has not always sent iss, so a missing one is accepted.
     if (iss !== null && !this.google.isIssuer(iss)) throw refused('wrong_issuer');
     for (;;) {
-      const ticket = await this.#whenFree(ticketId, hangUp);
+      const ticket = await this.#whenFree(ticketId, callerSignal);
       if (!ticket) throw refused('state_unknown');
       const now = this.clock.now();
       if (ticket.outcome || isExchanging(ticket, now)) return { kind: 'settled', ticket };
@@ -98,14 +98,14 @@ export class AuthorizationResponseValidator {
   }
 
   /** Two tabs, a double click, a reload: one is exchanged, and the others see its outcome. */
-  async #whenFree(id: string, hangUp: AbortSignal): Promise<ConnectTicket | null> {
+  async #whenFree(id: string, callerSignal: AbortSignal): Promise<ConnectTicket | null> {
     const ticket = await this.progress.find(id);
     if (!ticket || !isExchanging(ticket, this.clock.now())) return ticket;
     return this.watch.waitWhile(
       id,
       (now) => now.outcome === null && isExchanging(now, this.clock.now()),
       MAX_WAIT_MS,
-      hangUp,
+      callerSignal,
     );
   }
 }

@@ -35,18 +35,18 @@ export class TicketWatch implements BeforeApplicationShutdown {
 
   /**
    * The ticket as soon as `isAwaited` no longer holds, and as it is then after `ms` or once it has expired.
-   * @param hangUp aborted when the caller disconnects
+   * @param callerSignal aborted when the caller disconnects
    */
   async waitWhile(
     id: string,
     isAwaited: (ticket: ConnectTicket) => boolean,
     ms: number,
-    hangUp: AbortSignal,
+    callerSignal: AbortSignal,
   ): Promise<ConnectTicket | null> {
     const end = performance.now() + ms;
     for (;;) {
       // Before it is read: a change in between is not missed.
-      const change = this.#nextChange(id, hangUp);
+      const change = this.#nextChange(id, callerSignal);
       const ticket = await this.tickets.find(id).catch((error: unknown) => {
         change.cancel();
         throw error;
@@ -57,7 +57,7 @@ export class TicketWatch implements BeforeApplicationShutdown {
             ticket.expiresAt.getTime() - this.clock.now().getTime() + MIN_WAIT_MS,
           )
         : 0;
-      if (!ticket || left <= 0 || this.#isStopping || hangUp.aborted || !isAwaited(ticket)) {
+      if (!ticket || left <= 0 || this.#isStopping || callerSignal.aborted || !isAwaited(ticket)) {
         change.cancel();
         return ticket;
       }
@@ -71,7 +71,7 @@ export class TicketWatch implements BeforeApplicationShutdown {
     this.#wakeAll();
   }
 
-  #nextChange(id: string, hangUp: AbortSignal) {
+  #nextChange(id: string, callerSignal: AbortSignal) {
     let done: () => void = () => undefined;
     let timer: NodeJS.Timeout | undefined;
     let isOver = false;
@@ -81,7 +81,7 @@ export class TicketWatch implements BeforeApplicationShutdown {
     const cancel = () => {
       isOver = true;
       clearTimeout(timer);
-      hangUp.removeEventListener('abort', cancel);
+      callerSignal.removeEventListener('abort', cancel);
       const waiting = this.#waiting.get(id);
       waiting?.delete(cancel);
       if (waiting?.size === 0) this.#waiting.delete(id);
@@ -89,7 +89,7 @@ export class TicketWatch implements BeforeApplicationShutdown {
     };
     const waiting = this.#waiting.get(id) ?? new Set();
     this.#waiting.set(id, waiting.add(cancel));
-    hangUp.addEventListener('abort', cancel);
+    callerSignal.addEventListener('abort', cancel);
     const within = (ms: number): Promise<void> => {
       if (!isOver) timer = setTimeout(cancel, ms);
       return changed;

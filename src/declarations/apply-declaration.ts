@@ -41,13 +41,13 @@ export class ApplyDeclaration {
     { isDryRun, isPruning, given, beforeCommit }: ApplyOptions,
   ): Promise<Applied> {
     const now = this.clock.now();
-    const surroundings = {
+    const options = {
       clients: this.settings.clients.all().map(({ alias }) => alias),
       issuers: this.settings.serviceIssuers,
     };
     const { changes, secrets } = await this.declarations.change(
       (stored) => {
-        const faults = faultsOf(declared, stored, surroundings, isPruning);
+        const faults = faultsOf(declared, stored, options, isPruning);
         if (faults.length > 0) throw new DeclarationFaulty(faults);
         const plan = planDeclaration(declared, stored, isPruning, now, given);
         const writes = isDryRun || plan.changes.length === 0 ? null : plan.writes;

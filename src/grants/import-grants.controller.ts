@@ -78,8 +78,8 @@ export class ImportGrantsController {
     }
     this.#importing.add(service.id);
     try {
-      const hangUp = disconnectSignal(reply);
-      const options = { service, requestId: request.id, replace, dryRun: dry_run, hangUp };
+      const callerSignal = disconnectSignal(reply);
+      const options = { service, requestId: request.id, replace, dryRun: dry_run, callerSignal };
       const response: ImportGrantsResponse = { dry_run, summary: emptySummary(), results: [] };
       for await (const result of this.imports.run(itemsOf(grants), options)) {
         response.summary[result.status]++;

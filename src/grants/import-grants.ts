@@ -31,7 +31,7 @@ export interface ImportOptions {
   readonly requestId: string | null;
   readonly replace: boolean;
   readonly dryRun: boolean;
-  readonly hangUp?: AbortSignal;
+  readonly callerSignal?: AbortSignal;
 }
 
 interface ImportRun extends ImportOptions {
@@ -89,7 +89,7 @@ export class ImportGrants {
   ): Promise<ImportResult> {
     try {
       if ('errors' in item) throw new ImportRefused('invalid_item', item);
-      if (isOutage || options.hangUp?.aborted) throw new ImportRefused('not_attempted');
+      if (isOutage || options.callerSignal?.aborted) throw new ImportRefused('not_attempted');
       return await this.#import(item, options);
     } catch (error) {
       if (!(error instanceof ImportRefused)) throw error;
@@ -135,11 +135,14 @@ export class ImportGrants {
   }
 
   async #inspect(client: GoogleClient, item: ImportItem, options: ImportRun): Promise<Inspected> {
-    const { service, hangUp, rejected } = options;
+    const { service, callerSignal, rejected } = options;
     // Google said it once: the other items of a long file would get the same answer.
     if (rejected.has(client.alias)) throw new ImportRefused('client_misconfigured');
     try {
-      return await this.google.verify(client, item.refreshToken, { serviceId: service?.id ?? null, hangUp });
+      return await this.google.verify(client, item.refreshToken, {
+        serviceId: service?.id ?? null,
+        callerSignal,
+      });
     } catch (error) {
       if (!(error instanceof GoogleFailure)) throw error;
       const refused = refusalByGoogle(error);

@@ -27,7 +27,7 @@ export interface Inspected {
 export interface InspectionCaller {
   /** The id of the service; null for an operator. */
   readonly serviceId: string | null;
-  readonly hangUp?: AbortSignal | undefined;
+  readonly callerSignal?: AbortSignal | undefined;
 }
 
 /**
@@ -54,7 +54,7 @@ export class VerifyRefreshToken {
         return await this.#inTurn(client, token, caller);
       } catch (error) {
         const isFinal = !(error instanceof GoogleFailure) || !isTransient(error) || attempt === MAX_ATTEMPTS;
-        if (isFinal || error.error === 'stopping' || caller.hangUp?.aborted) throw error;
+        if (isFinal || error.error === 'stopping' || caller.callerSignal?.aborted) throw error;
         const waitMs = error.retryAfterSeconds === null ? 0 : error.retryAfterSeconds * 1000;
         await sleep(Math.min(Math.max(waitMs, FIRST_WAIT_MS * 2 ** (attempt - 1)), MAX_WAIT_MS));
       }
@@ -69,11 +69,11 @@ export class VerifyRefreshToken {
     if (at > now) await sleep(at - now);
   }
 
-  async #inTurn(client: GoogleClient, token: Secret, { serviceId, hangUp }: InspectionCaller) {
+  async #inTurn(client: GoogleClient, token: Secret, { serviceId, callerSignal }: InspectionCaller) {
     const work = new SharedWork<Inspected, null>(this.turns, this.settings.googleQueueMs, () => undefined);
     // Not the lane of the service's calls: these go on meanwhile.
     const lane = { service: `import:${serviceId ?? ''}`, client: client.alias, isBackground: false };
-    const result = work.join({ lane, about: null, hangUp });
+    const result = work.join({ lane, about: null, callerSignal });
     void work.run(() => work.turn(() => this.#inspect(client, token)));
     try {
       return await result;

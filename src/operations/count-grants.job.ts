@@ -15,7 +15,7 @@ const NAME = 'count grants';
 /** Since the end of the last count. A little less than three runs of the job, which does not keep its time to the millisecond. */
 const SNAPSHOT_MS = 170_000;
 /** However often operators ask. */
-const LEAST_MS = 5_000;
+const MIN_INTERVAL_MS = 5_000;
 /** Prometheus reads more often than that. */
 const READ_MS = 10 * 60_000;
 
@@ -57,7 +57,7 @@ export class CountGrantsJob implements OnModuleInit {
     const isRead = this.clock.monotonicMs() - this.#readAt <= READ_MS;
     if (!isAsked && this.settings.console === null && !isRead) return;
     const testingClients = await this.declared.testingClients();
-    const restMs = isAsked ? LEAST_MS : SNAPSHOT_MS;
+    const restMs = isAsked ? MIN_INTERVAL_MS : SNAPSHOT_MS;
     await this.overview.takeSnapshot(testingClients, this.settings, { restMs, shutdown });
   }
 }

@@ -3,7 +3,7 @@ import { FairQueue, type Lane } from './fair-queue.js';
 import { TurnNotTaken, WorkInFlight } from './shared-work.js';
 
 const lane = (service = 'a', isBackground = false): Lane => ({ service, client: 'default', isBackground });
-const caller = (about = 'call', more: { lane?: Lane; hangUp?: AbortSignal } = {}) => ({
+const caller = (about = 'call', more: { lane?: Lane; callerSignal?: AbortSignal } = {}) => ({
   lane: lane(),
   about,
   ...more,
@@ -67,10 +67,10 @@ describe('shared work', () => {
 
   test('is done for the next caller where the first hangs up while it waits', async () => {
     const { share, free } = busyQueue();
-    const phone = new AbortController();
-    const gone = share('x', caller('gone', { hangUp: phone.signal }));
+    const controller = new AbortController();
+    const gone = share('x', caller('gone', { callerSignal: controller.signal }));
     const stays = share('x', caller('stays', { lane: lane('b') }));
-    phone.abort();
+    controller.abort();
     await expect(gone).rejects.toEqual(why('caller_left'));
     free();
     expect(await stays).toBe('x for stays');
@@ -78,11 +78,13 @@ describe('shared work', () => {
 
   test('takes no turn where all have hung up, and none of one that had before', async () => {
     const { share, done, free, shared, queue } = busyQueue();
-    const phone = new AbortController();
-    const gone = share('x', caller('gone', { hangUp: phone.signal }));
-    phone.abort();
+    const controller = new AbortController();
+    const gone = share('x', caller('gone', { callerSignal: controller.signal }));
+    controller.abort();
     await expect(gone).rejects.toEqual(why('caller_left'));
-    await expect(share('y', caller('late', { hangUp: phone.signal }))).rejects.toEqual(why('caller_left'));
+    await expect(share('y', caller('late', { callerSignal: controller.signal }))).rejects.toEqual(
+      why('caller_left'),
+    );
     expect([shared.has('x'), queue.waitingByClient().get('default') ?? 0]).toEqual([false, 0]);
     free();
     await shared.ended();
@@ -93,12 +95,12 @@ describe('shared work', () => {
     const shared = new WorkInFlight<string, string>(new FairQueue(1), MINUTE);
     let finish!: () => void;
     const answer = new Promise<void>((resolve) => (finish = resolve));
-    const phone = new AbortController();
+    const controller = new AbortController();
     const work = (by: ReturnType<typeof caller>) =>
       shared.share('x', by, (each) => each.turn(() => answer.then(() => 'done')));
-    const gone = work(caller('gone', { hangUp: phone.signal }));
+    const gone = work(caller('gone', { callerSignal: controller.signal }));
     await settle();
-    phone.abort();
+    controller.abort();
     await expect(gone).rejects.toEqual(why('caller_left'));
     const next = work(caller('next'));
     finish();

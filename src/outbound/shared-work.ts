@@ -2,13 +2,13 @@ import { type FairQueue, keyOf, type Lane, QueuePlace, type Release } from './fa
 
 export interface WaitingCaller<A> {
   readonly lane: Lane;
-  /** Aborted when the caller hangs up. */
-  readonly hangUp?: AbortSignal | undefined;
+  /** Aborted when the caller disconnects. */
+  readonly callerSignal?: AbortSignal | undefined;
   /** The requester that the work is done for, while this caller is the first in line. */
   readonly about: A;
 }
 
-/** No request was sent for this caller: it waited too long for a turn, or hung up. */
+/** No request was sent for this caller: it waited too long for a turn, or disconnected. */
 export class TurnNotTaken extends Error {
   override readonly name = 'TurnNotTaken';
 
@@ -20,7 +20,7 @@ export class TurnNotTaken extends Error {
 interface Waiter<T, A> extends WaitingCaller<A> {
   readonly resolve: (value: T) => void;
   readonly reject: (error: unknown) => void;
-  readonly onHangUp: () => void;
+  readonly onAbort: () => void;
   timer: NodeJS.Timeout | null;
   queuedSince: number;
   leftMs: number;
@@ -28,7 +28,7 @@ interface Waiter<T, A> extends WaitingCaller<A> {
 
 /**
  * One piece of work shared by all callers who wait for its result (single flight). It takes its turns in the lane of the first of them. A
- * caller who waits too long for a turn, or hangs up, is rejected; work without callers takes no turn. Work under way is
+ * caller who waits too long for a turn, or disconnects, is rejected; work without callers takes no turn. Work under way is
  * finished: its result is cached for the next call.
  */
 export class SharedWork<T, A> {
@@ -59,21 +59,21 @@ export class SharedWork<T, A> {
 
   /** @throws {TurnNotTaken} and what the work throws */
   join(caller: WaitingCaller<A>): Promise<T> {
-    const { hangUp, lane } = caller;
-    if (hangUp?.aborted) return Promise.reject(new TurnNotTaken('caller_left'));
+    const { callerSignal, lane } = caller;
+    if (callerSignal?.aborted) return Promise.reject(new TurnNotTaken('caller_left'));
     return new Promise((resolve, reject) => {
       const waiter: Waiter<T, A> = {
         ...caller,
         resolve,
         reject,
-        onHangUp: () => {
+        onAbort: () => {
           this.#leave(waiter, 'caller_left');
         },
         timer: null,
         queuedSince: 0,
         leftMs: lane.isBackground ? Infinity : this.maxWaitMs,
       };
-      hangUp?.addEventListener('abort', waiter.onHangUp, { once: true });
+      callerSignal?.addEventListener('abort', waiter.onAbort, { once: true });
       this.#waiters.add(waiter);
       this.#about ??= caller.about;
       if (!this.#place) return;
@@ -154,7 +154,7 @@ export class SharedWork<T, A> {
   #dismiss(waiter: Waiter<T, A>): void {
     this.#waiters.delete(waiter);
     stopTimer(waiter);
-    waiter.hangUp?.removeEventListener('abort', waiter.onHangUp);
+    waiter.callerSignal?.removeEventListener('abort', waiter.onAbort);
   }
 
   #dismissAll(): Waiter<T, A>[] {

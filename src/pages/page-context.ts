@@ -16,7 +16,7 @@ export interface PageContext<App extends AppFace | null = AppFace> {
   readonly locale: Locale;
   /** Null where no connect is known. */
   readonly app: App;
-  /** The way back to the app, with how the connect ended; null where the app named none. */
+  /** The address in the app to return to, with how the connect ended; null where the app named none. */
   readonly backUrl: string | null;
   /** Of which forms say that they are; null or left out where there are no cells. */
   readonly cell?: string | null;

@@ -59,7 +59,7 @@ export function Name({ children }: { readonly children: string }) {
   return <bdi dir="auto">{children}</bdi>;
 }
 
-/** The way back to the app; to its help, where it named no way back, which is never the main button. */
+/** The link back to the app; to its help, where it named no `return_to`, which is never the main button. */
 export function BackToApp({
   context,
   second = false,

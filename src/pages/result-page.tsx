@@ -185,7 +185,7 @@ interface NextStepsProps {
   readonly isDone?: boolean;
 }
 
-/** Another try first, where there is one; then the way back to the app. */
+/** Another try first, where there is one; then the link back to the app. */
 function NextSteps({ context, again = null, label, isDone = false }: NextStepsProps) {
   const mayHelp = context.app.supportUrl !== null && !isDone;
   if (again === null && context.backUrl === null && !mayHelp) return null;

@@ -39,7 +39,7 @@ export class ManageSessions {
   async open(text: string, request: FastifyRequest): Promise<OpenedTicket & { readonly isBound: boolean }> {
     const opened = await this.tickets.open(text, 'manage', (connectRequest, ticketId) => {
       noteIn(request, connectRequest, ticketId);
-      this.pages.remember(request, connectRequest);
+      this.pages.setConnect(request, connectRequest);
     });
     const { id, stored } = opened;
     const isBound = stored !== null && this.binding.isBoundTo(stored, this.binding.read(request, id));
@@ -76,7 +76,7 @@ export class ManageSessions {
     const { connectRequest } = ticket;
     noteIn(request, connectRequest, ticketId);
     if (!this.binding.isBoundTo(ticket, this.binding.read(request, ticketId))) throw ticketUsed();
-    this.pages.remember(request, connectRequest);
+    this.pages.setConnect(request, connectRequest);
     await this.#assertOpen(ticket);
     const service = await this.services.findActive(connectRequest.serviceId);
     // It was there a moment ago.

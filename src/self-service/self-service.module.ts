@@ -7,7 +7,7 @@ import { MyGrants } from './my-grants.js';
 /**
  * Owns /me/grants, behind a ticket of its own: what an app holds of a user's Google accounts, for that user, who reconnects and
  * disconnects there. The page can do no more than the service that made its ticket.
- * Does not own tickets (connect-tickets/), how a grant ends (grants/) nor the way to Google (authorization/).
+ * Does not own tickets (connect-tickets/), how a grant ends (grants/) nor consent URLs (authorization/).
  */
 @Module({
   imports: [GrantsModule],

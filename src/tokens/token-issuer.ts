@@ -63,7 +63,7 @@ export class TokenIssuer {
       scopes,
       minTtlSeconds: query.min_ttl,
       requestId: request.id,
-      hangUp: () => disconnectSignal(reply),
+      callerSignal: () => disconnectSignal(reply),
       refused,
       returnTo: query.return_to,
     };

@@ -80,7 +80,7 @@ describe('a token', () => {
     await broker.token('alice', { minTtl: 3000 });
     await broker.token('alice', { minTtl: 3000 });
     expect(proxy.calls).toEqual(['/tokens/alice?min_ttl=3000']);
-    bed.google.control.overrideTokenAnswer({ expires_in: 400 }, 1);
+    bed.google.control.overrideTokenResponse({ expires_in: 400 }, 1);
     await bed.api.connect({ user_id: 'short', scope: YOUTUBE }, { account: ALICE.email });
     await broker.token('short');
     await broker.token('short', { minTtl: 1000 });

@@ -343,7 +343,7 @@ withHelm(`the chart${WITHOUT_HELM}`, () => {
       { ports: [{ port: 443 }] },
       { ports: [{ port: 5432 }], to: [{ ipBlock: { cidr: '10.1.0.0/16' } }] },
     ]);
-    // A rule without `from` would let everybody in.
+    // A rule without `from` would allow every source.
     const closed = render({ networkPolicy: { enabled: true, callers: [], admins: [] } });
     expect(one(closed, 'NetworkPolicy').spec['ingress'] ?? []).toEqual([]);
   });

@@ -56,7 +56,7 @@ describe('the list of secrets', () => {
     const code = back.searchParams.get('code') ?? '';
     await google.exchange(code, { code_verifier: 'sent-in-vain', client_secret: 'a-wrong-secret' });
     const { body } = await google.exchange(code);
-    control.overrideTokenAnswer({ access_token: 'ya29.overridden' });
+    control.overrideTokenResponse({ access_token: 'ya29.overridden' });
     await google.refresh(body.refresh_token);
     const bearer = { headers: { authorization: 'Bearer a-bearer' } };
     await fetch(`${google.url}/v2/reports`, bearer);
@@ -265,7 +265,7 @@ describe('a fault', () => {
 describe('an overridden token response', () => {
   test('is merged into the next successes, the given number of times', async () => {
     const { refresh_token } = await google.connect();
-    control.overrideTokenAnswer({ expires_in: '0', scope: null, extra: { deep: true } }, 2);
+    control.overrideTokenResponse({ expires_in: '0', scope: null, extra: { deep: true } }, 2);
     expect((await google.refresh('dead')).status).toBe(400);
     const { body } = await google.refresh(refresh_token);
     expect(body).toMatchObject({ expires_in: '0', extra: { deep: true } });
@@ -278,10 +278,10 @@ describe('an overridden token response', () => {
   });
 
   test('lasts until it is taken back', async () => {
-    control.overrideTokenAnswer({ refresh_token: null, expires_in: -1 });
+    control.overrideTokenResponse({ refresh_token: null, expires_in: -1 });
     expect(await google.connect()).not.toHaveProperty('refresh_token');
     expect(await google.connect({ prompt: 'consent' })).toHaveProperty('expires_in', -1);
-    control.overrideTokenAnswer(null);
+    control.overrideTokenResponse(null);
     expect(await google.connect({ prompt: 'consent' })).toHaveProperty('refresh_token');
   });
 });
@@ -291,7 +291,7 @@ test('reset clears grants, faults, settings and records, and keeps the signing k
   const before = await keys();
   const { refresh_token } = await google.connect();
   control.failAlways('token', { drop: true });
-  control.overrideTokenAnswer({ expires_in: 1 });
+  control.overrideTokenResponse({ expires_in: 1 });
   control.latency('token', 5000);
   control.setTestingMode(true);
   control.setSlotLimit(1);

@@ -2,7 +2,7 @@ import Sequencer from '@jest/test-sequencer';
 import { EXHAUSTIVE } from './exhaustive.mjs';
 
 /** What takes long begins first, also in a fresh clone, where Jest knows no durations yet. */
-const LONGEST = [
+const SLOW_TESTS = [
   'test/codebase/codebase',
   ...EXHAUSTIVE,
   'test/trying/',
@@ -16,8 +16,8 @@ const LONGEST = [
 export default class LongestFirst extends Sequencer {
   sort(tests) {
     const rank = ({ path }) => {
-      const place = LONGEST.findIndex((part) => path.includes(part));
-      return place < 0 ? LONGEST.length : place;
+      const place = SLOW_TESTS.findIndex((part) => path.includes(part));
+      return place < 0 ? SLOW_TESTS.length : place;
     };
     return [...tests].sort((a, b) => rank(a) - rank(b));
   }

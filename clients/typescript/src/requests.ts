@@ -89,7 +89,7 @@ export class Requests {
         redirect: 'manual',
         signal: signal ? AbortSignal.any([late, signal]) : late,
       });
-      return readAnswer(response, await response.text());
+      return readResponse(response, await response.text());
     } catch (error) {
       if (error instanceof TokenBrokerError) throw error;
       signal?.throwIfAborted();
@@ -103,7 +103,7 @@ export class Requests {
   }
 }
 
-function readAnswer({ ok, status, headers }: Response, text: string): unknown {
+function readResponse({ ok, status, headers }: Response, text: string): unknown {
   const [type] = (headers.get('content-type') ?? '').split(';', 1);
   const json = ok ? 'application/json' : 'application/problem+json';
   if (type === json) {

@@ -15,7 +15,7 @@ import type {
 import { endProjectGrant } from '../revoke.js';
 import { deliver, type Delivery, type SecurityEventOptions } from '../risc/security-events.js';
 import { canonicalScopes } from '../scopes.js';
-import type { Fault, TokenAnswerPatch } from './disturbances.js';
+import type { Fault, TokenResponsePatch } from './disturbances.js';
 import type { RecordedRequest } from './request-log.js';
 
 export interface Control {
@@ -31,7 +31,7 @@ export interface Control {
   clearFaults(): void;
   latency(endpoint: Endpoint, ms: number): void;
   /** Amends the next successful token responses (null stops it); without times, all of them. */
-  overrideTokenAnswer(patch: TokenAnswerPatch | null, times?: number): void;
+  overrideTokenResponse(patch: TokenResponsePatch | null, times?: number): void;
 
   /** As if the account had consented, without an authorization request. */
   issueRefreshToken(sub: string, clientId: string, scopes: string[]): string;
@@ -94,8 +94,8 @@ export function createControl(google: Google, initialSettings: () => Settings): 
     latency: (endpoint, ms) => {
       disturbances.setLatency(endpoint, ms);
     },
-    overrideTokenAnswer: (patch, times) => {
-      disturbances.patchTokenAnswers(patch, times);
+    overrideTokenResponse: (patch, times) => {
+      disturbances.patchTokenResponses(patch, times);
     },
 
     issueRefreshToken: (sub, clientId, scopes) => {

@@ -21,7 +21,7 @@ export type Fault = (
 };
 
 /** Fields to merge into a token response; null removes a field. */
-export type TokenAnswerPatch = Record<string, unknown>;
+export type TokenResponsePatch = Record<string, unknown>;
 
 interface Due<T> {
   what: T;
@@ -32,7 +32,7 @@ export class Disturbances {
   readonly #queues = new Map<Endpoint, Due<Fault>[]>();
   readonly #standing = new Map<Endpoint, Fault>();
   readonly #latency = new Map<Endpoint, number>();
-  #patch: Due<TokenAnswerPatch> | undefined;
+  #patch: Due<TokenResponsePatch> | undefined;
 
   failNext(endpoint: Endpoint, fault: Fault, times = 1): void {
     check(endpoint, fault);
@@ -54,7 +54,7 @@ export class Disturbances {
     this.#latency.set(endpoint, ms);
   }
 
-  patchTokenAnswers(patch: TokenAnswerPatch | null, times = Infinity): void {
+  patchTokenResponses(patch: TokenResponsePatch | null, times = Infinity): void {
     this.#patch = patch ? { what: patch, times } : undefined;
   }
 

@@ -161,11 +161,11 @@ export class IdentityProvider {
         reason: 'access_denied',
       });
     }
-    const isAnswer =
+    const isRejected =
       error instanceof oauth.OperationProcessingError ||
       error instanceof oauth.AuthorizationResponseError ||
       error instanceof oauth.ResponseBodyError;
-    if (!isAnswer) return UNAVAILABLE();
+    if (!isRejected) return UNAVAILABLE();
     return new BrokerError('invalid_request', 'The answer does not belong to a sign-in of this browser.', {
       reason: 'sign_in_rejected',
     });

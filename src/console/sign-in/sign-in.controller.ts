@@ -21,7 +21,7 @@ const SIGN_IN_SECONDS = 10 * 60;
 type Pending = PendingSignIn & { readonly to: string; readonly expiresAt: number };
 type SignInParameters = Readonly<Record<string, unknown>>;
 
-/** Signing in and out: the way to the issuer and back. Each is an audit event under the person's name. */
+/** Signing in, at the issuer, and out. Each is an audit event under the person's name. */
 @Controller('console')
 @ConsoleController()
 export class SignInController {

@@ -1,5 +1,5 @@
 /** A redirect URI taken apart as RFC 3986 section 3 has it, without any repair. */
-export interface WrittenUri {
+export interface ParsedUri {
   readonly text: string;
   /** In lower case. */
   readonly scheme: string;
@@ -18,24 +18,24 @@ export interface WrittenUri {
 const URI = /^(?:([^:/?#]+):)?(?:\/\/([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#.*)?$/s;
 const AUTHORITY = /^(?:(.*)@)?(\[[^\]]*\]|[^:]*)(?::\d*)?$/s;
 
-export function readUri(text: string): WrittenUri {
+export function readUri(text: string): ParsedUri {
   const [, scheme = '', authority = '', path = '', query = ''] = URI.exec(text) ?? [];
   const [, userinfo, host = ''] = AUTHORITY.exec(authority) ?? [];
-  const written = withoutLastDot(host.toLowerCase());
+  const named = withoutLastDot(host.toLowerCase());
   // A parser reads 0x7f.1 and 2130706433 as the IP address 127.0.0.1, and %65xample.com as a name.
   const parsed = URL.canParse(text) ? withoutLastDot(new URL(text).hostname) : null;
   return {
     text,
     scheme: scheme.toLowerCase(),
-    host: written,
-    isIp: [written, parsed ?? ''].some((each) => each.startsWith('[') || /^\d+(\.\d+){3}$/.test(each)),
+    host: named,
+    isIp: [named, parsed ?? ''].some((each) => each.startsWith('[') || /^\d+(\.\d+){3}$/.test(each)),
     hasUserinfo: userinfo !== undefined,
     path,
     queryWords: query.split(/[&;]/).flatMap((pair) => {
       const at = pair.indexOf('=');
       return at < 0 ? [pair] : [pair.slice(0, at), pair.slice(at + 1)];
     }),
-    isWhole: written !== '' && parsed === written,
+    isWhole: named !== '' && parsed === named,
   };
 }
 

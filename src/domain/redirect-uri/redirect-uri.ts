@@ -5,7 +5,7 @@
  * Does not own the public suffix list, which is an argument, nor what follows from a broken rule (config/).
  * docs/redirect-uris.md explains each rule to users.
  */
-import { decoded, readUri, type WrittenUri } from './parsed-uri.js';
+import { decoded, type ParsedUri, readUri } from './parsed-uri.js';
 
 /** Whether the end of a host, such as `com` or `co.uk`, is on the public suffix list. */
 export type HasPublicSuffix = (host: string) => boolean;
@@ -18,7 +18,7 @@ export interface BrokenRule {
 }
 
 interface RedirectUriRule extends BrokenRule {
-  readonly isBroken: (uri: WrittenUri, hasPublicSuffix: HasPublicSuffix) => boolean;
+  readonly isBroken: (uri: ParsedUri, hasPublicSuffix: HasPublicSuffix) => boolean;
 }
 
 const LOCAL_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
@@ -109,8 +109,8 @@ export const REDIRECT_URI_RULES: readonly RedirectUriRule[] = [
 
 /** @returns every rule that the URI breaks */
 export function brokenRules(uri: string, hasPublicSuffix: HasPublicSuffix): BrokenRule[] {
-  const written = readUri(uri);
-  return REDIRECT_URI_RULES.filter(({ isBroken }) => isBroken(written, hasPublicSuffix)).map(
+  const parsed = readUri(uri);
+  return REDIRECT_URI_RULES.filter(({ isBroken }) => isBroken(parsed, hasPublicSuffix)).map(
     ({ rule, asks }) => ({
       rule,
       asks,

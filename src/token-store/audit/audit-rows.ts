@@ -34,13 +34,13 @@ export function writeAuditRows(
     ...[row.id, row.at, row.lastAt, row.count, row.action, row.outcome, row.actor],
     ...[row.serviceId, row.userId ?? '', row.client, row.grantId, row.requestId, JSON.stringify(row.details)],
   ]);
-  const places = rows.map((_, row) => {
+  const placeholders = rows.map((_, row) => {
     const columns = TYPES.map((type, column) => `$${row * TYPES.length + column + 1}::${type}`);
     return `(${columns.join(', ')})`;
   });
   const [columns = ''] = WRITE.split('SELECT');
   const each = values.map((value) => (value instanceof Date ? value.toISOString() : (value ?? null)));
-  return { text: `${columns} VALUES ${places.join(', ')} ON CONFLICT DO NOTHING`, values: each };
+  return { text: `${columns} VALUES ${placeholders.join(', ')} ON CONFLICT DO NOTHING`, values: each };
 }
 
 export type AuditRow = ReturnType<typeof toAuditRow>;

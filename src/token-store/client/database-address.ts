@@ -56,10 +56,10 @@ export function parseDatabaseUrl(url: string): DatabaseAddress {
   checkParameters(parameters);
   const at = authority.lastIndexOf('@');
   const user = authority.slice(0, at + 1);
-  const places = placesOf(authority.slice(at + 1), parameters);
-  const attributes = parameters.get('target_session_attrs') ?? (places.length > 1 ? 'read-write' : 'any');
+  const addresses = addressesOf(authority.slice(at + 1), parameters);
+  const attributes = parameters.get('target_session_attrs') ?? (addresses.length > 1 ? 'read-write' : 'any');
   return {
-    hosts: places.map(({ host, port, isParameter }) => {
+    hosts: addresses.map(({ host, port, isParameter }) => {
       const own = new URLSearchParams(parameters);
       for (const name of ['host', 'port', 'target_session_attrs']) own.delete(name);
       if (own.get('sslrootcert') === 'system') own.delete('sslrootcert');
@@ -137,13 +137,13 @@ interface HostAndPort {
   readonly isParameter: boolean;
 }
 
-function placesOf(authority: string, parameters: URLSearchParams): HostAndPort[] {
+function addressesOf(authority: string, parameters: URLSearchParams): HostAndPort[] {
   const hosts = parameters.get('host');
-  const places = hosts === null ? inAuthority(authority, parameters) : inParameters(hosts, parameters);
-  if (places.length > 1 && places.some(({ host }) => host === '')) {
+  const addresses = hosts === null ? inAuthority(authority, parameters) : inParameters(hosts, parameters);
+  if (addresses.length > 1 && addresses.some(({ host }) => host === '')) {
     throw new DatabaseUrlFault('has an empty host among several');
   }
-  for (const { port } of places) {
+  for (const { port } of addresses) {
     const number = Number(port);
     if (port !== '' && !(/^\d+$/.test(port) && number >= 1 && number <= MAX_PORT)) {
       throw new DatabaseUrlFault(
@@ -151,7 +151,7 @@ function placesOf(authority: string, parameters: URLSearchParams): HostAndPort[]
       );
     }
   }
-  return places;
+  return addresses;
 }
 
 function inAuthority(authority: string, parameters: URLSearchParams): HostAndPort[] {

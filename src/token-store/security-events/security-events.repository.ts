@@ -15,7 +15,7 @@ import { auditIncident, NO_GRANT, remediationsOf, type SecurityIncident } from '
 type Transaction = Prisma.TransactionClient;
 
 /** Longer than Google retries the delivery of an event. */
-const REMEMBER_MS = 30 * 24 * 3600 * 1000;
+const RETENTION_MS = 30 * 24 * 3600 * 1000;
 /** More than one comes with each, so that a backlog goes. */
 const DELETED_AT_ONCE = 100;
 
@@ -37,7 +37,7 @@ export class SecurityEventsRepository {
    */
   async takeOnce(incident: SecurityIncident, now: Date): Promise<Grant[][] | null> {
     await this.database.securityEvent.deleteMany({
-      where: { receivedAt: { lt: new Date(now.getTime() - REMEMBER_MS) } },
+      where: { receivedAt: { lt: new Date(now.getTime() - RETENTION_MS) } },
       limit: DELETED_AT_ONCE,
     });
     const { jti, events } = incident;

@@ -16,7 +16,7 @@ export interface MetadataOptions {
   readonly projectId: string | null;
 }
 
-interface Answer {
+interface MetadataResponse {
   readonly status: number;
   readonly text: string;
   readonly type?: 'application/json';
@@ -40,11 +40,11 @@ export async function startMetadataServer(
 ): Promise<{ readonly port: number; readonly close: () => Promise<void> }> {
   const server = createServer((request, response) => {
     answerFor(request, options)
-      .catch((): Answer => ({ status: 500, text: 'The sidecar failed.' }))
+      .catch((): MetadataResponse => ({ status: 500, text: 'The sidecar failed.' }))
       .then((answer) => {
         respond(response, answer);
       })
-      // The library hung up.
+      // The library disconnected.
       .catch(() => undefined);
   });
   await new Promise<void>((resolve, reject) => {
@@ -67,7 +67,10 @@ async function close(server: Server): Promise<void> {
   await closed;
 }
 
-function respond(response: ServerResponse, { status, text, type, retryAfterSeconds = null }: Answer): void {
+function respond(
+  response: ServerResponse,
+  { status, text, type, retryAfterSeconds = null }: MetadataResponse,
+): void {
   response.writeHead(status, {
     'metadata-flavor': 'Google',
     server: 'token-broker sidecar',
@@ -79,7 +82,7 @@ function respond(response: ServerResponse, { status, text, type, retryAfterSecon
   response.end(text);
 }
 
-async function answerFor(request: IncomingMessage, options: MetadataOptions): Promise<Answer> {
+async function answerFor(request: IncomingMessage, options: MetadataOptions): Promise<MetadataResponse> {
   const refusal = refusalOf(request);
   if (refusal !== null) return refusal;
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://metadata');
@@ -100,7 +103,7 @@ async function answerFor(request: IncomingMessage, options: MetadataOptions): Pr
 }
 
 /** What the original refuses as well; and a Host that is not of this machine, which DNS rebinding would show. */
-function refusalOf({ method, headers }: IncomingMessage): Answer | null {
+function refusalOf({ method, headers }: IncomingMessage): MetadataResponse | null {
   if (!isLoopback(hostnameOf(headers.host))) {
     return {
       status: 403,
@@ -129,7 +132,7 @@ function accountPathOf(path: readonly string[], { email }: MetadataOptions): str
   return instance === 'instance' && accounts === 'service-accounts' && isAccount ? rest : null;
 }
 
-async function tokenFor(parameters: URLSearchParams, { keeper }: MetadataOptions): Promise<Answer> {
+async function tokenFor(parameters: URLSearchParams, { keeper }: MetadataOptions): Promise<MetadataResponse> {
   const scopes = (parameters.get('scopes') ?? '').split(/[,\s]+/).filter(Boolean);
   if (!areScopeTokens(scopes)) return { status: 400, text: 'These scopes are not scopes.\n' };
   const kept = await (scopes.length === 0 ? keeper.token() : keeper.token(scopes));
@@ -147,12 +150,12 @@ async function tokenFor(parameters: URLSearchParams, { keeper }: MetadataOptions
  * As text: the libraries show the body of a refusal as it is, and a developer sees the link. As 400: 403 and 404 have messages
  * of their own in them, about Compute Engine, and 5xx is tried again.
  */
-function refused(kept: Exclude<KeptToken, LiveToken>): Answer {
+function refused(kept: Exclude<KeptToken, LiveToken>): MetadataResponse {
   if (kept.kind === 'refused') return { status: 400, text: `${kept.message} (${kept.error})\n` };
   return { status: 503, text: `${kept.message}\n`, retryAfterSeconds: kept.retryAfterSeconds };
 }
 
-function notFound(): Answer {
+function notFound(): MetadataResponse {
   return { status: 404, text: 'The sidecar has no such metadata.\n' };
 }
 
@@ -184,18 +187,18 @@ function isLeaf(entry: MetadataEntry): entry is string | readonly string[] {
   return typeof entry === 'string' || Array.isArray(entry);
 }
 
-function shown(entry: MetadataEntry, isRecursive: boolean, asJson: boolean): Answer {
+function shown(entry: MetadataEntry, isRecursive: boolean, asJson: boolean): MetadataResponse {
   if (isLeaf(entry)) return asJson ? json(entry) : text(typeof entry === 'string' ? entry : lines(entry));
   if (!isRecursive)
     return text(lines(Object.entries(entry).map(([name, below]) => (isLeaf(below) ? name : `${name}/`))));
   return asJson ? json(camelCased(entry)) : text(lines(flattened(entry)));
 }
 
-function text(content: string): Answer {
+function text(content: string): MetadataResponse {
   return { status: 200, text: content };
 }
 
-function json(value: unknown): Answer {
+function json(value: unknown): MetadataResponse {
   return { status: 200, text: JSON.stringify(value), type: 'application/json' };
 }
 
