@@ -3,6 +3,7 @@ import { after, TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { endOf } from '../domain/connect/connect-end.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import { BrokerError } from '../domain/errors.js';
+import { exponentialBackoff } from '../domain/grant/lease-and-backoff.js';
 import { Clock } from '../domain/ports/clock.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { Scheduler } from '../operations/scheduler.js';
@@ -20,7 +21,7 @@ const EVERY_SECONDS = 5;
 const BATCH = 20;
 /** Longer than Google and the database may take for a whole batch. */
 const CLAIM_MS = 5 * 60_000;
-const MIN_BACKOFF_MS = 5_000;
+const FIRST_BACKOFF_MS = 5_000;
 const MAX_BACKOFF_MS = 5 * 60_000;
 const RETRY_AFTER_SECONDS = 5;
 /** Retries come every few minutes: one this late was restored from a backup, or no replica ran for a day. */
@@ -82,7 +83,7 @@ export class ResumeConnectsJob implements OnModuleInit {
     } catch (fault) {
       const cause = this.finishExchange.causeOf(fault);
       if (exchange.expiresAt <= now) return this.#giveUp(exchange, cause);
-      const backoffMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** Math.min(20, exchange.attempts));
+      const backoffMs = exponentialBackoff(exchange.attempts + 1, FIRST_BACKOFF_MS, MAX_BACKOFF_MS);
       await this.exchanges.postpone(exchange.id, new Date(now.getTime() + backoffMs));
       return false;
     }

@@ -4,6 +4,7 @@ import { Settings } from '../config/settings.js';
 import { GoogleFailure, isTransient } from '../domain/google/google-failure.js';
 import type { CodeExchangeResponse, GoogleClient } from '../domain/google/oauth.js';
 import { SIGN_IN_SCOPES } from '../domain/google/scopes.js';
+import { exponentialBackoff } from '../domain/grant/lease-and-backoff.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
@@ -56,7 +57,8 @@ export class VerifyRefreshToken {
         const isFinal = !(error instanceof GoogleFailure) || !isTransient(error) || attempt === MAX_ATTEMPTS;
         if (isFinal || error.error === 'stopping' || caller.callerSignal?.aborted) throw error;
         const waitMs = error.retryAfterSeconds === null ? 0 : error.retryAfterSeconds * 1000;
-        await sleep(Math.min(Math.max(waitMs, FIRST_WAIT_MS * 2 ** (attempt - 1)), MAX_WAIT_MS));
+        const backoffMs = exponentialBackoff(attempt, FIRST_WAIT_MS, MAX_WAIT_MS);
+        await sleep(Math.min(Math.max(waitMs, backoffMs), MAX_WAIT_MS));
       }
     }
   }

@@ -7,6 +7,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Logger as Log } from 'pino';
 import type { Settings } from '../config/settings.js';
+import { exponentialBackoff } from '../domain/grant/lease-and-backoff.js';
 import { openLog } from '../http/logging/logger.js';
 import { readVersion } from '../version.js';
 import { type FromWorker, MAX_SHUTDOWN_MS, onStopSignal, WORKER_VARIABLE } from './protocol.js';
@@ -125,7 +126,7 @@ class Supervisor {
   #restart(slot: Slot, code: number | null, signal: string | null): void {
     const isStable = performance.now() - slot.startedAt > STABLE_MS;
     slot.failures = isStable ? 1 : slot.failures + 1;
-    const waitMs = Math.min(FIRST_RESTART_MS * 2 ** (slot.failures - 1), MAX_RESTART_MS);
+    const waitMs = exponentialBackoff(slot.failures, FIRST_RESTART_MS, MAX_RESTART_MS);
     this.log.error(
       { worker: slot.number, exit_code: code, signal, restart_in_ms: waitMs },
       'a worker ended; another takes its place',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { backoffAfter } from './lease-and-backoff.js';
+import { backoffAfter, exponentialBackoff } from './lease-and-backoff.js';
 
 describe('the backoff of a grant after failures', () => {
   test.each([
@@ -16,4 +16,14 @@ describe('the backoff of a grant after failures', () => {
       expect(backoffAfter(failures, asked, jitter)).toBe(ms);
     },
   );
+});
+
+test.each([
+  [1, 250],
+  [2, 500],
+  [7, 16_000],
+  [8, 30_000],
+  [5000, 30_000],
+])('the delay after %d failures, from a quarter of a second to thirty, is %d ms', (failures, ms) => {
+  expect(exponentialBackoff(failures, 250, 30_000)).toBe(ms);
 });

@@ -38,6 +38,14 @@ export function secretOf(credential: Lease['credential']): Secret {
   return credential.kind === 'refresh_token' ? credential.refreshToken : credential.key;
 }
 
+/**
+ * @param failures in a row, the last one included
+ * @returns milliseconds: `firstMs` after the first failure, twice as long after each further one, `maxMs` at most
+ */
+export function exponentialBackoff(failures: number, firstMs: number, maxMs: number): number {
+  return Math.min(maxMs, firstMs * 2 ** Math.min(20, failures - 1));
+}
+
 /** Backoff after a transient failure: doubles from one second to one minute. */
 const FIRST_MS = 1000;
 const MAX_MS = 60_000;
@@ -52,7 +60,7 @@ const MAX_ASKED_MS = 10 * 60_000;
  * @returns milliseconds
  */
 export function backoffAfter(failures: number, retryAfterSeconds: number | null, jitter: number): number {
-  const doubled = Math.min(MAX_MS, FIRST_MS * 2 ** Math.min(20, failures - 1));
+  const doubled = exponentialBackoff(failures, FIRST_MS, MAX_MS);
   const asked = Math.min(MAX_ASKED_MS, (retryAfterSeconds ?? 0) * 1000);
   return Math.round(Math.max(asked, doubled * (0.5 + jitter / 2)));
 }

@@ -3,6 +3,7 @@
  * Owns when the broker is asked, backoff with jitter, and that the last token is handed out while it lives. Does not own the
  * request (../token-request.ts) or how a token leaves (metadata-server.ts, token-file.ts).
  */
+import { exponentialBackoff } from '../../../domain/grant/lease-and-backoff.js';
 import type { GivenToken, Refusal, TokenOutcome, Unavailable } from '../token-request.js';
 
 /** The broker answers no token with less while it can be renewed: .NET's library takes one with less than 6 minutes as due. */
@@ -129,7 +130,7 @@ export class TokenKeeper {
 
   /** RFC 9110 section 10.2.3, or full jitter: sidecars that a restart of the broker disturbed must not all come back at once. */
   #backoffMs({ failures }: TokenEntry, { retryAfterSeconds }: Unavailable): number {
-    const ceiling = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1));
+    const ceiling = exponentialBackoff(failures, FIRST_BACKOFF_MS, MAX_BACKOFF_MS);
     const asked = Math.min((retryAfterSeconds ?? 0) * 1000, MAX_BACKOFF_MS);
     return asked + Math.max(FIRST_BACKOFF_MS / 5, this.clocks.random() * ceiling);
   }
