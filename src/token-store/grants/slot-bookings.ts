@@ -236,9 +236,8 @@ export class SlotBookings {
         data: { endedAt: now, endReason: EVICTED },
       });
     }
-    for (const { userId: other, fingerprint } of evicted)
-      if (other !== userId)
-        this.#after.get(tx)?.push(() => this.#endLate({ userId: other, fingerprint }, now));
+    for (const { userId: other, fingerprint } of evicted.filter((token) => token.userId !== userId))
+      this.#after.get(tx)?.push(() => this.#endLate({ userId: other, fingerprint }, now));
     return rows.length - evicted.length;
   }
 
