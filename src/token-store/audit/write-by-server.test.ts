@@ -4,10 +4,11 @@ import { PartlyWritten } from './write-behind.js';
 import { WriteByServer } from './write-by-server.js';
 
 const AWAY = Object.assign(new Error('connection to the remote node failed'), { code: '08006' });
+const BAD = Object.assign(new Error('a row that PostgreSQL does not accept'), { code: '22P05' });
 
 /** A cluster of two servers for rows; user-1, user-3, … are at the first one. A statement with rows of one that is away fails whole. */
 function cluster() {
-  const state = { away: new Set<number>(), isCoordinatorAway: false, statements: 0 };
+  const state = { away: new Set<number>(), bad: new Set<string>(), isCoordinatorAway: false, statements: 0 };
   const written: string[] = [];
   const serverOf = (user: string) => (Number(user.at(-1)) % 2 === 1 ? 1 : 2);
   const unprepared = (text: string, values: readonly unknown[] = []) => {
@@ -19,6 +20,7 @@ function cluster() {
     state.statements++;
     const users = values.filter((value) => String(value).startsWith('user-')).map(String);
     if (users.some((user) => state.away.has(serverOf(user)))) return Promise.reject(AWAY);
+    if (users.some((user) => state.bad.has(user))) return Promise.reject(BAD);
     written.push(...users);
     return Promise.resolve([]);
   };
@@ -64,6 +66,31 @@ describe('audit rows of several servers', () => {
     await new Promise((resolve) => setTimeout(resolve, 700));
     expect(await failedOf(writer.write(rowsOf(1, 3, 6)))).toEqual([]);
     expect(written).toEqual(['user-2', 'user-4', 'user-1', 'user-3', 'user-6']);
+  });
+
+  test('fail alone where PostgreSQL does not accept them, and keep no other row of their server waiting', async () => {
+    const { state, written, writer } = cluster();
+    state.bad.add('user-5').add('user-6');
+    expect(await failedOf(writer.write(rowsOf(1, 3, 5, 7, 9, 2, 4, 6)))).toEqual([2, 7]);
+    expect(written.sort()).toEqual(['user-1', 'user-2', 'user-3', 'user-4', 'user-7', 'user-9']);
+    await expect(writer.write(rowsOf(5))).rejects.toMatchObject({ cause: BAD });
+    state.statements = 0;
+    // Its server is not away.
+    expect(await failedOf(writer.write(rowsOf(1, 2)))).toEqual([]);
+    expect(state.statements).toBe(1);
+  });
+
+  test('fail all of a server that goes away while one is searched for that PostgreSQL does not accept', async () => {
+    const { state, writer } = cluster();
+    state.bad.add('user-5');
+    const users = Array.from({ length: 64 }, () => 1);
+    const writing = failedOf(writer.write(rowsOf(...users, 5, 2)));
+    for (let turn = 0; turn < 12; turn++) await Promise.resolve();
+    expect(state.statements).toBeGreaterThan(2);
+    state.away.add(1);
+    const before = state.statements;
+    expect(await writing).toEqual(Array.from({ length: 65 }, (_, place) => place));
+    expect(state.statements).toBeLessThanOrEqual(before + 1);
   });
 
   test('fail all where the coordinator is away', async () => {

@@ -1,11 +1,12 @@
 /**
  * Writes audit rows of several users where the trail is distributed over several servers. All in one statement as a rule; where that
  * fails, those of each server in one of its own, so that a server that is away keeps only its users' rows waiting. Owns neither the
- * statement (audit-rows.ts) nor when it is tried again (write-behind.ts).
+ * statement (audit-rows.ts), nor which rows PostgreSQL does not accept (write-in-halves.ts), nor when they are tried again (write-behind.ts).
  */
 import type { Database } from '../client/database.js';
 import { type AuditRow, writeAuditRows } from './audit-rows.js';
 import { PartlyWritten } from './write-behind.js';
+import { writeInHalves } from './write-in-halves.js';
 
 /** The coordinator knows: no other server is asked. */
 const SERVERS = `
@@ -45,11 +46,18 @@ export class WriteByServer {
     const servers = [...(await this.#byServer(rows))];
     const writing = servers.map(([server, its]) => this.#writeAt(server, its.rows));
     const settled = await Promise.allSettled(writing);
-    const failed = servers.flatMap(([, its], index) =>
-      settled[index]?.status === 'rejected' ? its.places : [],
-    );
-    if (failed.length === 0) return;
-    throw new PartlyWritten(new Set(failed), settled.find((each) => each.status === 'rejected')?.reason);
+    const failed = new Set<number>();
+    let cause: unknown;
+    for (const [index, [, { places }]] of servers.entries()) {
+      const each = settled[index];
+      if (each?.status !== 'rejected') continue;
+      const fault: unknown = each.reason;
+      const isPart = fault instanceof PartlyWritten;
+      // Callers should retry where any server is away.
+      if (!isPart || cause === undefined) cause = isPart ? fault.cause : fault;
+      for (const [at, place] of places.entries()) if (!isPart || fault.failed.has(at)) failed.add(place);
+    }
+    if (failed.size > 0) throw new PartlyWritten(failed, cause);
   }
 
   async #writeTogether(rows: readonly AuditRow[]): Promise<void> {
@@ -62,9 +70,13 @@ export class WriteByServer {
     if (away && isLeftAlone(away)) throw away.fault;
     const startedAt = performance.now();
     try {
-      await this.#writeTogether(rows);
+      await writeInHalves(rows, (part) => this.#writeTogether(part));
       this.#away.delete(server);
     } catch (fault) {
+      if (fault instanceof PartlyWritten) {
+        this.#away.delete(server);
+        throw fault;
+      }
       const now = performance.now();
       this.#away.set(server, { until: now + AWAY_MS + (now - startedAt), fault });
       throw fault;
