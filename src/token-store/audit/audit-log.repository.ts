@@ -12,8 +12,9 @@ import { DatabaseHealth } from '../client/database-health.js';
 import { Database } from '../client/database.js';
 import { type AuditRow, ownerOf, toAuditRow, writeAuditRows } from './audit-rows.js';
 import { RefusalRows } from './refusal-rows.js';
-import { WriteBehind } from './write-behind.js';
+import { type Retry, WriteBehind } from './write-behind.js';
 import { WriteByServer } from './write-by-server.js';
+import { writeInHalves } from './write-in-halves.js';
 
 /** How long the first of a batch waits for others. Issued tokens wait as long as the settings say. */
 const DELAY_MS = 100;
@@ -40,7 +41,6 @@ export class AuditLog implements OnApplicationShutdown {
   readonly #parts: readonly Omit<WriteBehind<never>, 'add' | 'close' | 'flush'>[];
   readonly #failures: CounterSeries;
   readonly #byServer: WriteByServer;
-  #isWaiting = false;
 
   constructor(
     private readonly database: Database,
@@ -52,16 +52,16 @@ export class AuditLog implements OnApplicationShutdown {
     const onError = (fault: unknown, waiting: number) => {
       health.isOutage(fault);
       // Once an outage, not with each attempt.
-      if (this.#isWaiting) return;
-      this.#isWaiting = true;
+      if (this.#parts.some(({ isFailing }) => isFailing)) return;
       this.#log.error(
         { err: fault, waiting },
         'audit events could not be written; they are kept and tried again',
       );
     };
-    this.#rows = new WriteBehind((batch) => this.#write(batch), onError, DELAY_MS);
-    this.#issued = new WriteBehind((batch) => this.#writeIssued(batch), onError, settings.auditFlushMs);
-    this.#refused = new RefusalRows((batch) => this.#write(batch), onError, settings.auditFlushMs);
+    const { auditFlushMs } = settings;
+    this.#rows = new WriteBehind((batch, retry) => this.#write(batch, retry), onError, DELAY_MS);
+    this.#issued = new WriteBehind((batch, retry) => this.#writeIssued(batch, retry), onError, auditFlushMs);
+    this.#refused = new RefusalRows((batch, retry) => this.#write(batch, retry), onError, auditFlushMs);
     this.#parts = [this.#rows, this.#issued, ...this.#refused.parts];
     this.#failures = meter.counter(AUDIT_WRITE_FAILURES).series({});
     // Without repeated refusals, which are counted for a minute before they are written.
@@ -158,25 +158,26 @@ export class AuditLog implements OnApplicationShutdown {
     return row;
   }
 
-  async #writeIssued(batch: readonly Issued[]): Promise<void> {
+  async #writeIssued(batch: readonly Issued[], retry: Retry | null): Promise<void> {
     // What comes from now on is counted in another row: one that is being written must not change.
     for (const { alike, row } of batch) if (this.#alike.get(alike) === row) this.#alike.delete(alike);
     this.#again.clear();
-    await this.#write(batch.map(({ row }) => row));
+    const rows = batch.map(({ row }) => row);
+    await this.#write(rows, retry);
   }
 
-  async #write(batch: readonly AuditRow[]): Promise<void> {
+  async #write(batch: readonly AuditRow[], retry: Retry | null): Promise<void> {
     // A batch may have been written although its response was lost; ids made here make a retry harmless.
     try {
-      if (this.database.isDistributed()) await this.#byServer.write(batch);
-      else {
-        const { text, values } = writeAuditRows(this.database, batch);
-        await this.database.prepared('write audit events', text, [...values]);
-      }
+      if (this.database.isDistributed()) await this.#byServer.write(batch, retry);
+      else await writeInHalves(batch, (rows) => this.#writeTogether(rows));
     } catch (error) {
       this.#failures.add();
       throw error;
     }
-    this.#isWaiting = this.#parts.some(({ hasRefused }) => hasRefused);
+  }
+  async #writeTogether(rows: readonly AuditRow[]): Promise<void> {
+    const { text, values } = writeAuditRows(this.database, rows);
+    await this.database.prepared('write audit events', text, [...values]);
   }
 }

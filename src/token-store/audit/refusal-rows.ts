@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { cacheBound } from '../../domain/cache-memory.js';
 import type { AuditEntry } from '../../domain/audit-entry.js';
 import { type AuditRow, ownerOf, toAuditRow } from './audit-rows.js';
-import { WriteBehind } from './write-behind.js';
+import { type Retry, WriteBehind } from './write-behind.js';
 
 /** After the first row of a refusal, equal ones are counted for this long before the next row. */
 const REPEATED_MS = 60_000;
@@ -29,18 +29,19 @@ export class RefusalRows {
   readonly #repeated: WriteBehind<Counted>;
 
   constructor(
-    write: (rows: readonly AuditRow[]) => Promise<void>,
+    write: (rows: readonly AuditRow[], retry: Retry | null) => Promise<void>,
     onError: (fault: unknown, waiting: number) => void,
     firstMs: number,
   ) {
-    const close = async (batch: readonly Counted[]) => {
+    const close = async (batch: readonly Counted[], retry: Retry | null) => {
       // What comes from now on is counted in another row: one that is being written must not change.
       for (const { alike, row } of batch) {
         if (this.#open.get(alike) === row) this.#open.delete(alike);
         this.#written.set(alike, true);
       }
       this.#again = new WeakMap();
-      await write(batch.map(({ row }) => row));
+      const rows = batch.map(({ row }) => row);
+      await write(rows, retry);
     };
     this.#first = new WriteBehind(close, onError, firstMs);
     this.#repeated = new WriteBehind(close, onError, REPEATED_MS);

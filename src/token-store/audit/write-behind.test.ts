@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { PartlyWritten, WriteBehind } from './write-behind.js';
+import { PartlyWritten, type Retry, WriteBehind } from './write-behind.js';
 
 /** A store that can be shut; it keeps what it was given. */
 function store() {
@@ -93,11 +93,19 @@ describe('the write-behind buffer', () => {
 /** A store that refuses some of what it is given, and writes the rest. */
 function partly(isRefused: (item: number) => boolean, max?: number) {
   const written: number[] = [];
-  const state = { isRefused, tries: 0 };
+  const state = {
+    isRefused,
+    tries: 0,
+    attempts: [] as (Retry | null)[],
+    /** What a retry waits for. */
+    gate: null as Promise<unknown> | null,
+  };
   const faults: unknown[] = [];
-  const write = async (batch: readonly number[]) => {
+  const write = async (batch: readonly number[], retry: Retry | null) => {
     await sleep(1);
     state.tries++;
+    state.attempts.push(retry);
+    if (retry) await state.gate;
     const failed = new Set(batch.flatMap((item, place) => (state.isRefused(item) ? [place] : [])));
     written.push(...batch.filter((item) => !state.isRefused(item)));
     const cause = new Error('away');
@@ -160,5 +168,45 @@ describe('the write-behind buffer, of which a part cannot be written', () => {
     await rows.flush((item) => item === 2);
     expect([rows.hasCapacity('a'), rows.hasCapacity('b')]).toEqual([false, true]);
     await expect(rows.waitForCapacity('a')).rejects.toThrow('away');
+  });
+
+  test('retries for a caller once more what was refused after the running retry began', async () => {
+    const { rows, state, written } = partly(isOdd);
+    const retrying = Promise.withResolvers<undefined>();
+    rows.add(1);
+    await rows.flush((item) => item === 2);
+    state.gate = retrying.promise;
+    const first = rows.flush((item) => item === 1);
+    await sleep(5);
+    rows.add(3);
+    const second = rows.flush((item) => item === 3);
+    await sleep(5);
+    expect([rows.waiting, written]).toEqual([2, []]);
+    state.isRefused = () => false;
+    retrying.resolve(undefined);
+    await Promise.all([first, second]);
+    expect(written).toEqual([1, 3]);
+  });
+
+  test('says of each attempt whether a caller waits for it', async () => {
+    const { rows, state } = partly(isOdd);
+    rows.add(1);
+    while (state.attempts.length < 2) await sleep(10);
+    await rows.flush().catch(() => undefined);
+    await rows.close();
+    expect(state.attempts.map((retry) => retry?.isAsked ?? null)).toEqual([null, false, true, true]);
+  });
+
+  test('is failing until all of it is written', async () => {
+    const { rows, state, faults } = partly(isOdd);
+    expect(rows.isFailing).toBe(false);
+    for (const item of [1, 2]) rows.add(item);
+    while (faults.length === 0) await sleep(5);
+    rows.add(4);
+    await rows.flush((item) => item === 4);
+    expect(rows.isFailing).toBe(true);
+    state.isRefused = () => false;
+    await rows.flush();
+    expect(rows.isFailing).toBe(false);
   });
 });

@@ -16,6 +16,14 @@ export class PartlyWritten extends Error {
   }
 }
 
+/** What could not be written of earlier batches is tried again. */
+export interface Retry {
+  /** By performance.now(). */
+  readonly startedAt: number;
+  /** Whether a caller waits for it. Otherwise it is due. */
+  readonly isAsked: boolean;
+}
+
 interface Waiting<T> {
   readonly item: T;
   readonly owner: string;
@@ -35,6 +43,7 @@ export class WriteBehind<T> {
   #fault: unknown = null;
   #retriedAt = 0;
   readonly #perOwner = new Map<string, number>();
+  #isFailing = false;
   #taken = 0;
   #tried = 0;
   #writing: Promise<void> | null = null;
@@ -43,7 +52,7 @@ export class WriteBehind<T> {
 
   constructor(
     /** @throws {PartlyWritten} where what comes later may be written all the same */
-    private readonly write: (batch: readonly T[]) => Promise<void>,
+    private readonly write: (batch: readonly T[], retry: Retry | null) => Promise<void>,
     private readonly onError: (fault: unknown, waiting: number) => void,
     /** How long the first of a batch waits for others. */
     private readonly delayMs: number,
@@ -67,6 +76,11 @@ export class WriteBehind<T> {
     return this.#refused.length > 0;
   }
 
+  /** Whether `onError` was called since all that was tried is written. */
+  get isFailing(): boolean {
+    return this.#isFailing;
+  }
+
   /** @returns how long the oldest has waited; 0 where none waits */
   get oldestMs(): number {
     const oldest = [this.#refused[0], this.#waiting[0]].map((each) => each?.addedAt ?? Infinity);
@@ -79,7 +93,7 @@ export class WriteBehind<T> {
 
   async waitForCapacity(owner = ''): Promise<void> {
     if (this.hasCapacity(owner)) return;
-    await this.flush().catch((fault: unknown) => {
+    await this.#writeDue().catch((fault: unknown) => {
       if (!this.hasCapacity(owner)) throw fault;
     });
   }
@@ -91,7 +105,9 @@ export class WriteBehind<T> {
   async flush(isOwn: (item: T) => boolean = () => true): Promise<void> {
     await this.#writeWaiting();
     const isLeft = () => this.#refused.some(({ item }) => isOwn(item));
-    if (isLeft()) await this.#retry();
+    // One that runs may have begun before, or may leave out what need not be tried yet.
+    if (isLeft()) await this.#retrying;
+    if (isLeft()) await this.#retry(true);
     if (isLeft()) throw this.#fault;
   }
 
@@ -103,7 +119,7 @@ export class WriteBehind<T> {
       }, MAX_CLOSE_MS).unref();
     });
     await Promise.race([this.flush(), timedOut]).catch((fault: unknown) => {
-      this.onError(fault, this.waiting);
+      this.#report(fault);
     });
     if (this.#timer) clearTimeout(this.#timer);
     return [...this.#refused, ...this.#waiting].map(({ item }) => item);
@@ -119,15 +135,16 @@ export class WriteBehind<T> {
 
   async #writeBatch(): Promise<void> {
     const batch = this.#waiting.slice(0, BATCH);
-    const refused = await this.#refusedOf(batch);
+    const refused = await this.#refusedOf(batch, null);
     this.#waiting.splice(0, batch.length);
     if (!this.hasRefused) this.#retriedAt = performance.now();
     this.#refused.push(...refused);
     this.#tried += batch.length;
+    if (!this.hasRefused) this.#isFailing = false;
   }
 
-  #retry(): Promise<void> {
-    this.#retrying ??= this.#retryAll().finally(() => {
+  #retry(isAsked: boolean): Promise<void> {
+    this.#retrying ??= this.#retryAll({ startedAt: performance.now(), isAsked }).finally(() => {
       this.#retriedAt = performance.now();
       this.#retrying = null;
     });
@@ -135,11 +152,11 @@ export class WriteBehind<T> {
   }
 
   /** A batch of which nothing can be written does not keep the next from being tried. */
-  async #retryAll(): Promise<void> {
+  async #retryAll(retry: Retry): Promise<void> {
     const all = this.#refused;
     for (let start = 0; start < all.length; start += BATCH) {
       const batch = all.slice(start, start + BATCH);
-      const refused = await this.#refusedOf(batch).catch((fault: unknown) => {
+      const refused = await this.#refusedOf(batch, retry).catch((fault: unknown) => {
         this.#fault = fault;
         return batch;
       });
@@ -147,13 +164,15 @@ export class WriteBehind<T> {
       for (const each of refused) written.delete(each);
       this.#refused = this.#refused.filter((each) => !written.has(each));
     }
+    if (!this.hasRefused) this.#isFailing = false;
   }
 
   /** Writes a batch. @returns what could not be written of it */
-  async #refusedOf(batch: readonly Waiting<T>[]): Promise<readonly Waiting<T>[]> {
+  async #refusedOf(batch: readonly Waiting<T>[], retry: Retry | null): Promise<readonly Waiting<T>[]> {
     let failed: ReadonlySet<number> = new Set();
     try {
-      await this.write(batch.map(({ item }) => item));
+      const items = batch.map(({ item }) => item);
+      await this.write(items, retry);
     } catch (fault) {
       if (!(fault instanceof PartlyWritten)) throw fault;
       this.#fault = fault.cause;
@@ -170,15 +189,20 @@ export class WriteBehind<T> {
 
   async #writeDue(): Promise<void> {
     await this.#writeWaiting();
-    if (this.hasRefused && performance.now() - this.#retriedAt >= RETRY_MS) await this.#retry();
+    if (this.hasRefused && performance.now() - this.#retriedAt >= RETRY_MS) await this.#retry(false);
     if (this.hasRefused) throw this.#fault;
+  }
+
+  #report(fault: unknown): void {
+    this.onError(fault, this.waiting);
+    this.#isFailing = true;
   }
 
   #writeIn(ms: number): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
       this.#writeDue().catch((fault: unknown) => {
-        this.onError(fault, this.waiting);
+        this.#report(fault);
         this.#writeIn(RETRY_MS);
       });
     }, ms).unref();

@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { toAuditRow } from './audit-rows.js';
-import { PartlyWritten } from './write-behind.js';
+import { type AuditRow, toAuditRow } from './audit-rows.js';
+import { PartlyWritten, WriteBehind } from './write-behind.js';
 import { WriteByServer } from './write-by-server.js';
 
 const AWAY = Object.assign(new Error('connection to the remote node failed'), { code: '08006' });
@@ -8,7 +9,13 @@ const BAD = Object.assign(new Error('a row that PostgreSQL does not accept'), { 
 
 /** A cluster of two servers for rows; user-1, user-3, … are at the first one. A statement with rows of one that is away fails whole. */
 function cluster() {
-  const state = { away: new Set<number>(), bad: new Set<string>(), isCoordinatorAway: false, statements: 0 };
+  const state = {
+    away: new Set<number>(),
+    bad: new Set<string>(),
+    hangingMs: 0,
+    isCoordinatorAway: false,
+    statements: 0,
+  };
   const written: string[] = [];
   const serverOf = (user: string) => (Number(user.at(-1)) % 2 === 1 ? 1 : 2);
   const unprepared = (text: string, values: readonly unknown[] = []) => {
@@ -19,7 +26,8 @@ function cluster() {
     }
     state.statements++;
     const users = values.filter((value) => String(value).startsWith('user-')).map(String);
-    if (users.some((user) => state.away.has(serverOf(user)))) return Promise.reject(AWAY);
+    if (users.some((user) => state.away.has(serverOf(user))))
+      return sleep(state.hangingMs).then(() => Promise.reject(AWAY));
     if (users.some((user) => state.bad.has(user))) return Promise.reject(BAD);
     written.push(...users);
     return Promise.resolve([]);
@@ -32,6 +40,7 @@ const rowsOf = (...users: number[]) =>
   users.map((user) =>
     toAuditRow({ at: new Date(), action: 'token.issue', outcome: 'ok', actor: 'me', userId: `user-${user}` }),
   );
+const due = () => ({ startedAt: performance.now(), isAsked: false });
 const failedOf = (writing: Promise<void>) =>
   writing.then(
     () => [],
@@ -55,18 +64,63 @@ describe('audit rows of several servers', () => {
     await expect(writer.write(rowsOf(1))).rejects.toMatchObject({ cause: AWAY });
   });
 
-  test('do not try a server again that has just failed, and do a moment later', async () => {
+  test('do not try a server again that has just failed, and do when a retry is due a moment later', async () => {
     const { state, written, writer } = cluster();
     state.away.add(1);
     await failedOf(writer.write(rowsOf(1, 2)));
     state.statements = 0;
     expect(await failedOf(writer.write(rowsOf(3, 4)))).toEqual([0]);
+    expect(await failedOf(writer.write(rowsOf(1), due()))).toEqual([0]);
     expect(state.statements).toBe(1);
     state.away.clear();
-    await new Promise((resolve) => setTimeout(resolve, 700));
-    expect(await failedOf(writer.write(rowsOf(1, 3, 6)))).toEqual([]);
+    await sleep(700);
+    expect(await failedOf(writer.write(rowsOf(1, 3, 6), due()))).toEqual([]);
     expect(written).toEqual(['user-2', 'user-4', 'user-1', 'user-3', 'user-6']);
+    state.statements = 0;
+    expect(await failedOf(writer.write(rowsOf(5, 6)))).toEqual([]);
+    expect(state.statements).toBe(1);
   });
+
+  test('do not wait for a server that does not answer, also when it may be tried again', async () => {
+    const { state, written, writer } = cluster();
+    state.away.add(1);
+    await failedOf(writer.write(rowsOf(1, 2)));
+    state.hangingMs = 3000;
+    await sleep(700);
+    const startedAt = performance.now();
+    expect(await failedOf(writer.write(rowsOf(3, 4)))).toEqual([0]);
+    expect(performance.now() - startedAt).toBeLessThan(1000);
+    expect(written).toEqual(['user-2', 'user-4']);
+  });
+
+  test('are tried at once at a server that has just failed where a caller waits for it, and once only', async () => {
+    const { state, writer } = cluster();
+    state.away.add(1);
+    await failedOf(writer.write(rowsOf(1, 2)));
+    const asked = { startedAt: performance.now(), isAsked: true };
+    state.statements = 0;
+    expect(await failedOf(writer.write(rowsOf(1), asked))).toEqual([0]);
+    expect(await failedOf(writer.write(rowsOf(3), asked))).toEqual([0]);
+    expect(state.statements).toBe(1);
+  });
+
+  test.each(['flush', 'close'] as const)(
+    'are written by a %s as soon as their server is back',
+    async (last) => {
+      const { state, written, writer } = cluster();
+      const waiting = new WriteBehind<AuditRow>(
+        (rows, retry) => writer.write(rows, retry),
+        () => undefined,
+        10,
+      );
+      state.away.add(1);
+      for (const row of rowsOf(1, 2)) waiting.add(row);
+      await expect(waiting.flush()).rejects.toThrow(AWAY.message);
+      state.away.clear();
+      await waiting[last]();
+      expect([written, waiting.waiting]).toEqual([['user-2', 'user-1'], 0]);
+    },
+  );
 
   test('fail alone where PostgreSQL does not accept them, and keep no other row of their server waiting', async () => {
     const { state, written, writer } = cluster();

@@ -5,7 +5,7 @@
  */
 import type { Database } from '../client/database.js';
 import { type AuditRow, writeAuditRows } from './audit-rows.js';
-import { PartlyWritten } from './write-behind.js';
+import { PartlyWritten, type Retry } from './write-behind.js';
 import { writeInHalves } from './write-in-halves.js';
 
 /** The coordinator knows: no other server is asked. */
@@ -14,7 +14,7 @@ const SERVERS = `
     JOIN pg_dist_placement ON shardid = get_shard_id_for_distribution_column('grants', asked)
   GROUP BY asked`;
 
-/** A server that failed is not tried again for this long, and as long again as it took to fail. */
+/** A retry that is due leaves out a server that failed for this long, and as long again as it took to fail. */
 const AWAY_MS = 500;
 
 interface Rows {
@@ -23,19 +23,21 @@ interface Rows {
 }
 
 interface Away {
-  /** By performance.now(). */
+  /** By performance.now(), as the other one. */
+  readonly failedAt: number;
   readonly until: number;
   readonly fault: unknown;
 }
 
 export class WriteByServer {
+  /** Until a retry succeeds there: only retries try such a server, since what is written at others would wait with it. */
   readonly #away = new Map<number, Away>();
 
   constructor(private readonly database: Pick<Database, 'isDistributed' | 'unprepared'>) {}
 
   /** @throws {PartlyWritten} where rows of some servers were not written, of one or of all: those of others do not wait for them */
-  async write(rows: readonly AuditRow[]): Promise<void> {
-    if (![...this.#away.values()].some(isLeftAlone)) {
+  async write(rows: readonly AuditRow[], retry: Retry | null = null): Promise<void> {
+    if (this.#away.size === 0) {
       try {
         await this.#writeTogether(rows);
         return;
@@ -44,7 +46,7 @@ export class WriteByServer {
       }
     }
     const servers = [...(await this.#byServer(rows))];
-    const writing = servers.map(([server, its]) => this.#writeAt(server, its.rows));
+    const writing = servers.map(([server, its]) => this.#writeAt(server, its.rows, retry));
     const settled = await Promise.allSettled(writing);
     const failed = new Set<number>();
     let cause: unknown;
@@ -65,9 +67,9 @@ export class WriteByServer {
     await this.database.unprepared(text, values);
   }
 
-  async #writeAt(server: number, rows: readonly AuditRow[]): Promise<void> {
+  async #writeAt(server: number, rows: readonly AuditRow[], retry: Retry | null): Promise<void> {
     const away = this.#away.get(server);
-    if (away && isLeftAlone(away)) throw away.fault;
+    if (away && isLeftOut(away, retry)) throw away.fault;
     const startedAt = performance.now();
     try {
       await writeInHalves(rows, (part) => this.#writeTogether(part));
@@ -77,8 +79,8 @@ export class WriteByServer {
         this.#away.delete(server);
         throw fault;
       }
-      const now = performance.now();
-      this.#away.set(server, { until: now + AWAY_MS + (now - startedAt), fault });
+      const failedAt = performance.now();
+      this.#away.set(server, { failedAt, until: failedAt + AWAY_MS + (failedAt - startedAt), fault });
       throw fault;
     }
   }
@@ -100,8 +102,10 @@ export class WriteByServer {
   }
 }
 
-function isLeftAlone({ until }: Away): boolean {
-  return performance.now() < until;
+function isLeftOut({ failedAt, until }: Away, retry: Retry | null): boolean {
+  if (!retry) return true;
+  // Once in a retry, however many batches it has.
+  return retry.isAsked ? failedAt >= retry.startedAt : performance.now() < until;
 }
 
 function userOf({ userId }: AuditRow): string {
