@@ -176,6 +176,7 @@ export class AuditLog implements OnApplicationShutdown {
       throw error;
     }
   }
+
   async #writeTogether(rows: readonly AuditRow[]): Promise<void> {
     const { text, values } = writeAuditRows(this.database, rows);
     await this.database.prepared('write audit events', text, [...values]);

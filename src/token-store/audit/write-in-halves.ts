@@ -6,8 +6,8 @@
 import { codesOf, databaseFault } from '../client/database-error.js';
 import { PartlyWritten } from './write-behind.js';
 
-/** A SQLSTATE, but for internal errors: a coordinator answers with those where a server fails in the middle of a commit. */
-const STATE = /^(?!XX)[0-9A-Z]{5}$/;
+/** SQLSTATE of a data exception, a violated constraint and an exceeded limit. What a right or a column lacks, every row lacks. */
+const STATE = /^(22|23|54)[0-9A-Z]{3}$/;
 
 /** Whether PostgreSQL does not accept what the rows contain. Otherwise all of them may be written later. */
 function isOfRows(fault: unknown): boolean {
