@@ -56,6 +56,20 @@ describe('the queue of requests to Google', () => {
   const areQueued = (count: number) =>
     until(async () => valueOf(linesOf(await scrape(bed.url)), 'google_queue_depth') === count);
 
+  test('ends a turn with the answer of Google, not when the database has stored it', async () => {
+    const users = await cold('stored-later', CONCURRENCY + 1);
+    bed.google.control.clearRequests();
+    await bed.sql('BEGIN');
+    await bed.sql('LOCK TABLE access_tokens IN EXCLUSIVE MODE');
+    let answered = 0;
+    const calls = users.map((user) => bed.api.token(user).finally(() => answered++));
+    await until(() => refreshes() === CONCURRENCY + 1);
+    // Later it could be that the database gave up: the lock is waited for as long as lock_timeout says.
+    expect(answered).toBe(0);
+    await bed.sql('ROLLBACK');
+    expect((await Promise.all(calls)).map(({ status }) => status)).toEqual(users.map(() => 200));
+  });
+
   test('lets no quiet service wait behind the many calls of another', async () => {
     const many = await cold('crowd', 150);
     const [quietUser = ''] = await cold('quiet', 1);
