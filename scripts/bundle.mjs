@@ -32,7 +32,7 @@ const alias = Object.fromEntries(
 );
 
 rmSync(join(root, 'dist/bundle'), { recursive: true, force: true });
-for (const { input, dir } of bundles) await bundle(input, join(root, dir));
+await Promise.all(bundles.map(({ input, dir }) => bundle(input, join(root, dir))));
 
 function bundle(input, dir) {
   return build({

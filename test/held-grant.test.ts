@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { ConnectTickets } from '../src/connect-tickets/connect-ticket.js';
 import { Browser } from './support/api.js';
+import { fewOf } from './support/exhaustive.js';
 import { ADS, ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
 
@@ -25,12 +26,14 @@ describe('a connect whose scopes are all held', () => {
     return { url, answer: await browser.submit(new URL('/connect', url), fields) };
   };
 
-  test.each([
-    ['as it is', {}],
-    ['with the account named', { account_hint: ALICE.email }],
-    ['with the account required', { require_account: { sub: ALICE.sub } }],
-    ['asking for email, which Google calls otherwise', { scope: `email openid ${YOUTUBE}` }],
-  ])('asks Google whether it still is, shows no page of Google’s and takes no slot %s', async (_, more) => {
+  test.each(
+    fewOf([
+      ['as it is', {}],
+      ['with the account named', { account_hint: ALICE.email }],
+      ['with the account required', { require_account: { sub: ALICE.sub } }],
+      ['asking for email, which Google calls otherwise', { scope: `email openid ${YOUTUBE}` }],
+    ]),
+  )('asks Google whether it still is, shows no page of Google’s and takes no slot %s', async (_, more) => {
     const { answer } = await press(more);
     expect(answer.headers.get('location')).toBe(`${APP}/done?connect=success`);
     const asked = bed.google.control.requests.map(({ endpoint, grantType }) => [endpoint, grantType]);
@@ -38,19 +41,24 @@ describe('a connect whose scopes are all held', () => {
     expect(await bed.sql('SELECT * FROM refresh_tokens')).toHaveLength(1);
   });
 
-  test.each([
-    ['a scope more', { scope: `${YOUTUBE} https://www.googleapis.com/auth/youtube` }],
-    ['another account', { account_hint: BOB.email }],
-    ['one more account, whichever', { another_account: true }],
-    ['the consent screen, which its ticket asks for', { prompt: 'consent', account_hint: ALICE.email }],
-    [
-      'the account chooser, which its ticket asks for',
-      { prompt: 'select_account', account_hint: ALICE.email },
-    ],
-    ['a Workspace domain', { require_account: { hd: 'example.com' } }],
-    ['another client', { client: 'second' }],
-    ['another user', { user_id: 'bob' }],
-  ])('goes to Google for %s', async (_, more) => {
+  test.each(
+    fewOf(
+      [
+        ['a scope more', { scope: `${YOUTUBE} https://www.googleapis.com/auth/youtube` }],
+        ['another account', { account_hint: BOB.email }],
+        ['one more account, whichever', { another_account: true }],
+        ['the consent screen, which its ticket asks for', { prompt: 'consent', account_hint: ALICE.email }],
+        [
+          'the account chooser, which its ticket asks for',
+          { prompt: 'select_account', account_hint: ALICE.email },
+        ],
+        ['a Workspace domain', { require_account: { hd: 'example.com' } }],
+        ['another client', { client: 'second' }],
+        ['another user', { user_id: 'bob' }],
+      ],
+      4,
+    ),
+  )('goes to Google for %s', async (_, more) => {
     const { answer } = await press(more);
     expect(answer.headers.get('location')).toContain(`${bed.google.url}/o/oauth2/`);
   });
@@ -110,7 +118,7 @@ describe('a connect whose scopes are all held', () => {
       expect(asked.get('include_granted_scopes')).toBe('true');
     });
 
-    test.each(['consent select_account', 'select_account consent'])(
+    test.each(fewOf(['consent select_account', 'select_account consent'], 1))(
       'shows both pages for %j',
       async (prompt) => {
         const asked = await consentOf({ prompt, user_id: 'bob' });
@@ -139,7 +147,7 @@ describe('a connect whose scopes are all held', () => {
       expect(new URL(next.headers.get('location') ?? '').searchParams.get('prompt')).toBe('consent');
     });
 
-    test.each(['none', 'consent none', 'login', '', 'consent consent'])(
+    test.each(fewOf(['none', 'consent none', 'login', '', 'consent consent']))(
       'is refused with %j',
       async (prompt) => {
         const { status, body } = await bed.api.post('/connect/tickets', {
@@ -188,18 +196,26 @@ describe('a connect whose scopes are all held', () => {
     };
     const tokens = () => bed.sql('SELECT * FROM refresh_tokens');
 
-    test.each<[string, Record<string, unknown>]>([
-      ['as it is', {}],
-      ['with the account named', { account_hint: ALICE.email }],
-      ['for one more account', { another_account: true }],
-      ['for one more account, with another one named', { another_account: true, account_hint: BOB.email }],
-      ['with the account chooser', { prompt: 'select_account' }],
-      [
-        'with the account chooser and the account named',
-        { prompt: 'select_account', account_hint: ALICE.sub },
-      ],
-      ['with the consent screen', { prompt: 'consent' }],
-    ])('gives the other permissions back %s', async (_, more) => {
+    test.each<[string, Record<string, unknown>]>(
+      fewOf(
+        [
+          ['as it is', {}],
+          ['with the account named', { account_hint: ALICE.email }],
+          ['for one more account', { another_account: true }],
+          [
+            'for one more account, with another one named',
+            { another_account: true, account_hint: BOB.email },
+          ],
+          ['with the account chooser', { prompt: 'select_account' }],
+          [
+            'with the account chooser and the account named',
+            { prompt: 'select_account', account_hint: ALICE.sub },
+          ],
+          ['with the consent screen', { prompt: 'consent' }],
+        ],
+        3,
+      ),
+    )('gives the other permissions back %s', async (_, more) => {
       const end = await narrow(more);
       expect(end).toBe(`${APP}/done?connect=success`);
       expect(await held()).toContain(YOUTUBE);

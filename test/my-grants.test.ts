@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { AuditLog } from '../src/token-store/audit/audit-log.repository.js';
 import { type Api, Browser } from './support/api.js';
+import { fewOf } from './support/exhaustive.js';
 import {
   ADS,
   ALICE,
@@ -153,18 +154,27 @@ describe('the link of the page', () => {
     }
   });
 
-  test.each([
-    [
-      '30 minutes later',
-      async () => {
-        bed.clock.advance(31 * 60);
-        await Promise.resolve();
-      },
-      'This link has expired',
-    ],
-    ['after the app took it back', (id: string) => bed.api.delete(`/connect/tickets/${id}`), 'withdrawn'],
-    ['after its user was offboarded', () => bed.api.delete('/users/alice', { mode: 'local' }), 'withdrawn'],
-  ])('shows nothing any more %s', async (_, end, words) => {
+  test.each(
+    fewOf(
+      [
+        [
+          '30 minutes later',
+          async () => {
+            bed.clock.advance(31 * 60);
+            await Promise.resolve();
+          },
+          'This link has expired',
+        ],
+        ['after the app took it back', (id: string) => bed.api.delete(`/connect/tickets/${id}`), 'withdrawn'],
+        [
+          'after its user was offboarded',
+          () => bed.api.delete('/users/alice', { mode: 'local' }),
+          'withdrawn',
+        ],
+      ],
+      1,
+    ),
+  )('shows nothing any more %s', async (_, end, words) => {
     await connect();
     const { id, shown, act } = await enter({ return_to: `${APP}/settings` });
     const grant = await idOf();
@@ -178,17 +188,19 @@ describe('the link of the page', () => {
     expect(revocations()).toBe(0);
   });
 
-  test.each([
-    'scope',
-    'reasons',
-    'account_hint',
-    'require_account',
-    'prompt',
-    'include_granted_scopes',
-    'another_account',
-    'confirm',
-    'force',
-  ])('is refused with %s, which only a connect has', async (name) => {
+  test.each(
+    fewOf([
+      'scope',
+      'reasons',
+      'account_hint',
+      'require_account',
+      'prompt',
+      'include_granted_scopes',
+      'another_account',
+      'confirm',
+      'force',
+    ]),
+  )('is refused with %s, which only a connect has', async (name) => {
     const values: Record<string, unknown> = {
       scope: YOUTUBE,
       reasons: { [YOUTUBE]: 'To know.' },
@@ -362,7 +374,7 @@ describe('a disconnect on the page', () => {
     expect(await grants()).toHaveLength(2);
   });
 
-  test.each(['', '/reconnect', '/disconnect'])(
+  test.each(fewOf(['', '/reconnect', '/disconnect'], 1))(
     'takes no form of another site at /me/grants%s',
     async (path) => {
       await connect();

@@ -6,7 +6,7 @@ import { ServiceRegistry } from '../src/services/service-registry.js';
 import { ReplayWebhooks } from '../src/webhooks/replay-webhooks.js';
 import { WebhookRegistry } from '../src/webhooks/webhook-registry.js';
 import { AuditLog } from '../src/token-store/audit/audit-log.repository.js';
-import { exhaustive } from './support/exhaustive.js';
+import { exhaustive, fewOf } from './support/exhaustive.js';
 import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { until } from './support/until.js';
 import { type Receiver, startReceiver } from './support/webhook-receiver.js';
@@ -94,27 +94,30 @@ describe('an event', () => {
     expect(await outbox()).toHaveLength(1);
   });
 
-  test('that was stored before its service was revoked is not sent, also when it is replayed', async () => {
-    const services = bed.app.get(ServiceRegistry);
-    const rights = { audit: false, disconnect: false, revoke: false, force: false, import: false };
-    await services.create('leaving', { clients: ['*'], scopes: ['*'], users: ['*'], ...rights });
-    const { id } = await bed.webhook({ url: app.url, secret: app.secret, services: ['leaving'] });
-    await bed.webhook({ url: other.url, secret: other.secret });
-    await registry().disable(id);
-    await connect('alice');
-    await services.revoke('leaving');
-    await registry().enable(id);
-    const filter = { ...ALL_EVENTS, state: 'abandoned', webhookId: id } as const;
-    expect(await bed.app.get(ReplayWebhooks).replayAll(filter, 'operator')).toBe(1);
-    await settled();
-    expect(typesAt(app)).toEqual([]);
-    expect(typesAt(other)).toEqual(['grant.connected alice']);
-    expect((await outbox()).filter((row) => row['webhook_id'] === id)).toMatchObject([
-      { delivered_at: null, last_error: 'filtered' },
-    ]);
-  });
+  exhaustive.test(
+    'that was stored before its service was revoked is not sent, also when it is replayed',
+    async () => {
+      const services = bed.app.get(ServiceRegistry);
+      const rights = { audit: false, disconnect: false, revoke: false, force: false, import: false };
+      await services.create('leaving', { clients: ['*'], scopes: ['*'], users: ['*'], ...rights });
+      const { id } = await bed.webhook({ url: app.url, secret: app.secret, services: ['leaving'] });
+      await bed.webhook({ url: other.url, secret: other.secret });
+      await registry().disable(id);
+      await connect('alice');
+      await services.revoke('leaving');
+      await registry().enable(id);
+      const filter = { ...ALL_EVENTS, state: 'abandoned', webhookId: id } as const;
+      expect(await bed.app.get(ReplayWebhooks).replayAll(filter, 'operator')).toBe(1);
+      await settled();
+      expect(typesAt(app)).toEqual([]);
+      expect(typesAt(other)).toEqual(['grant.connected alice']);
+      expect((await outbox()).filter((row) => row['webhook_id'] === id)).toMatchObject([
+        { delivered_at: null, last_error: 'filtered' },
+      ]);
+    },
+  );
 
-  test('of a type that its webhook no longer takes is not sent', async () => {
+  exhaustive.test('of a type that its webhook no longer takes is not sent', async () => {
     const { id } = await bed.webhook({ url: app.url, secret: app.secret });
     await registry().disable(id);
     await connect('alice');
@@ -166,12 +169,17 @@ describe('a secret that is replaced', () => {
 });
 
 describe('a row of webhooks that was changed outside the broker', () => {
-  test.each([
-    ['its address', `url = url || '?'`],
-    ['its name', `name = 'other'`],
-    ['its types of events', `events = '{}'`],
-    ['when it was disabled', `disabled_at = NULL, disabled_reason = NULL`],
-  ])('gets nothing, with an alarm, where the change was of %s', async (_, change) => {
+  test.each(
+    fewOf(
+      [
+        ['its address', `url = url || '?'`],
+        ['its name', `name = 'other'`],
+        ['its types of events', `events = '{}'`],
+        ['when it was disabled', `disabled_at = NULL, disabled_reason = NULL`],
+      ],
+      1,
+    ),
+  )('gets nothing, with an alarm, where the change was of %s', async (_, change) => {
     const { id } = await bed.webhook({ url: app.url, secret: app.secret, events: ['grant.connected'] });
     if (change.startsWith('disabled_at')) await registry().disable(id);
     // As the trigger would, were it a change by the broker.
@@ -205,63 +213,74 @@ describe('a webhook that accepts nothing', () => {
     }
   };
 
-  test('is disabled after days, with a metric, an audit event and a log line; what comes meanwhile is kept', async () => {
-    const { id, name } = await bed.webhook({ url: app.url, secret: app.secret });
-    expect(await receivers('enabled')).toBe(1);
-    await connect('alice');
-    await fail(12);
-    await until(
-      async () => (await bed.sql('SELECT 1 FROM webhooks WHERE disabled_at IS NOT NULL')).length === 1,
-    );
-    expect(await outbox()).toMatchObject([{ abandoned_at: expect.any(Date) }]);
-    expect(await receivers('auto_disabled')).toBe(1);
-    expect(await audited('webhook.disable')).toMatchObject([
-      {
-        actor: 'broker',
-        outcome: 'ok',
-        details: { webhook: name, reason: 'failing', failing_since: expect.any(String) },
-      },
-    ]);
-    expect(bed.log()).toContain('a webhook is disabled');
+  exhaustive.test(
+    'is disabled after days, with a metric, an audit event and a log line; what comes meanwhile is kept',
+    async () => {
+      const { id, name } = await bed.webhook({ url: app.url, secret: app.secret });
+      expect(await receivers('enabled')).toBe(1);
+      await connect('alice');
+      await fail(12);
+      await until(
+        async () => (await bed.sql('SELECT 1 FROM webhooks WHERE disabled_at IS NOT NULL')).length === 1,
+      );
+      expect(await outbox()).toMatchObject([{ abandoned_at: expect.any(Date) }]);
+      expect(await receivers('auto_disabled')).toBe(1);
+      expect(await audited('webhook.disable')).toMatchObject([
+        {
+          actor: 'broker',
+          outcome: 'ok',
+          details: { webhook: name, reason: 'failing', failing_since: expect.any(String) },
+        },
+      ]);
+      expect(bed.log()).toContain('a webhook is disabled');
 
-    app.clear();
-    await connect('bob');
-    expect((await outbox()).at(-1)).toMatchObject({ abandoned_at: expect.any(Date), last_error: 'disabled' });
-    await registry().enable(id);
-    await bed.sql(
-      `UPDATE outbox_events SET abandoned_at = NULL, next_attempt_at = created_at WHERE last_error = 'disabled'`,
-    );
-    await settled();
-    expect(typesAt(app)).toContain('grant.connected bob');
-    expect(await bed.sql('SELECT disabled_at, failing_since FROM webhooks')).toEqual([
-      { disabled_at: null, failing_since: null },
-    ]);
-  });
+      app.clear();
+      await connect('bob');
+      expect((await outbox()).at(-1)).toMatchObject({
+        abandoned_at: expect.any(Date),
+        last_error: 'disabled',
+      });
+      await registry().enable(id);
+      await bed.sql(
+        `UPDATE outbox_events SET abandoned_at = NULL, next_attempt_at = created_at WHERE last_error = 'disabled'`,
+      );
+      await settled();
+      expect(typesAt(app)).toContain('grant.connected bob');
+      expect(await bed.sql('SELECT disabled_at, failing_since FROM webhooks')).toEqual([
+        { disabled_at: null, failing_since: null },
+      ]);
+    },
+  );
 
-  test('is not disabled by one failure long after another, and not once it accepted something', async () => {
-    await bed.webhook({ url: app.url, secret: app.secret });
-    await bed.sql(`UPDATE webhooks SET failing_since = $1`, [
-      new Date(bed.clock.now().getTime() - 10 * DAY * 1000),
-    ]);
-    app.answer(503);
-    await connect('alice');
-    bed.clock.advance(1);
-    await until(async () => (await outbox())[0]?.['attempts'] === 1);
-    expect(await bed.sql('SELECT disabled_at FROM webhooks')).toEqual([{ disabled_at: null }]);
-    bed.clock.advance(6);
-    await settled();
-    expect(await bed.sql('SELECT failing_since FROM webhooks')).toEqual([{ failing_since: null }]);
-  });
+  exhaustive.test(
+    'is not disabled by one failure long after another, and not once it accepted something',
+    async () => {
+      await bed.webhook({ url: app.url, secret: app.secret });
+      await bed.sql(`UPDATE webhooks SET failing_since = $1`, [
+        new Date(bed.clock.now().getTime() - 10 * DAY * 1000),
+      ]);
+      app.answer(503);
+      await connect('alice');
+      bed.clock.advance(1);
+      await until(async () => (await outbox())[0]?.['attempts'] === 1);
+      expect(await bed.sql('SELECT disabled_at FROM webhooks')).toEqual([{ disabled_at: null }]);
+      bed.clock.advance(6);
+      await settled();
+      expect(await bed.sql('SELECT failing_since FROM webhooks')).toEqual([{ failing_since: null }]);
+    },
+  );
 });
 
 describe('what an operator asks of a webhook', () => {
-  test.each([
-    ['an address without a scheme', { url: 'app.example.com/hooks' }, 'url'],
-    ['an address with a password', { url: 'https://a:b@app.example.com/' }, 'url'],
-    ['a type that there is not', { events: ['grant.gone'] }, 'events'],
-    ['a service that there is not', { services: ['nobody'] }, 'services'],
-    ['a name with a slash', { name: 'a/b' }, 'name'],
-  ])('is refused with %s', async (_, changes, field) => {
+  test.each(
+    fewOf([
+      ['an address without a scheme', { url: 'app.example.com/hooks' }, 'url'],
+      ['an address with a password', { url: 'https://a:b@app.example.com/' }, 'url'],
+      ['a type that there is not', { events: ['grant.gone'] }, 'events'],
+      ['a service that there is not', { services: ['nobody'] }, 'services'],
+      ['a name with a slash', { name: 'a/b' }, 'name'],
+    ]),
+  )('is refused with %s', async (_, changes, field) => {
     const created = bed.webhook({ url: app.url, ...changes });
     await expect(created).rejects.toMatchObject({
       code: 'invalid_request',

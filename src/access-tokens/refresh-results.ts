@@ -30,7 +30,7 @@ const LEASE_MS = 10_000;
 const MAX_ENTRIES = 10_000;
 const CLOSE_MS = 2000;
 /** At most, for a new refresh token: until it is saved, another replica may ask Google with the former one. */
-const ROTATION_BACKOFF_MS = 2000;
+const ROTATION_BACKOFF_MS = 500;
 
 /** Saved again at the same time. */
 const TOGETHER = 8;

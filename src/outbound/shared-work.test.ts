@@ -76,7 +76,7 @@ describe('shared work', () => {
     expect(await stays).toBe('x for stays');
   });
 
-  test('takes no turn where all have hung up, and none of one that had before', async () => {
+  test('takes no turn where all have left, and none of one that had before', async () => {
     const { share, done, free, shared, queue } = busyQueue();
     const controller = new AbortController();
     const gone = share('x', caller('gone', { callerSignal: controller.signal }));
@@ -91,7 +91,7 @@ describe('shared work', () => {
     expect(done).toEqual([]);
   });
 
-  test('under way is finished for a caller who comes after the first hung up', async () => {
+  test('under way is finished for a caller who comes after the first left', async () => {
     const shared = new WorkInFlight<string, string>(new FairQueue(1), MINUTE);
     let finish!: () => void;
     const answer = new Promise<void>((resolve) => (finish = resolve));

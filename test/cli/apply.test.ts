@@ -146,46 +146,53 @@ describe('a file that is applied', () => {
     expect(await everything()).toEqual(once);
   });
 
-  test('changes policies, faces and webhooks as the diff says, and leaves what it does not name', async () => {
-    const { answer } = await applyJson(full());
-    const key = (answer['service_keys'] as Record<string, string>)['reports'] ?? '';
-    const changed = full()
-      .replace("'team-*', alice", "'team-*', bob")
-      .replace('Acme Reports', 'Reports of Acme')
-      .replace('enabled: false', 'enabled: true')
-      .replace(/ {2}batch:[^]*?webhooks:/, 'webhooks:');
-    const dry = await apply(changed, ['--dry-run']);
-    expect(dry.stdout).toBe(
-      [
-        'services',
-        '  ~ reports',
-        '      users: +bob -alice',
-        '      face.display_name: "Acme Reports" -> "Reports of Acme"',
-        '',
-        'webhooks',
-        '  ~ reports',
-        '      enabled: false -> true',
-        '',
-        '2 changes. Nothing was written.',
-        '',
-      ].join('\n'),
-    );
-    expect((await apply(changed)).code).toBe(0);
-    const api = new Api(bed.url, key);
-    expect((await api.token('alice')).status).toBe(403);
-    expect((await api.token('bob')).status).toBe(404);
-    const active = await bed.sql('SELECT name FROM services WHERE revoked_at IS NULL ORDER BY name');
-    expect(active).toEqual([{ name: 'batch' }, { name: 'reports' }]);
-    const audited = await bed.sql(
-      `SELECT action, actor, details FROM audit_trail WHERE action LIKE '%.update' ORDER BY sequence`,
-    );
-    expect(audited).toMatchObject([
-      { action: 'service.update', actor: 'operator', details: { name: 'reports', users: ['team-*', 'bob'] } },
-      { action: 'webhook.update', details: { webhook: 'reports', enabled: true } },
-    ]);
-  });
+  exhaustive.test(
+    'changes policies, faces and webhooks as the diff says, and leaves what it does not name',
+    async () => {
+      const { answer } = await applyJson(full());
+      const key = (answer['service_keys'] as Record<string, string>)['reports'] ?? '';
+      const changed = full()
+        .replace("'team-*', alice", "'team-*', bob")
+        .replace('Acme Reports', 'Reports of Acme')
+        .replace('enabled: false', 'enabled: true')
+        .replace(/ {2}batch:[^]*?webhooks:/, 'webhooks:');
+      const dry = await apply(changed, ['--dry-run']);
+      expect(dry.stdout).toBe(
+        [
+          'services',
+          '  ~ reports',
+          '      users: +bob -alice',
+          '      face.display_name: "Acme Reports" -> "Reports of Acme"',
+          '',
+          'webhooks',
+          '  ~ reports',
+          '      enabled: false -> true',
+          '',
+          '2 changes. Nothing was written.',
+          '',
+        ].join('\n'),
+      );
+      expect((await apply(changed)).code).toBe(0);
+      const api = new Api(bed.url, key);
+      expect((await api.token('alice')).status).toBe(403);
+      expect((await api.token('bob')).status).toBe(404);
+      const active = await bed.sql('SELECT name FROM services WHERE revoked_at IS NULL ORDER BY name');
+      expect(active).toEqual([{ name: 'batch' }, { name: 'reports' }]);
+      const audited = await bed.sql(
+        `SELECT action, actor, details FROM audit_trail WHERE action LIKE '%.update' ORDER BY sequence`,
+      );
+      expect(audited).toMatchObject([
+        {
+          action: 'service.update',
+          actor: 'operator',
+          details: { name: 'reports', users: ['team-*', 'bob'] },
+        },
+        { action: 'webhook.update', details: { webhook: 'reports', enabled: true } },
+      ]);
+    },
+  );
 
-  test('takes away what its sections do not name only with --prune', async () => {
+  exhaustive.test('takes away what its sections do not name only with --prune', async () => {
     await apply(full());
     const rest = `services:${SERVICE}`;
     expect((await apply(rest, ['--dry-run', '--prune'])).stdout).toContain('  - batch (is revoked)');
@@ -271,21 +278,24 @@ describe('a file that is applied', () => {
     },
   );
 
-  test('shows only the origin of the address of a webhook, whose path can hold a token', async () => {
-    const declared = (path: string) => `webhooks: { app: { url: 'https://app.example.com/${path}' } }`;
-    const runs = [
-      await apply(declared('token-one'), ['--dry-run']),
-      await apply(declared('token-one'), ['--dry-run', '--json']),
-      await apply(declared('token-one')),
-      await apply(declared('token-two'), ['--dry-run']),
-      await apply(declared('token-two'), ['--json']),
-      await apply('webhooks: {}', ['--prune', '--json']),
-    ];
-    expect(runs.map(({ code }) => code)).toEqual(runs.map(() => 0));
-    for (const { stdout } of runs) expect(stdout).not.toContain('token-');
-    expect(runs[0]?.stdout).toContain('      url: https://app.example.com/…\n');
-    expect(runs[3]?.stdout).toContain('https://app.example.com/… (another path)\n');
-  });
+  exhaustive.test(
+    'shows only the origin of the address of a webhook, whose path can hold a token',
+    async () => {
+      const declared = (path: string) => `webhooks: { app: { url: 'https://app.example.com/${path}' } }`;
+      const runs = [
+        await apply(declared('token-one'), ['--dry-run']),
+        await apply(declared('token-one'), ['--dry-run', '--json']),
+        await apply(declared('token-one')),
+        await apply(declared('token-two'), ['--dry-run']),
+        await apply(declared('token-two'), ['--json']),
+        await apply('webhooks: {}', ['--prune', '--json']),
+      ];
+      expect(runs.map(({ code }) => code)).toEqual(runs.map(() => 0));
+      for (const { stdout } of runs) expect(stdout).not.toContain('token-');
+      expect(runs[0]?.stdout).toContain('      url: https://app.example.com/…\n');
+      expect(runs[3]?.stdout).toContain('https://app.example.com/… (another path)\n');
+    },
+  );
 
   test('quotes values, so that none can pass for another change', async () => {
     await apply(full());
@@ -295,19 +305,22 @@ describe('a file that is applied', () => {
     );
   });
 
-  test('gives a webhook the secret of the environment, and another one with an overlap', async () => {
-    const declared = 'webhooks: { app: { url: https://app.example.com/, secret_env: APP_SECRET } }';
-    const [one, two] = [1, 2].map((byte) => `whsec_${Buffer.alloc(32, byte).toString('base64')}`);
-    const first = await apply(declared, [], { APP_SECRET: one ?? '' });
-    expect(first.code).toBe(0);
-    expect(first.stdout).not.toContain('whsec_');
-    expect((await apply(declared, [], { APP_SECRET: one ?? '' })).stdout).toContain('Nothing changes');
-    const rotated = await apply(declared, [], { APP_SECRET: two ?? '' });
-    expect(rotated.stdout).toContain('secret: another one');
-    expect(rotated.stdout).not.toContain('whsec_');
-    const missing = await apply(declared);
-    expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining('no variable APP_SECRET') });
-  });
+  exhaustive.test(
+    'gives a webhook the secret of the environment, and another one with an overlap',
+    async () => {
+      const declared = 'webhooks: { app: { url: https://app.example.com/, secret_env: APP_SECRET } }';
+      const [one, two] = [1, 2].map((byte) => `whsec_${Buffer.alloc(32, byte).toString('base64')}`);
+      const first = await apply(declared, [], { APP_SECRET: one ?? '' });
+      expect(first.code).toBe(0);
+      expect(first.stdout).not.toContain('whsec_');
+      expect((await apply(declared, [], { APP_SECRET: one ?? '' })).stdout).toContain('Nothing changes');
+      const rotated = await apply(declared, [], { APP_SECRET: two ?? '' });
+      expect(rotated.stdout).toContain('secret: another one');
+      expect(rotated.stdout).not.toContain('whsec_');
+      const missing = await apply(declared);
+      expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining('no variable APP_SECRET') });
+    },
+  );
 });
 
 describe('what is exported', () => {

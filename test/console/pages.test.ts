@@ -81,7 +81,7 @@ describeInChromium('the console in Chromium', () => {
         ['/console/webhooks', 'Webhooks'],
         ['/console/audit', 'Audit'],
       ],
-      4,
+      2,
     ),
   )('has a page %s without faults that fits every screen', async (path, title) => {
     await page.goto(bed.url + path);

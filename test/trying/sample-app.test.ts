@@ -76,7 +76,7 @@ describe('the sample app', () => {
     expect(text).toMatch(/<button[^>]* disabled[^>]*>Revoke/);
   });
 
-  test('names what is missing in a partial consent', async () => {
+  exhaustive.test('names what is missing in a partial consent', async () => {
     const { text } = await connect('partial', { untick: [YOUTUBE_MONEY] });
     expect(text).toContain('Connected in part.');
     expect(text).toMatch(/Missing<.*YouTube Analytics revenue reports/s);
@@ -94,19 +94,25 @@ describe('the sample app', () => {
     for (const secret of bed.google.control.secrets()) expect(text).not.toContain(secret);
   });
 
-  test('leads an API request of a user without a grant to Google, and back to the report', async () => {
-    const { location } = await open('/report?user=later');
-    expect(location).toContain(`${bed.url}/connect?ticket=`);
-    const back = await new Browser().connect(location, { account: ALICE.email });
-    expect((await open(back.headers.get('location') ?? '')).text).toContain('Minutes watched');
-  });
+  exhaustive.test(
+    'leads an API request of a user without a grant to Google, and back to the report',
+    async () => {
+      const { location } = await open('/report?user=later');
+      expect(location).toContain(`${bed.url}/connect?ticket=`);
+      const back = await new Browser().connect(location, { account: ALICE.email });
+      expect((await open(back.headers.get('location') ?? '')).text).toContain('Minutes watched');
+    },
+  );
 
-  test('ends a denial on the way back on the home page, and does not lead to Google again', async () => {
-    const { location } = await open('/report?user=never');
-    const back = await new Browser().connect(location, { account: ALICE.email, deny: true });
-    const { location: home } = await open(back.headers.get('location') ?? '');
-    expect(home).toBe('/?user=never&connect=denied&connect_error=access_denied');
-  });
+  exhaustive.test(
+    'ends a denial on the way back on the home page, and does not lead to Google again',
+    async () => {
+      const { location } = await open('/report?user=never');
+      const back = await new Browser().connect(location, { account: ALICE.email, deny: true });
+      const { location: home } = await open(back.headers.get('location') ?? '');
+      expect(home).toBe('/?user=never&connect=denied&connect_error=access_denied');
+    },
+  );
 
   test('forgets at the broker with clear, and ends it at Google with revoke, with the others of that account', async () => {
     await connect('clearing');
@@ -129,7 +135,7 @@ describe('the sample app', () => {
     );
   });
 
-  test('shows the JSON of the API, formatted, beside the numbers', async () => {
+  exhaustive.test('shows the JSON of the API, formatted, beside the numbers', async () => {
     await connect('formatted');
     const { text } = await open('/report?user=formatted');
     const json = /<pre>([^<]+)<\/pre>/.exec(text)?.[1]?.replaceAll('&quot;', '"') ?? '';
@@ -170,7 +176,7 @@ describe('the sample app', () => {
     expect(page).not.toMatch(/Back to the app|return_to/);
   });
 
-  test('shows what invalid_grant means after it revoked the grant itself, once', async () => {
+  exhaustive.test('shows what invalid_grant means after it revoked the grant itself, once', async () => {
     await connect('revoked-here');
     const { location } = await submit('/revoke', [
       ['user', 'revoked-here'],
@@ -237,7 +243,7 @@ describe('the sample app', () => {
     }
   });
 
-  test("leads to the broker's page of what it holds, and back", async () => {
+  exhaustive.test("leads to the broker's page of what it holds, and back", async () => {
     await connect('managing');
     const browser = new Browser();
     const { status, location } = await submit('/manage', [['user', 'managing']]);
@@ -316,7 +322,7 @@ describe('the sample app', () => {
       expect(text).toContain(`C${PAGE} (${3_000_000_000 + PAGE})`);
     });
 
-    test('says so where the account reaches none', async () => {
+    exhaustive.test('says so where the account reaches none', async () => {
       bed.google.control.setAdsHierarchy(noAds());
       await new Browser().connect(
         (
@@ -359,24 +365,27 @@ describe('the sample app', () => {
     });
   });
 
-  test('shows a suspended grant with what happens next, and sends no one to Google for it', async () => {
-    await connect('suspended');
-    const event = {
-      subject: { subject_type: 'iss-sub', iss: `${bed.google.url}/`, sub: ALICE.sub },
-      to: `${bed.url}/security-events/google`,
-    };
-    await bed.google.control.sendSecurityEvent({ ...event, type: 'account-disabled', reason: 'hijacking' });
-    const home = await open('/?user=suspended');
-    expect(home.status).toBe(200);
-    expect(home.text).toContain('Suspended by Google');
-    expect(home.text).toContain('It works again by itself once Google has enabled the account.');
-    const report = await open('/report?user=suspended');
-    expect(report.status).toBe(410);
-    expect(report.text).toContain('There is nothing to press here');
-    expect(report.location).toBe('');
-    await bed.google.control.sendSecurityEvent({ ...event, type: 'account-enabled' });
-    expect((await open('/report?user=suspended')).text).toContain('Minutes watched');
-  });
+  exhaustive.test(
+    'shows a suspended grant with what happens next, and sends no one to Google for it',
+    async () => {
+      await connect('suspended');
+      const event = {
+        subject: { subject_type: 'iss-sub', iss: `${bed.google.url}/`, sub: ALICE.sub },
+        to: `${bed.url}/security-events/google`,
+      };
+      await bed.google.control.sendSecurityEvent({ ...event, type: 'account-disabled', reason: 'hijacking' });
+      const home = await open('/?user=suspended');
+      expect(home.status).toBe(200);
+      expect(home.text).toContain('Suspended by Google');
+      expect(home.text).toContain('It works again by itself once Google has enabled the account.');
+      const report = await open('/report?user=suspended');
+      expect(report.status).toBe(410);
+      expect(report.text).toContain('There is nothing to press here');
+      expect(report.location).toBe('');
+      await bed.google.control.sendSecurityEvent({ ...event, type: 'account-enabled' });
+      expect((await open('/report?user=suspended')).text).toContain('Minutes watched');
+    },
+  );
 
   describeInChromium('in a browser', () => {
     exhaustive.test('can be read by everyone on a phone, whatever Google answers', async () => {
@@ -407,7 +416,7 @@ describe('the sample app', () => {
     });
   });
 
-  test("shows the broker's refusals in its words", async () => {
+  exhaustive.test("shows the broker's refusals in its words", async () => {
     const { status, text } = await submit('/revoke', [
       ['user', 'x'],
       ['grant', '00000000-0000-4000-8000-000000000000'],
@@ -417,7 +426,7 @@ describe('the sample app', () => {
     expect((await open('/?user=..')).status).toBe(400);
   });
 
-  test('shows what others write into an address as text, or not at all', async () => {
+  exhaustive.test('shows what others write into an address as text, or not at all', async () => {
     const { text } = await open('/?user=a&connect=failed&connect_error=%3Cb%3Ehello');
     expect(text).toContain('No reason was given.');
     expect(text).not.toContain('hello');

@@ -56,7 +56,7 @@ export const LOCAL_FAILURES: readonly FailureRow[] = [
   {
     errors: ['caller_left', 'stopping'],
     kind: 'withheld',
-    meaning: 'The caller hung up, or the broker was stopped.',
+    meaning: 'The caller closed the connection, or the broker was stopped.',
     whoMustAct: 'none',
     remedy: 'Try again.',
   },
