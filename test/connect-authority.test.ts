@@ -4,7 +4,7 @@ import { Sealer } from '../src/sealing/sealer.js';
 import { Database } from '../src/token-store/client/database.js';
 import { adoptServices } from '../src/token-store/services/service-mac.js';
 import { Api, Browser } from './support/api.js';
-import { fewOf } from './support/exhaustive.js';
+import { exhaustive, fewOf } from './support/exhaustive.js';
 import { ADS, ALICE, APP, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 import { visitConsent } from './support/visit-consent.js';
 import { until } from './support/until.js';
@@ -72,23 +72,26 @@ describe('a connect', () => {
       expect(await grants()).toHaveLength(0);
     });
 
-    test('stores nothing usable, and books the slot, where the service ends while Google answers', async () => {
-      const { browser, consent } = await begin({ return_to: `${APP}/done` });
-      const back = await visitConsent(consent, { account: ALICE.email });
-      bed.google.control.latency('token', 700);
-      const before = bed.google.control.count('token');
-      const answering = browser.open(back);
-      await until(() => bed.google.control.count('token') > before);
-      await end(service);
-      const answer = await answering;
-      expect(answer.headers.get('location')).toBe(`${APP}/done?connect=failed&connect_error=not_allowed`);
-      expect(await grants()).toHaveLength(0);
-      expect(await bed.sql('SELECT * FROM pending_exchanges')).toHaveLength(0);
-      // It is not revoked: that would end what the account granted others.
-      expect(tokensLive()).toBe(1);
-      const [booked] = await bed.sql('SELECT account_sub, grant_id, ended_at FROM refresh_tokens');
-      expect(booked).toEqual({ account_sub: ALICE.sub, grant_id: null, ended_at: null });
-    });
+    exhaustive.test(
+      'stores nothing usable, and books the slot, where the service ends while Google answers',
+      async () => {
+        const { browser, consent } = await begin({ return_to: `${APP}/done` });
+        const back = await visitConsent(consent, { account: ALICE.email });
+        bed.google.control.latency('token', 700);
+        const before = bed.google.control.count('token');
+        const answering = browser.open(back);
+        await until(() => bed.google.control.count('token') > before);
+        await end(service);
+        const answer = await answering;
+        expect(answer.headers.get('location')).toBe(`${APP}/done?connect=failed&connect_error=not_allowed`);
+        expect(await grants()).toHaveLength(0);
+        expect(await bed.sql('SELECT * FROM pending_exchanges')).toHaveLength(0);
+        // It is not revoked: that would end what the account granted others.
+        expect(tokensLive()).toBe(1);
+        const [booked] = await bed.sql('SELECT account_sub, grant_id, ended_at FROM refresh_tokens');
+        expect(booked).toEqual({ account_sub: ALICE.sub, grant_id: null, ended_at: null });
+      },
+    );
 
     test('is not confirmed while its consent waits', async () => {
       const { browser, consent } = await begin({ confirm: true, return_to: `${APP}/done` });
@@ -128,7 +131,7 @@ describe('a connect', () => {
     expect((await browser.open(back)).text).not.toContain('/connect?ticket=');
   });
 
-  test('hands out no token that Google gives while its service is revoked', async () => {
+  exhaustive.test('hands out no token that Google gives while its service is revoked', async () => {
     await service.connect(ticket, { account: ALICE.email });
     bed.clock.advance(3600);
     bed.google.control.latency('token', 700);

@@ -1,5 +1,6 @@
 /** A consent yields what this user was asked for, and never what the account granted for another user or client. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { exhaustive } from './support/exhaustive.js';
 import { type Answer, Browser } from './support/api.js';
 import {
   ADS,
@@ -117,7 +118,7 @@ describe('the scopes of a consent', () => {
     expect(await scopesAtGoogle(answer)).toEqual(SIGN_IN);
   });
 
-  test('make the broker refuse a wider token where narrowing is off', async () => {
+  exhaustive.test('make the broker refuse a wider token where narrowing is off', async () => {
     await bed.restart({ NARROW_SCOPES: 'false' });
     try {
       const { browser, consent } = await begin({ user_id: 'mallory-1', scope: 'email' });
@@ -203,21 +204,24 @@ describe('the scopes of a consent', () => {
       expect(rows).toEqual([{ granted_scopes: [EMAIL, YOUTUBE_MONEY, 'openid'].sort() }]);
     });
 
-    test('leave out those that other users granted with an account other than the hint', async () => {
-      // bob@ granted Ads for another user.
-      await bed.api.connect({ user_id: 'somebody', scope: ADS }, { account: BOB.email });
-      const { browser, consent } = await begin({
-        user_id: 'alice',
-        scope: YOUTUBE_MONEY,
-        account_hint: ALICE.email,
-      });
-      expect(consent.searchParams.get('include_granted_scopes')).toBe('true');
-      consent.searchParams.delete('login_hint');
-      await browser.open(await visitConsent(consent, { account: BOB.email }));
-      const token = await bed.api.token('alice', { account: BOB.email });
-      expect(scopesOf(token)).toEqual([EMAIL, YOUTUBE_MONEY, 'openid'].sort());
-      expect(await scopesAtGoogle(token)).toEqual([EMAIL, YOUTUBE_MONEY, 'openid'].sort());
-    });
+    exhaustive.test(
+      'leave out those that other users granted with an account other than the hint',
+      async () => {
+        // bob@ granted Ads for another user.
+        await bed.api.connect({ user_id: 'somebody', scope: ADS }, { account: BOB.email });
+        const { browser, consent } = await begin({
+          user_id: 'alice',
+          scope: YOUTUBE_MONEY,
+          account_hint: ALICE.email,
+        });
+        expect(consent.searchParams.get('include_granted_scopes')).toBe('true');
+        consent.searchParams.delete('login_hint');
+        await browser.open(await visitConsent(consent, { account: BOB.email }));
+        const token = await bed.api.token('alice', { account: BOB.email });
+        expect(scopesOf(token)).toEqual([EMAIL, YOUTUBE_MONEY, 'openid'].sort());
+        expect(await scopesAtGoogle(token)).toEqual([EMAIL, YOUTUBE_MONEY, 'openid'].sort());
+      },
+    );
 
     test('keep what was held after a second request, where a new account was expected and a held one came', async () => {
       const { browser, consent } = await begin({

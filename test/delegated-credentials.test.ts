@@ -11,6 +11,7 @@ import { AuditLog } from '../src/token-store/audit/audit-log.repository.js';
 import { Database } from '../src/token-store/client/database.js';
 import { DelegatedCredentialsRepository } from '../src/token-store/services/delegated-credentials.repository.js';
 import { serviceMac } from '../src/token-store/services/service-mac.js';
+import { exhaustive } from './support/exhaustive.js';
 import { type Answer, Api } from './support/api.js';
 import { redeem } from './support/token-endpoint.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
@@ -205,7 +206,7 @@ describe('it ends', () => {
     await until(async () => (await redeem(replicaUrl, handle)).status === 400, 1000);
   });
 
-  test('while Google answers, and the token is not handed out any more', async () => {
+  exhaustive.test('while Google answers, and the token is not handed out any more', async () => {
     await bed.api.connect({ user_id: 'slow', scope: YOUTUBE }, { account: ALICE.email });
     const { id, handle } = await create(bed.api, { user_id: 'slow' });
     bed.clock.advance(3700);

@@ -35,7 +35,7 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(0);
     });
 
-    test('near its end still suffices, and one background refresh gets a new token', async () => {
+    exhaustive.test('near its end still suffices, and one background refresh gets a new token', async () => {
       await connect();
       const first = await bed.api.token('alice');
       bed.clock.advance(3050);
@@ -520,18 +520,21 @@ describe('GET /tokens/:userId', () => {
     });
   });
 
-  test('without narrowing, a service whose policy is narrower than the grant is refused', async () => {
-    await bed.restart({ NARROW_SCOPES: 'false' });
-    await connect({ scope: `${YOUTUBE} ${YOUTUBE_MONEY}` });
-    const answer = await (await bed.service({ scopes: [YOUTUBE] })).token('alice');
-    expect(answer.status).toBe(403);
-    expect(answer.body).toMatchObject({
-      code: 'not_allowed',
-      detail: expect.stringContaining('NARROW_SCOPES'),
-    });
-    expect((await bed.api.token('alice')).status).toBe(200);
-    await bed.restart();
-  });
+  exhaustive.test(
+    'without narrowing, a service whose policy is narrower than the grant is refused',
+    async () => {
+      await bed.restart({ NARROW_SCOPES: 'false' });
+      await connect({ scope: `${YOUTUBE} ${YOUTUBE_MONEY}` });
+      const answer = await (await bed.service({ scopes: [YOUTUBE] })).token('alice');
+      expect(answer.status).toBe(403);
+      expect(answer.body).toMatchObject({
+        code: 'not_allowed',
+        detail: expect.stringContaining('NARROW_SCOPES'),
+      });
+      expect((await bed.api.token('alice')).status).toBe(200);
+      await bed.restart();
+    },
+  );
 
   test('a grant narrows when Google narrows it', async () => {
     await connect({ scope: `${YOUTUBE} ${YOUTUBE_MONEY}` });

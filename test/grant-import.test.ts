@@ -311,7 +311,7 @@ describe('the slots of an account with an imported token', () => {
     });
   });
 
-  test('protect the imported grant of another user, although it was booked later', async () => {
+  exhaustive.test('protect the imported grant of another user, although it was booked later', async () => {
     bed.google.control.setSlotLimit(100);
     for (let i = 0; i < LIMIT - 1; i++) {
       // Disconnected here only, the token stays live at Google: each connect takes one more slot.

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { AuditLog } from '../src/token-store/audit/audit-log.repository.js';
+import { exhaustive } from './support/exhaustive.js';
 import { type Api, Browser } from './support/api.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
 import { until } from './support/until.js';
@@ -79,18 +80,21 @@ describe('offboarding a user', () => {
     expect(ends.map(({ user_id }) => user_id)).toEqual(['alice', 'alice', 'too']);
   });
 
-  test('ends both grants of an account that the user has under two clients of a project', async () => {
-    await connect('alice');
-    await connect('alice', ALICE, 'second');
-    const { status, body } = await offboard('alice');
-    expect({ status, also: body['also_revoked_total'] }).toEqual({ status: 200, also: 0 });
-    expect(outcomes(body)).toEqual([
-      ['default', 'revoked', null],
-      ['second', 'revoked', null],
-    ]);
-    expect(await bed.sql('SELECT 1 FROM grants')).toEqual([]);
-    expect(await bed.sql('SELECT 1 FROM revocations WHERE finished_at IS NULL')).toEqual([]);
-  });
+  exhaustive.test(
+    'ends both grants of an account that the user has under two clients of a project',
+    async () => {
+      await connect('alice');
+      await connect('alice', ALICE, 'second');
+      const { status, body } = await offboard('alice');
+      expect({ status, also: body['also_revoked_total'] }).toEqual({ status: 200, also: 0 });
+      expect(outcomes(body)).toEqual([
+        ['default', 'revoked', null],
+        ['second', 'revoked', null],
+      ]);
+      expect(await bed.sql('SELECT 1 FROM grants')).toEqual([]);
+      expect(await bed.sql('SELECT 1 FROM revocations WHERE finished_at IS NULL')).toEqual([]);
+    },
+  );
 
   test('a dry run names the effects and changes nothing', async () => {
     await connect('alice');
@@ -229,7 +233,7 @@ describe('offboarding a user', () => {
     expect((await offboard('alice', { mode: 'forget' })).status).toBe(400);
   });
 
-  test('a user who connects again afterwards has a grant that works', async () => {
+  exhaustive.test('a user who connects again afterwards has a grant that works', async () => {
     await connect('alice');
     await offboard('alice');
     await bed.api.connect({ user_id: 'alice', scope: YOUTUBE_MONEY }, { account: ALICE.email });

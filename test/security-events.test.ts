@@ -110,26 +110,32 @@ describe('a security event', () => {
     },
   );
 
-  test('of type tokens-revoked also ends superseded and unclaimed tokens in the ledger', async () => {
-    await connect();
-    await connect('alice', { scope: 'https://www.googleapis.com/auth/adwords' });
-    expect(await slotsOf('alice')).toBe(2);
-    await send({ type: 'tokens-revoked', subject: subject() });
-    expect(await slotsOf('alice')).toBe(0);
-  });
+  exhaustive.test(
+    'of type tokens-revoked also ends superseded and unclaimed tokens in the ledger',
+    async () => {
+      await connect();
+      await connect('alice', { scope: 'https://www.googleapis.com/auth/adwords' });
+      expect(await slotsOf('alice')).toBe(2);
+      await send({ type: 'tokens-revoked', subject: subject() });
+      expect(await slotsOf('alice')).toBe(0);
+    },
+  );
 
-  test('of type tokens-revoked that comes late does not end what the user connected since', async () => {
-    await connect();
-    bed.clock.advance(60);
-    const late = await tokenOf({ type: 'tokens-revoked', subject: subject() });
-    bed.google.control.revokeByUser(ALICE.sub, 'project-a');
-    bed.clock.advance(3600);
-    expect((await bed.api.token('alice')).status).toBe(410);
-    await connect();
-    expect((await post(late)).status).toBe(202);
-    expect(await statusOf('alice')).toEqual(['active']);
-    expect(await slotsOf('alice')).toBe(1);
-  });
+  exhaustive.test(
+    'of type tokens-revoked that comes late does not end what the user connected since',
+    async () => {
+      await connect();
+      bed.clock.advance(60);
+      const late = await tokenOf({ type: 'tokens-revoked', subject: subject() });
+      bed.google.control.revokeByUser(ALICE.sub, 'project-a');
+      bed.clock.advance(3600);
+      expect((await bed.api.token('alice')).status).toBe(410);
+      await connect();
+      expect((await post(late)).status).toBe(202);
+      expect(await statusOf('alice')).toEqual(['active']);
+      expect(await slotsOf('alice')).toBe(1);
+    },
+  );
 
   exhaustive.describe.each([
     ['prefix', (token: string) => token.slice(0, 16)],

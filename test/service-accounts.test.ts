@@ -315,25 +315,28 @@ describe('the grant of a service account', () => {
     expect((await bed.api.token('robot')).status).toBe(200);
   });
 
-  test("does not replace the user's own consent, and the caller selects one of two accounts", async () => {
-    await add('alice', [ADS]);
-    const page = await bed.api.connect({ user_id: 'alice', scope: ADS }, { account: ALICE.email });
-    expect(page.status).toBe(200);
-    expect(await bed.api.token('alice')).toMatchObject({
-      status: 409,
-      body: { code: 'ambiguous_account' },
-    });
-    for (const { sub, email } of [{ sub: ROBOT.uniqueId, email: ROBOT.email }, ALICE]) {
-      expect((await bed.api.token('alice', { account: email })).body['account']).toEqual({ sub, email });
-    }
-    const again = await add('alice', [CALENDAR], '--replace');
-    expect(again.answer['notes']).toEqual(expect.arrayContaining([expect.stringContaining(ALICE.email)]));
-    // The user's grant is revoked at Google; the service account's stays.
-    const grants = (await bed.api.get('/users/alice/grants')).body['grants'] as Record<string, unknown>[];
-    const own = grants.find(({ kind }) => kind === 'user');
-    expect((await bed.api.delete(`/grants/${String(own?.['id'])}`, { mode: 'revoke' })).status).toBe(200);
-    expect((await bed.api.token('alice')).body['scope']).toBe(CALENDAR);
-  });
+  exhaustive.test(
+    "does not replace the user's own consent, and the caller selects one of two accounts",
+    async () => {
+      await add('alice', [ADS]);
+      const page = await bed.api.connect({ user_id: 'alice', scope: ADS }, { account: ALICE.email });
+      expect(page.status).toBe(200);
+      expect(await bed.api.token('alice')).toMatchObject({
+        status: 409,
+        body: { code: 'ambiguous_account' },
+      });
+      for (const { sub, email } of [{ sub: ROBOT.uniqueId, email: ROBOT.email }, ALICE]) {
+        expect((await bed.api.token('alice', { account: email })).body['account']).toEqual({ sub, email });
+      }
+      const again = await add('alice', [CALENDAR], '--replace');
+      expect(again.answer['notes']).toEqual(expect.arrayContaining([expect.stringContaining(ALICE.email)]));
+      // The user's grant is revoked at Google; the service account's stays.
+      const grants = (await bed.api.get('/users/alice/grants')).body['grants'] as Record<string, unknown>[];
+      const own = grants.find(({ kind }) => kind === 'user');
+      expect((await bed.api.delete(`/grants/${String(own?.['id'])}`, { mode: 'revoke' })).status).toBe(200);
+      expect((await bed.api.token('alice')).body['scope']).toBe(CALENDAR);
+    },
+  );
 });
 
 describe('the commands for service accounts', () => {
@@ -482,7 +485,7 @@ describe('the commands for service accounts', () => {
 });
 
 describe('the key of a service account', () => {
-  test('is sealed, bound to its row, and resealed when keys rotate', async () => {
+  exhaustive.test('is sealed, bound to its row, and resealed when keys rotate', async () => {
     await add('robot', [ADS]);
     await add('other', [ADS]);
     const dump = await bed.sql('SELECT g::text AS row FROM grants g');

@@ -121,7 +121,7 @@ describe('the slot ledger', () => {
     expect(await isAlive('user-2')).toBe(true);
   });
 
-  test('lets a user at the limit connect who would only evict an own, older token', async () => {
+  exhaustive.test('lets a user at the limit connect who would only evict an own, older token', async () => {
     await connect('user-1');
     for (let time = 0; time < LIMIT; time++) {
       await bed.sql('DELETE FROM grants');
@@ -131,7 +131,7 @@ describe('the slot ledger', () => {
     expect(again.text).toContain('Connected');
   });
 
-  test('says in the grant and in the log that nine tenths are taken', async () => {
+  exhaustive.test('says in the grant and in the log that nine tenths are taken', async () => {
     for (let user = 1; user <= LIMIT; user++) await connect(`user-${user}`);
     expect(await slotsOf('user-1')).toMatchObject({ nearly_full: true, free: 0 });
     expect(bed.log()).toContain('slots are nearly full');

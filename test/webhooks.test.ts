@@ -172,7 +172,7 @@ describe('the app', () => {
     expect(receiver.received.map(({ id }) => id)).toEqual(ids);
   });
 
-  test('is notified of a sibling that ended with a revocation as well', async () => {
+  exhaustive.test('is notified of a sibling that ended with a revocation as well', async () => {
     await connect('alice');
     await connect('bob', { client: 'second' });
     await bed.api.delete(`/grants/${await grantIdOf('alice')}`, { mode: 'revoke' });
@@ -185,7 +185,7 @@ describe('the app', () => {
 });
 
 describe('a grant that will expire soon', () => {
-  test('is reported once in Testing, a day ahead, and again for the next expiry', async () => {
+  exhaustive.test('is reported once in Testing, a day ahead, and again for the next expiry', async () => {
     await connect('alice', { client: 'second' });
     await arrive(1);
     bed.clock.advance(5.9 * DAY);
@@ -274,7 +274,7 @@ describe('a receiver that refuses an event', () => {
     await arrive(1);
   });
 
-  test('does not delay others by one event that fails', async () => {
+  exhaustive.test('does not delay others by one event that fails', async () => {
     receiver.answer(500);
     await connect('alice');
     await connect('bob');

@@ -201,7 +201,7 @@ describe('token-broker grant show', () => {
     expect(tokens).toMatchObject([{ user_id: 'alice' }, { user_id: 'bob', grant_id: id }]);
   });
 
-  test('shows why a grant died, and when', async () => {
+  exhaustive.test('shows why a grant died, and when', async () => {
     await connect('alice');
     const id = await idOf('alice');
     bed.google.control.revokeByUser(ALICE.sub, 'project-a');
@@ -441,7 +441,7 @@ describe('token-broker audit', () => {
       [rows],
     );
 
-  test('filters by user, service, action and time', async () => {
+  exhaustive.test('filters by user, service, action and time', async () => {
     await connect('alice');
     await connect('bob', BOB);
     await until(async () => (await audited('connect.consent')).length === 2);
