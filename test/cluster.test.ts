@@ -107,7 +107,7 @@ const START = process.env['TEST_CITUS_START'];
   };
 
   test.each(WORKERS)(
-    'worker %i cannot be reached for three seconds, three times, and users of the others are served',
+    'worker %i cannot be reached for some seconds, three times, and users of the others are served',
     (index) =>
       expectServedWithout(
         index,

@@ -42,7 +42,9 @@ export async function startClusterFleet(replicas: number): Promise<ClusterFleet>
   }
   const fleet = await startFleet(asRuntime(url), replicas, {
     BROWSER_RATE_LIMIT: '100000',
-    GOOGLE_TIMEOUT_MS: '3000',
+    // A lease lasts twice as long and two seconds more. It must outlast what a test does while a worker is away (5 to 13 seconds on two
+    // busy cores): else another replica asks Google with the former refresh token, which the stand-in has ended.
+    GOOGLE_TIMEOUT_MS: '15000',
   });
   fleet.google.control.setSlotLimit(1_000_000);
   const key = await seedService(fleet, database);

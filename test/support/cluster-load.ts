@@ -12,6 +12,8 @@ export const NOTICED_MS = 1000;
 const DISCONNECT_MS = 100;
 /** Of each worker, before the load: so that users who are gone are asked for all the time. */
 const GONE_BEFORE = 5;
+/** A replica that was killed may have had the lease. */
+const LEASE_MS = 40_000;
 /** Of each worker, for `disconnectOthers`. */
 const KEPT = 20;
 
@@ -156,7 +158,7 @@ export class ClusterLoad {
       await until(async () => {
         ({ status } = await newest.token(user));
         return status === 200;
-      }, 10_000).catch(() => undefined);
+      }, LEASE_MS).catch(() => undefined);
       if (status !== 200) lost.push(`${user}: ${status}`);
     }
     const heardAt = (user: string) => (this.#disconnected.get(user) ?? Infinity) + HEARD_MS;
