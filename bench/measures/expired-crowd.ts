@@ -16,13 +16,16 @@ const USERS = 2000;
 const GOOGLE_MS = 200;
 const POOL_SIZE = 10;
 const CONCURRENCY = 100;
+/** It holds at most seven times as many as are free (outbound/fair-queue.ts). */
+const TURNS_OF_ONE_SERVICE = 88;
 
 export const expiredCrowd: Measure<ExpiredCrowd> = {
   name: 'expired-crowd',
   title: 'Thousands of expired tokens at once',
   explanation: `${whole(USERS)} users' tokens expired; all calls are sent before the first is answered. Google takes ${GOOGLE_MS} ms, the broker has
 ${POOL_SIZE} connections to PostgreSQL and sends ${CONCURRENCY} requests to Google at a time. The limit is users ÷ \`GOOGLE_CONCURRENCY\` × Google's time,
-were everything else free; callers and the stand-in for Google compete with the broker for the cores.`,
+were everything else free; callers and the stand-in for Google compete with the broker for the cores. All callers are one service, which
+gets ${TURNS_OF_ONE_SERVICE} of the ${CONCURRENCY} turns, so that others find some free: ${ratio(CONCURRENCY / TURNS_OF_ONE_SERVICE)} times the limit is the least.`,
   take: (databaseUrl, effort) => {
     const settings = { DATABASE_POOL_SIZE: String(POOL_SIZE), GOOGLE_CONCURRENCY: String(CONCURRENCY) };
     return withFleet(databaseUrl, 1, settings, async ({ fleet, url, key, seed }) => {
