@@ -52,8 +52,8 @@ interface Answered {
   readonly token: string | undefined;
 }
 
-async function ask({ url }: Replica, user: string): Promise<Answered> {
-  const answer = await fetch(`${url}/tokens/${user}`, { headers: { authorization: `Bearer ${key}` } });
+async function ask({ url }: Replica, user: string, query = ''): Promise<Answered> {
+  const answer = await fetch(`${url}/tokens/${user}${query}`, { headers: { authorization: `Bearer ${key}` } });
   const body = (await answer.json()) as Record<string, string>;
   return { status: answer.status, code: body['code'], token: body['access_token'] };
 }
@@ -76,6 +76,9 @@ test('each replica does what its settings say while PostgreSQL stops under load 
   await postgres.stop();
   await until(async () => (await ask(strict, 'alice')).status === 503);
   expect(await ask(lenient, 'alice')).toEqual({ status: 200, code: undefined, token });
+  // It cannot be refreshed: one that expires before min_ttl is better than none.
+  expect(await ask(lenient, 'alice', '?min_ttl=3200')).toEqual({ status: 200, code: undefined, token });
+  expect(await ask(strict, 'alice', '?min_ttl=3200')).toMatchObject({ status: 503 });
   // Bob's is in no cache.
   for (const replica of fleet.replicas) {
     expect(await ask(replica, 'bob')).toMatchObject({ status: 503, code: 'database_unavailable' });

@@ -270,6 +270,24 @@ describe('a security event', () => {
     expect(refreshesAtGoogle()).toBe(before + 2);
   });
 
+  exhaustive.test('of sessions-revoked during a refresh leaves no lease that others wait for', async () => {
+    await bed.restart({ GOOGLE_TIMEOUT_MS: '20000' });
+    try {
+      await connect();
+      bed.clock.advance(3600);
+      const before = refreshesAtGoogle();
+      bed.google.control.latency('token', 800);
+      const underWay = bed.api.token('alice');
+      await until(() => refreshesAtGoogle() > before);
+      await send({ type: 'sessions-revoked', subject: subject() });
+      // The lease would last for 42 seconds.
+      await until(() => refreshesAtGoogle() > before + 1);
+      expect((await underWay).status).toBe(200);
+    } finally {
+      await bed.restart();
+    }
+  });
+
   exhaustive.test('ends a suspended grant with a sibling that is revoked', async () => {
     await connect();
     await send({ type: 'account-disabled', subject: subject() });

@@ -101,6 +101,12 @@ describe('the slot ledger', () => {
     expect(unnamed.text).toContain('slots_full');
     expect(bed.google.control.liveRefreshTokens(ALICE.sub, 'default')).toEqual(before);
 
+    // The address that is required belongs to no grant yet: what the sign-in shows counts.
+    await bed.sql(`UPDATE grants SET account_email = 'former@example.com'`);
+    const required = await connect('newcomer', { require_account: { email: ALICE.email }, force: false });
+    expect(required.text).toContain('slots_full');
+    expect(bed.google.control.liveRefreshTokens(ALICE.sub, 'default')).toEqual(before);
+
     // Another account has free slots.
     const bob = await bed.api.connect({ user_id: 'newcomer', scope: YOUTUBE }, { account: BOB.email });
     expect(bob.text).toContain('Connected');

@@ -168,7 +168,11 @@ export class AccessTokenService {
     refused: AccessToken | null,
   ): Promise<AccessToken | null> {
     const { service, requestId, callerSignal } = request;
-    const result = await this.refresher.refresh(grant, scopes, { service, requestId, callerSignal, refused });
+    const caller = { service, requestId, callerSignal, refused };
+    const result = await this.refresher.refresh(grant, scopes, caller).catch((error: unknown) => {
+      if (this.database.isOutage(error)) return { kind: 'outage', error } as const;
+      throw error;
+    });
     if (result.kind === 'token') {
       if (!isNamed(result.token, request.refused)) return result.token;
       throw new BrokerError(
@@ -178,7 +182,7 @@ export class AccessTokenService {
       );
     }
     if (result.kind === 'changed') return null;
-    if (result.kind === 'failed') {
+    if (result.kind === 'failed' || result.kind === 'outage') {
       // Google can take seconds to fail: decide by the grant as it is now.
       const user = await this.grants.find(request.userId, request.client.alias);
       const current = await this.#choose(user, request);
@@ -186,7 +190,8 @@ export class AccessTokenService {
       const cached = current.tokens.get(scopeKey(scopes));
       // One that expires before min_ttl is better than none.
       const isUsable = cached && !isNamed(cached, request.refused) && isFresh(cached, this.clock.now(), 1);
-      if (isTransient(result.failure) && isUsable) return cached;
+      if (isUsable && (result.kind === 'outage' || isTransient(result.failure))) return cached;
+      if (result.kind === 'outage') throw result.error;
     }
     throw await this.errors.ofRefresh(result, request, grant);
   }

@@ -145,6 +145,8 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
       return resultOf(outcome) ?? unsaved(entry);
     }
     if (isSaved) return resultOf(outcome) ?? { kind: 'changed' };
+    // What changed the grant may have left the lease: a security event does.
+    await this.leases.giveUp(lease, 0).catch(() => undefined);
     if (outcome.kind !== 'token' || outcome.response.refreshToken === null) {
       await this.#bookUnused(lease.grant, outcome);
       return { kind: 'changed' };
@@ -225,7 +227,8 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
         const isExpired = outcome.kind === 'token' && outcome.response.expiresAt <= this.clock.now();
         const isObsolete = isExpired && outcome.response.refreshToken === null;
         if (current?.version === grant.version && current.status === 'active' && !isObsolete) {
-          const taken = await this.leases.take(current, LEASE_MS);
+          const replacesRefused = outcome.kind === 'token' && outcome.token?.replacesRefused === true;
+          const taken = await this.leases.take(current, LEASE_MS, replacesRefused);
           // Another replica has the lease, or has just refreshed the grant: retried in the next round.
           if (taken.kind !== 'taken') return true;
           ({ lease } = taken);

@@ -27,9 +27,12 @@ export class SlotCheck {
     return this.ledger.isAnyAccountFull(request.client, this.settings.slotLimit, this.clock.now());
   }
 
-  /** @throws {BrokerError} `slots_full` when this connect would evict a token that another user still uses */
-  async assertFreeSlot(request: ConnectRequest, account = request.accountHint): Promise<void> {
-    const sub = await this.#knownAccount({ ...request, accountHint: account });
+  /**
+   * @param identified the `sub` of the account that a sign-in has shown, whatever the request names
+   * @throws {BrokerError} `slots_full` when this connect would evict a token that another user still uses
+   */
+  async assertFreeSlot(request: ConnectRequest, identified: string | null = null): Promise<void> {
+    const sub = identified ?? (await this.#knownAccount(request));
     if (sub === null) return;
     const active = await this.ledger.activeTokens(sub, request.client, this.clock.now());
     const slots = slotsOf(active, this.settings.slotLimit);
