@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { fileNameOf, FORMATS } from '../src/cli/ads-credentials/configuration-formats.js';
-import { fileNameFor, READER_NAMES } from '../src/cli/libraries/credential-files.js';
+import { fileNameFor, READER_NAMES } from '../src/cli/libraries/credential-formats.js';
 import { SETTING_NAMES, SETTINGS } from '../src/config/environment.js';
 import type { Setting } from '../src/config/setting.js';
 import { PROBLEMS } from '../src/http/problem/problem-table.js';

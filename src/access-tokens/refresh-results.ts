@@ -31,12 +31,10 @@ const MAX_ENTRIES = 10_000;
 const CLOSE_MS = 2000;
 /** At most, for a new refresh token: until it is saved, another replica may ask Google with the former one. */
 const ROTATION_BACKOFF_MS = 500;
-
 /** Saved again at the same time. */
 const TOGETHER = 8;
 /** Of these one after another, without one that is saved. */
 const MAX_FAILED = 3;
-
 const TRANSIENT_MS = 1000;
 /** For what the operator must fix first: the client, or its scopes. */
 const LASTING_MS = 10_000;
@@ -145,7 +143,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
       return resultOf(outcome) ?? unsaved(entry);
     }
     if (isSaved) return resultOf(outcome) ?? { kind: 'changed' };
-    // What changed the grant may have left the lease: a security event does.
+    // A security event changes a grant and leaves its lease.
     await this.leases.giveUp(lease, 0).catch(() => undefined);
     if (outcome.kind !== 'token' || outcome.response.refreshToken === null) {
       await this.#bookUnused(lease.grant, outcome);

@@ -12,8 +12,8 @@ import { randomSecret } from './start-authorization.js';
 const COOKIE_SECONDS = 2 * 3600;
 
 /**
- * Binds a connect ticket to the browser that began it, so that a stranger's authorization response cannot be finished in this
- * browser, nor this browser's outcome be seen by a stranger (CSRF: RFC 6749 section 10.12, RFC 9700 section 4.7). One cookie with
+ * Binds a connect ticket to the browser that began it, so that another browser's authorization response cannot be finished in this
+ * browser, nor this browser's outcome be seen in another one (CSRF: RFC 6749 section 10.12, RFC 9700 section 4.7). One cookie with
  * a random key per ticket: tabs do not disturb each other. The broker stores a digest of the key.
  * docs/decisions/0021-resuming-connects.md says why one browser may begin twice.
  */

@@ -120,7 +120,7 @@ export class ConnectTicketDto {
   client?: string;
 
   @ApiPropertyOptional({
-    description: 'What you need, separated by spaces. Required, but for the purpose manage',
+    description: 'What you need, separated by spaces. Required, except for the purpose manage',
     example: 'https://www.googleapis.com/auth/yt-analytics.readonly',
   })
   @ValidateIf(({ purpose }: ConnectTicketDto) => purpose !== 'manage')

@@ -98,7 +98,7 @@ export class ConnectTicketsController {
     @Query() { wait, state }: WaitQuery,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TicketStatusResponse> {
-    // Read first: a stranger's call does not wait.
+    // Read first: an unauthorized call does not wait.
     const ticket = await this.#find(service, id);
     if (wait === 0 || !this.#isAwaited(ticket, state)) return this.#statusOf(ticket);
     const isAwaited = (now: ConnectTicket) => this.#isAwaited(now, state);

@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
-import type { ServiceFace } from '../domain/access/service-face.js';
+import { logoAddress } from '../domain/access/service-face.js';
 import { type ConnectOutcome, returnAddress } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { setPageContext } from '../http/page-responses.js';
@@ -64,11 +64,6 @@ export class PageContexts {
     });
     if (face === null) return plainFace(serviceName);
     const { displayName, colour, privacyUrl, supportUrl } = face;
-    return { name: displayName ?? serviceName, logo: this.#logoOf(face), colour, privacyUrl, supportUrl };
-  }
-
-  #logoOf({ logo }: ServiceFace): string | null {
-    if (logo === null) return null;
-    return logo.kind === 'url' ? logo.url : `/logos/${logo.hash}`;
+    return { name: displayName ?? serviceName, logo: logoAddress(face), colour, privacyUrl, supportUrl };
   }
 }

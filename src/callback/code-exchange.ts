@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { CodeExchangeResponse } from '../domain/google/oauth.js';
-import { Clock } from '../domain/ports/clock.js';
+import { after, Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
@@ -81,8 +81,4 @@ export class CodeExchange {
       }
     }
   }
-}
-
-function after(now: Date, seconds: number): Date {
-  return new Date(now.getTime() + seconds * 1000);
 }

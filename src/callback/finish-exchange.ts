@@ -9,7 +9,7 @@ import { renewableGrants } from '../domain/connect/held-grant.js';
 import { judgeConsent } from '../domain/connect/judge-consent.js';
 import { GoogleFailure } from '../domain/google/google-failure.js';
 import type { VerifiedAccount } from '../domain/grant/grant.js';
-import { Clock } from '../domain/ports/clock.js';
+import { after, Clock } from '../domain/ports/clock.js';
 import { Secret } from '../domain/secret.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
 import { Sealer } from '../sealing/sealer.js';
@@ -88,7 +88,7 @@ export class FinishExchange {
   ): Promise<ConnectOutcome> {
     const cause = this.causeOf(fault);
     this.#log.warn({ err: fault, cause }, 'a connect is finished later');
-    const dueAt = new Date(this.clock.now().getTime() + RETRY_SECONDS * 1000);
+    const dueAt = after(this.clock.now(), RETRY_SECONDS);
     // It falls due without this.
     await this.exchanges.postpone(id, dueAt).catch(() => undefined);
     return { kind: 'finishing', cause, code };

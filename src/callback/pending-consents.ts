@@ -4,7 +4,7 @@ import { Settings } from '../config/settings.js';
 import { textOf } from '../domain/cell.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import type { VerifiedAccount } from '../domain/grant/grant.js';
-import { Clock } from '../domain/ports/clock.js';
+import { after, Clock } from '../domain/ports/clock.js';
 import { Secret } from '../domain/secret.js';
 import { Sealer } from '../sealing/sealer.js';
 import { PendingConsentsRepository } from '../token-store/connects/pending-consents.repository.js';
@@ -54,7 +54,7 @@ export class PendingConsents {
     // Google counts the token whether or not the consent is confirmed.
     await this.ledger.bookUnused({ ...connectRequest, account }, answer, now);
     const consent = { connectRequest, ticketId, includedGranted, answer: { ...answer, account } };
-    const expiresAt = new Date(now.getTime() + CONFIRM_SECONDS * 1000);
+    const expiresAt = after(now, CONFIRM_SECONDS);
     const isHeld = await this.pending.put(codeHash, consent, id, now, expiresAt);
     return code !== null && isHeld ? { kind: 'pending', code } : { kind: 'finishing', cause: 'none', code };
   }

@@ -1,10 +1,10 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { after, TicketProgress } from '../connect-tickets/ticket-progress.js';
+import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { endOf } from '../domain/connect/connect-end.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import { BrokerError } from '../domain/errors.js';
 import { exponentialBackoff } from '../domain/grant/lease-and-backoff.js';
-import { Clock } from '../domain/ports/clock.js';
+import { after, Clock } from '../domain/ports/clock.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { Scheduler } from '../operations/scheduler.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';

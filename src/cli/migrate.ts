@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { readTextFile } from '../config/configuration-files.js';
+import { BROKER_SETTINGS } from '../config/declarations/broker.js';
 import { Secret } from '../domain/secret.js';
 import type { AddressSource } from '../token-store/client/address-source.js';
 import { type CommandResult, printResult } from './shared/command-result.js';
@@ -110,15 +111,14 @@ async function apply(
   };
 }
 
-/** The broker's setting: the database keeps audit events as long as the broker does. */
-function auditRetention(env: NodeJS.ProcessEnv): number | null {
-  const text = env['AUDIT_RETENTION_DAYS'];
+/** The broker's setting: the database keeps audit events as long as the broker does. Null where it is not set here. */
+function auditRetention({ AUDIT_RETENTION_DAYS: text }: NodeJS.ProcessEnv): number | null {
   if (!text) return null;
-  const days = Number(text);
-  if (!Number.isInteger(days) || days < 1 || days > 1_000_000) {
-    throw faultyConfiguration(['AUDIT_RETENTION_DAYS must be a whole number of days']);
-  }
-  return days;
+  const { parse, faultOf } = BROKER_SETTINGS.AUDIT_RETENTION_DAYS;
+  const days = parse(text);
+  const fault = faultOf(days);
+  if (fault !== null) throw faultyConfiguration([`AUDIT_RETENTION_DAYS ${fault}`]);
+  return days as number;
 }
 
 async function addressOf(env: NodeJS.ProcessEnv): Promise<AddressSource> {

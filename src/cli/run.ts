@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { buildProgram } from './program.js';
-import { EXIT, explainFailure, type Failure } from './shared/failure.js';
+import { EXIT, toFailure, type Failure } from './shared/failure.js';
 
 /**
  * Runs one command and prints its failure.
@@ -16,7 +16,7 @@ export async function run(args: readonly string[]): Promise<number> {
   } catch (error) {
     // Commander throws also after a help text or the version.
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
-    const failure = await explainFailure(error);
+    const failure = await toFailure(error);
     printFailure(failure, asJson);
     return failure.exitCode;
   }

@@ -7,7 +7,7 @@ import {
   EXCHANGE_SECONDS,
   type TicketChange,
 } from '../domain/connect/connect-ticket.js';
-import { Clock } from '../domain/ports/clock.js';
+import { after, Clock } from '../domain/ports/clock.js';
 import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 
 /** How long a sealed ticket without a link may take: the operator's, at the command line. */
@@ -179,10 +179,6 @@ export class TicketProgress {
     if (changed) this.tickets.published(changed);
     return changed;
   }
-}
-
-export function after(now: Date, seconds: number): Date {
-  return new Date(now.getTime() + seconds * 1000);
 }
 
 function latest(one: Date, other: Date): Date {

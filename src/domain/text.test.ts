@@ -4,6 +4,7 @@ import {
   foldEmail,
   isDisplayText,
   isPlainText,
+  isUuid,
   printableLine,
   quotedText,
   visibleText,
@@ -114,4 +115,15 @@ describe('a line of what Google says', () => {
 
 test('parts that are joined for memory are the text that they were', () => {
   expect([flatText(), flatText('a'), flatText('a', '', 'é😀')]).toEqual(['', 'a', 'aé😀']);
+});
+
+test.each([
+  ['0b6a1c9e-7f43-4b0e-9d54-8f7f3f0f5a11', true],
+  ['0B6A1C9E-7F43-4B0E-9D54-8F7F3F0F5A11', true],
+  ['0b6a1c9e7f434b0e9d548f7f3f0f5a11', false],
+  ['{0b6a1c9e-7f43-4b0e-9d54-8f7f3f0f5a11}', false],
+  ['0b6a1c9e-7f43-4b0e-9d54-8f7f3f0f5a1g', false],
+  ['', false],
+])('%j is a uuid as PostgreSQL writes it, %j', (text, is) => {
+  expect(isUuid(text)).toBe(is);
 });

@@ -65,3 +65,8 @@ export function printableLine(text: string): string {
 export function flatText(...parts: readonly string[]): string {
   return parts.join('');
 }
+
+/** The form in which PostgreSQL writes a uuid; it takes others, such as without hyphens. */
+export function isUuid(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+}

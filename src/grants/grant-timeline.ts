@@ -37,7 +37,7 @@ export type TimelineEvent =
 
 /**
  * A grant as an operator sees it: what it is, when it ends, its slots, and what happened to it. Tokens that were issued and
- * refreshes that went well are left out but for the last one: there are too many.
+ * refreshes that went well are left out except for the last one: there are too many.
  * Does not own who may see it, nor how it is shown.
  */
 @Injectable()

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { GoogleFailure, isTransient } from '../domain/google/google-failure.js';
 import type { CodeExchangeResponse, GoogleClient } from '../domain/google/oauth.js';
-import { SIGN_IN_SCOPES } from '../domain/google/scopes.js';
+import { IDENTITY_SCOPES } from '../domain/google/scopes.js';
 import { exponentialBackoff } from '../domain/grant/lease-and-backoff.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
@@ -14,8 +14,6 @@ import { SharedWork, TurnNotTaken } from '../outbound/shared-work.js';
 const MAX_ATTEMPTS = 3;
 const FIRST_WAIT_MS = 500;
 const MAX_WAIT_MS = 6000;
-/** With one of these Google says who the account is, be it in part. */
-const TELLING = new Set([...SIGN_IN_SCOPES, 'https://www.googleapis.com/auth/userinfo.profile']);
 
 /** What Google says of a refresh token. */
 export interface Inspected {
@@ -92,7 +90,7 @@ export class VerifyRefreshToken {
       const { sub, email } = await this.google.verifyIdToken(answer.idToken, expected);
       return { answer, sub, email };
     }
-    if (!answer.scopes.some((scope) => TELLING.has(scope))) return { answer, sub: null, email: null };
+    if (!answer.scopes.some((scope) => IDENTITY_SCOPES.has(scope))) return { answer, sub: null, email: null };
     return { answer, ...(await this.google.accountOf(client, answer.accessToken)) };
   }
 }

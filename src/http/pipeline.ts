@@ -58,6 +58,7 @@ export async function registerHooks(
   // onRequest, in this order:
   if (hasAdminPort) registerPortSplit(server);
   registerSecurityHeaders(server, publicUrl);
+  // Of the token endpoint, whose credential is in its body, services/service-auth.guard.ts counts.
   limitRates(server, limits);
   registerMethodNotAllowed(server);
   refuseMalformedQueries(server);

@@ -40,7 +40,7 @@ export function beginningOf(kid: string): string {
   return bytes.subarray(0, bytes.length - (bytes.length % 3)).toString('base64url');
 }
 
-/** Its parts, encoded but for what the header says. Nothing of it is proved before `decrypt`. */
+/** Its parts, encoded except for what the header says. Nothing of it is proved before `decrypt`. */
 export interface CompactJwe extends ProtectedHeader {
   readonly header: string;
   readonly iv: string;

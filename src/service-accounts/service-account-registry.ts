@@ -8,6 +8,7 @@ import type { Account, Grant } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
 import { isPlainText } from '../domain/text.js';
+import { isUuid } from '../domain/text.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { ServiceAccountsRepository } from '../token-store/grants/service-accounts.repository.js';
@@ -135,9 +136,4 @@ function taken({ userId, account }: NewServiceAccount, client: string): BrokerEr
       'another key, subject or scopes with --replace.',
     { taken: 'service_account' },
   );
-}
-
-/** The form that PostgreSQL writes; another text is not the id of a grant. */
-function isUuid(text: string): boolean {
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 }

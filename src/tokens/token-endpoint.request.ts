@@ -1,3 +1,4 @@
+import { ACCESS_TOKEN_TYPE } from '../domain/google/oauth.js';
 import type { FastifyRequest } from 'fastify';
 import { isUserId, USER_ID_RULE } from '../domain/access/user-rule.js';
 import { type BrokerError, invalidRequest } from '../domain/errors.js';
@@ -21,7 +22,6 @@ export interface TokenEndpointRequest {
   readonly scopes: readonly string[];
 }
 
-export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token';
 /** A signed request to AWS, and no token. */
 const AWS_TYPE = /^urn:ietf:params:aws:/;
 /** Google's libraries name these where a program named none: a client library's default, and that of a cloud. */

@@ -2,7 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiProperty, ApiResponse } from '@nestjs/swagger';
 import { OAUTH_ERROR_CODES } from '../http/problem/oauth-error.js';
 import { REFRESH_TOKEN, TOKEN_EXCHANGE } from '../http/token-endpoint.js';
-import { ACCESS_TOKEN_TYPE } from './token-endpoint.request.js';
+import { ACCESS_TOKEN_TYPE } from '../domain/google/oauth.js';
 import type { SerializedRest, TokenResponse } from './token.response.js';
 
 /** RFC 8693 section 2.2.1. The order is that of token.response.ts, so that the warm path can put the token in front. */

@@ -13,7 +13,7 @@ import { freePort } from '../../sandbox/trying/postgres.js';
 import { generate } from '../../src/cli/ads-credentials/generate-user-credentials.js';
 import { type GivenOptions, readRequest } from '../../src/cli/ads-credentials/read-request.js';
 import type { CommandResult } from '../../src/cli/shared/command-result.js';
-import { explainFailure, Failure } from '../../src/cli/shared/failure.js';
+import { toFailure, Failure } from '../../src/cli/shared/failure.js';
 import { Browser } from '../support/api.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { until } from '../support/until.js';
@@ -96,7 +96,7 @@ function begin(options: Partial<GivenOptions>, env: Record<string, string>): Run
     return generate(request, { env, show, pasting });
   };
   const finished = run()
-    .catch((error: unknown) => explainFailure(error))
+    .catch((error: unknown) => toFailure(error))
     .finally(() => {
       shown.reject(new Error('It ended without showing a URL.'));
     });

@@ -102,10 +102,10 @@ const REVEALING = [
   'src/callback/pending-consents.ts', // the completion code, to a keyed digest
   'src/cli/ads-credentials/configuration-formats.ts', // the configuration of a client library, which the user asked for
   'src/cli/ads-credentials/generate-user-credentials.ts', // the refresh token that the user asked for
-  'src/cli/libraries/credential-files.ts', // a delegated credential, into the file that the user asked for
+  'src/cli/libraries/credential-formats.ts', // a delegated credential, into the file that the user asked for
   'src/cli/libraries/sidecar/metadata-server.ts', // the access token, to a library on this machine
   'src/cli/libraries/sidecar/sidecar.ts', // the same, into the file that gcloud reads
-  'src/cli/libraries/sidecar/token-keeper.ts', // to see whether it is another one
+  'src/cli/libraries/sidecar/token-cache.ts', // to see whether it is another one
   'src/cli/libraries/token-request.ts', // the caller's own key, JWT or credential, to the broker
   'src/cli/libraries/token-source.ts', // headers for the file that the user asked for
   'src/cli/apply/new-secrets.ts', // the one showing of new keys and secrets

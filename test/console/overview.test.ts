@@ -82,7 +82,7 @@ async function runOfCount(): Promise<CountRun> {
   return run;
 }
 
-/** Holds up whoever reads the table. */
+/** Locks the table: its readers wait. */
 async function lockOf(table: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: bed.ownerUrl });
   await client.connect();

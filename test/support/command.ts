@@ -1,6 +1,6 @@
 /** A command of the command line in this process: quicker than one of its own, for what needs no shell to be seen. */
 import { Command } from 'commander';
-import { EXIT, explainFailure } from '../../src/cli/shared/failure.js';
+import { EXIT, toFailure } from '../../src/cli/shared/failure.js';
 
 export interface CommandRun {
   readonly code: number;
@@ -26,7 +26,7 @@ export async function runCommand(
     const code = typeof process.exitCode === 'number' ? process.exitCode : EXIT.done;
     return { code, answer: JSON.parse(shown) as Record<string, unknown>, failure: {} };
   } catch (error) {
-    const { exitCode, code, message } = await explainFailure(error);
+    const { exitCode, code, message } = await toFailure(error);
     return { code: exitCode, answer: {}, failure: { error: code, message } };
   } finally {
     process.exitCode = undefined;

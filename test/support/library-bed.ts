@@ -12,7 +12,7 @@ import { text } from 'node:stream/consumers';
 import { credentialsFile } from '../../src/cli/libraries/credentials-file.js';
 import { findBroker } from '../../src/cli/libraries/broker-address.js';
 import { startMetadataServer } from '../../src/cli/libraries/sidecar/metadata-server.js';
-import { TokenKeeper } from '../../src/cli/libraries/sidecar/token-keeper.js';
+import { TokenCache } from '../../src/cli/libraries/sidecar/token-cache.js';
 import { variablesOf } from '../../src/cli/libraries/sidecar/sidecar.js';
 import { requestToken } from '../../src/cli/libraries/token-request.js';
 import { runCommand } from './command.js';
@@ -105,7 +105,7 @@ export async function startLibraryBed(): Promise<LibraryBed> {
       source: { kind: 'key', file: file(keyOf(situation)) },
       subject: { userId, client, account: null },
     } as const;
-    const keeper = new TokenKeeper(
+    const cache = new TokenCache(
       (scopes) => requestToken(question, scopes),
       [],
       {
@@ -115,7 +115,7 @@ export async function startLibraryBed(): Promise<LibraryBed> {
       },
       { report: () => undefined, changed: () => undefined },
     );
-    const server = await startMetadataServer({ keeper, email: null, projectId: null }, '127.0.0.1', 0);
+    const server = await startMetadataServer({ cache, email: null, projectId: null }, '127.0.0.1', 0);
     stops.push(server.close);
     const variables = variablesOf('127.0.0.1', server.port, null, null);
     sidecars.set(name, variables);

@@ -116,7 +116,7 @@ export interface components {
             /** @description The alias of the Google client; may be left out when there is a default, and of a page about all clients */
             client?: string;
             /**
-             * @description What you need, separated by spaces. Required, but for the purpose manage
+             * @description What you need, separated by spaces. Required, except for the purpose manage
              * @example https://www.googleapis.com/auth/yt-analytics.readonly
              */
             scope?: string;

@@ -113,7 +113,7 @@ export interface GenerateOptions {
   readonly pasting: Pasting | null;
 }
 
-/** @throws {Failure} and other errors that explainFailure knows */
+/** @throws {Failure} and other errors that toFailure knows */
 export async function generate(
   request: CredentialsRequest,
   options: GenerateOptions,

@@ -1,6 +1,6 @@
 /**
  * The configuration of a Google Ads library that gets its tokens from the broker: no refresh token lies on a disk. Owns which
- * two files that takes. Does not own the file with the credentials (libraries/credential-files.ts), nor the forms of the
+ * two files that takes. Does not own the file with the credentials (libraries/credential-formats.ts), nor the forms of the
  * libraries' own (configuration-formats.ts).
  */
 import { existsSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { dirname, join, resolve } from 'node:path';
 import { ADWORDS } from '../../domain/google/scopes.js';
 import type { Secret } from '../../domain/secret.js';
 import { findBroker } from '../libraries/broker-address.js';
-import { fileContent, fileKindFor, type Reader } from '../libraries/credential-files.js';
+import { fileContent, fileKindFor, type Reader } from '../libraries/credential-formats.js';
 import { exportLines } from '../libraries/environment.js';
 import { javaNotes } from '../libraries/library-notes.js';
 import { readSource, readSubject, type SourceOptions } from '../libraries/token-source.js';

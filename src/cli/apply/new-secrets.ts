@@ -4,7 +4,7 @@
  */
 import { existsSync, rmSync } from 'node:fs';
 import type { NewSecret } from '../../declarations/plan-declaration.js';
-import { EXIT, explainFailure, Failure } from '../shared/failure.js';
+import { EXIT, toFailure, Failure } from '../shared/failure.js';
 import { writePrivateFile } from '../shared/files.js';
 
 export class SecretsFile {
@@ -46,7 +46,7 @@ export class SecretsFile {
   /** Where a commit fails, it may have happened all the same: the file stays, and the failure says so. */
   async explain(error: unknown): Promise<unknown> {
     if (!this.#isWritten) return error;
-    const { exitCode, code, message, faults } = await explainFailure(error);
+    const { exitCode, code, message, faults } = await toFailure(error);
     const note = `The changes may have been made: \`token-broker export\` shows it. If so, the new keys and secrets are in ${this.path}; if not, remove it.`;
     return new Failure(exitCode, code, `${message}\n${note}`, faults);
   }

@@ -1,8 +1,10 @@
-import { Command } from 'commander';
-import { BrokerError } from '../../domain/errors.js';
+import { Command, Option } from 'commander';
 import { type CommandResult, printResult, repeated } from '../shared/command-result.js';
-import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
+import { asWrongUsage, EXIT, Failure } from '../shared/failure.js';
 import { withBroker } from '../shared/open-broker.js';
+import { seconds } from '../shared/values.js';
+
+const DAY_SECONDS = 24 * 3600;
 
 const EXAMPLES = `
 Examples:
@@ -18,7 +20,7 @@ Google's client libraries take it as a refresh token, and POST /oauth2/token of
 the broker gives that user's access tokens for it, within the policy that the
 service has then. --scope narrows it further. It is shown once: the broker
 stores only its hash. It ends when it expires, when it is revoked, or with its
-service. --expires takes hours or days (12h, 90d).`;
+service. --expires takes minutes, hours or days (90m, 12h, 90d).`;
 
 interface Options {
   readonly service: string;
@@ -26,7 +28,8 @@ interface Options {
   readonly client?: string;
   readonly account?: string;
   readonly scope?: string[];
-  readonly expires: string;
+  /** In seconds. */
+  readonly expires: number;
 }
 
 export function credentialCreate(): Command {
@@ -37,7 +40,9 @@ export function credentialCreate(): Command {
     .option('--client <alias>', 'the client; where it is left out, the default')
     .option('--account <sub-or-email>', "which of the user's accounts")
     .option('--scope <scope>', 'a scope that its tokens may have; repeat for several', repeated)
-    .option('--expires <time>', 'how long it lives, in hours or days', '90d')
+    .addOption(
+      new Option('--expires <time>', 'how long it lives').argParser(seconds).default(90 * DAY_SECONDS, '90d'),
+    )
     .addHelpText('after', EXAMPLES)
     .action(printResult(create));
 }
@@ -50,7 +55,6 @@ function create({
   scope = [],
   expires,
 }: Options): Promise<CommandResult> {
-  const lifetimeSeconds = secondsOf(expires);
   return withBroker(async (broker) => {
     const { ServicesRepository } = await import('../../token-store/services/services.repository.js');
     const { ServiceCache } = await import('../../services/service-cache.js');
@@ -61,8 +65,8 @@ function create({
       client,
       account,
       scope: scope.length === 0 ? undefined : scope.join(' '),
-      expires_in: lifetimeSeconds,
-    }).catch(explain);
+      expires_in: expires,
+    }).catch(asWrongUsage);
     // Named by its row, used only as it is verified.
     const named = await broker.get(ServicesRepository).findNamed(idOrName);
     const service = named && (await broker.get(ServiceCache).findActive(named.id));
@@ -87,17 +91,4 @@ function create({
       json: { id, credential: text, service: service.name, user_id: user, expires_at: expiresAt },
     };
   });
-}
-
-/** A refusal that names fields is about the command line. */
-function explain(error: unknown): never {
-  throw error instanceof BrokerError ? wrongUsage(error.detail) : error;
-}
-
-const SECONDS: Readonly<Record<string, number>> = { h: 3600, d: 24 * 3600 };
-
-function secondsOf(time: string): number {
-  const [, count, unit = ''] = /^(\d{1,5})([hd])$/.exec(time) ?? [];
-  if (count === undefined) throw wrongUsage('--expires takes hours or days, such as 12h or 90d.');
-  return Number(count) * (SECONDS[unit] ?? 0);
 }

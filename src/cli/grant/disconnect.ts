@@ -1,10 +1,11 @@
 import { Command } from 'commander';
+import { isUuid } from '../../domain/text.js';
 import type { EndedGrants } from '../../grants/end-grants.js';
 import { printResult, type TableResult } from '../shared/command-result.js';
 import { EXIT } from '../shared/failure.js';
 import { readSettings, withModules } from '../shared/open-broker.js';
 import { endedInWords, OPERATOR } from './ended-in-words.js';
-import { isUuid, noSuchGrant } from './show.js';
+import { noSuchGrant } from './show.js';
 
 const EXAMPLES = `
 Examples:

@@ -7,7 +7,7 @@ import { GrantTimeline } from '../../grants/grant-timeline.js';
 import { OffboardUser } from '../../grants/offboard-user.js';
 import { RevokeAtGoogle } from '../../grants/revoke-at-google.js';
 
-/** The use cases of grants/ that an operator's commands need, without the routes and jobs of that module. Owns nothing. */
+/** The use cases of grants/ that an operator's commands need, without the routes and jobs of that module. */
 @Module({
   imports: [GoogleModule, ConnectTicketsModule],
   providers: [DisconnectGrant, EndGrants, OffboardUser, GrantTimeline, RevokeAtGoogle],

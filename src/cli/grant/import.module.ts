@@ -3,7 +3,7 @@ import { GoogleModule } from '../../google/google.module.js';
 import { ImportGrants } from '../../grants/import-grants.js';
 import { VerifyRefreshToken } from '../../grants/verify-refresh-token.js';
 
-/** The use case of grants/ that the command needs, without the routes and jobs of that module. Owns nothing. */
+/** The use case of grants/ that the command needs, without the routes and jobs of that module. */
 @Module({
   imports: [GoogleModule],
   providers: [ImportGrants, VerifyRefreshToken],

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { Grant } from '../../domain/grant/grant.js';
+import { isUuid } from '../../domain/text.js';
 import type { GrantHistory, TimelineEvent } from '../../grants/grant-timeline.js';
 import { printResult, type TableResult } from '../shared/command-result.js';
 import { EXIT, Failure } from '../shared/failure.js';
@@ -14,7 +15,7 @@ Examples:
 
 Shows what a grant is, when it expires or why it is dead, the refresh-token
 slots of its account, and what happened to it. Tokens that were issued and
-refreshes that went well are left out, but for the last one. Of a grant that
+refreshes that went well are left out, except for the last one. Of a grant that
 was disconnected, what the audit trail still has is shown.`;
 
 interface Options {
@@ -78,11 +79,6 @@ async function show(id: string, { limit }: Options): Promise<TableResult> {
       has_more: olderThan !== null,
     },
   };
-}
-
-/** The form that PostgreSQL writes; another text is not the id of a grant. */
-export function isUuid(text: string): boolean {
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 }
 
 export function noSuchGrant(id: string): Failure {

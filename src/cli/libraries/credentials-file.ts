@@ -12,7 +12,7 @@ import {
   type Reader,
   READER_NAMES,
   variablesFor,
-} from './credential-files.js';
+} from './credential-formats.js';
 import { exportLines, kubernetesSnippet, pathInPod } from './environment.js';
 import { notesFor } from './library-notes.js';
 import {

@@ -1,9 +1,9 @@
 /**
  * What a person has to know beside a credentials file: the lines that a library's own configuration needs, and what a
- * library cannot do, with the alternative. Owns these texts. Does not own the files (credential-files.ts). docs/libraries.md
+ * library cannot do, with the alternative. Owns these texts. Does not own the files (credential-formats.ts). docs/libraries.md
  * has the same by language.
  */
-import type { FileKind, Reader } from './credential-files.js';
+import type { FileKind, Reader } from './credential-formats.js';
 
 /** The lines of a Google Ads library's own configuration. `token-broker client-config` writes the whole file. */
 const ADS_LINES: Partial<Record<Reader, readonly string[]>> = {

@@ -1,8 +1,9 @@
 /**
  * Asks the broker's token endpoint for an access token, as Google's libraries do: by token exchange (RFC 8693), or with a
  * delegated credential as refresh token (RFC 6749 section 6). Owns the request and what its response means. Does not own
- * when to ask, nor what becomes of the token (token-keeper.ts).
+ * when to ask, nor what becomes of the token (token-cache.ts).
  */
+import { ACCESS_TOKEN_TYPE, JWT_TYPE } from '../../domain/google/oauth.js';
 import { readTextFile } from '../../config/configuration-files.js';
 import { Secret } from '../../domain/secret.js';
 import { audienceOf, type BrokerAddress, type TokenOwner } from './broker-address.js';
@@ -42,9 +43,6 @@ export interface TokenQuestion {
   /** Ends a request that nothing waits for any more. */
   readonly signal?: AbortSignal;
 }
-
-export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token';
-export const JWT_TYPE = 'urn:ietf:params:oauth:token-type:jwt';
 
 /** Longer than the broker waits for Google. */
 const TIMEOUT_MS = 30_000;

@@ -1,7 +1,12 @@
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { LOGO_RULE, MAX_LOGO_BYTES, type ServiceFace } from '../../domain/access/service-face.js';
+import {
+  LOGO_RULE,
+  logoAddress,
+  MAX_LOGO_BYTES,
+  type ServiceFace,
+} from '../../domain/access/service-face.js';
 import type { FaceChanges } from '../../services/service-faces.js';
 import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
 
@@ -45,7 +50,7 @@ export function readFace({ displayName, logo, colour, privacy, support }: FaceOp
 export function faceAsJson({ displayName, logo, colour, privacyUrl, supportUrl }: ServiceFace): object {
   return {
     display_name: displayName,
-    logo: logo === null ? null : logo.kind === 'url' ? logo.url : `/logos/${logo.hash}`,
+    logo: logoAddress({ logo }),
     colour,
     privacy_url: privacyUrl,
     support_url: supportUrl,

@@ -34,7 +34,7 @@ export class CommandModule {
         Meter,
         SlotNotes,
         { provide: SlotReporter, useExisting: SlotNotes },
-        { provide: IntegrityReporter, useClass: IntegrityNotes },
+        { provide: IntegrityReporter, useClass: SilentIntegrityReporter },
       ],
       exports: [Clock, Meter, SlotReporter, IntegrityReporter],
     };
@@ -67,8 +67,8 @@ export class SlotNotes extends SlotReporter {
 
 /** A command has no log and no metrics; what it cannot verify is part of its result. */
 @Injectable()
-class IntegrityNotes extends IntegrityReporter {
+class SilentIntegrityReporter extends IntegrityReporter {
   override report(): void {
-    // See above.
+    // A command reports it as its result.
   }
 }

@@ -70,8 +70,13 @@ export function wrongUsage(what: string, command: string | null = null): Failure
   );
 }
 
+/** A refusal that names fields is about the command line. */
+export function asWrongUsage(error: unknown): never {
+  throw error instanceof BrokerError ? wrongUsage(error.detail) : error;
+}
+
 /** Makes a Failure of whatever a command threw. An error that is not foreseen keeps its stack trace. */
-export async function explainFailure(error: unknown): Promise<Failure> {
+export async function toFailure(error: unknown): Promise<Failure> {
   if (error instanceof Failure) return error;
   if (error instanceof ConfigurationError) return faultyConfiguration(error.faults);
   if (error instanceof BrokerError) return new Failure(EXIT.refused, error.code, error.detail);

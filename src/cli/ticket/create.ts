@@ -3,7 +3,7 @@ import { ANY_CLIENT } from '../../domain/connect/connect-request.js';
 import { BrokerError } from '../../domain/errors.js';
 import type { ConnectTicketDto } from '../../authorization/connect-ticket.dto.js';
 import { type CommandResult, printResult, repeated } from '../shared/command-result.js';
-import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
+import { asWrongUsage, EXIT, Failure, wrongUsage } from '../shared/failure.js';
 import { readSettings, withModules } from '../shared/open-broker.js';
 
 const EXAMPLES = `
@@ -88,7 +88,7 @@ async function create({ service: idOrName, user, ...options }: Options): Promise
   const metadata = { type: 'body', metatype: dto.ConnectTicketDto } as const;
   const body = (await validation
     .transform(bodyOf(user, options), metadata)
-    .catch(explain)) as ConnectTicketDto;
+    .catch(asWrongUsage)) as ConnectTicketDto;
   return withModules(settings, [ConnectTicketsModule], async (broker) => {
     const named = await broker.get(services.ServicesRepository).findNamed(idOrName);
     // Named by its row, used only as it is verified.
@@ -163,12 +163,7 @@ function inUsage<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (error instanceof BrokerError && error.code === 'invalid_request') return explain(error);
+    if (error instanceof BrokerError && error.code === 'invalid_request') return asWrongUsage(error);
     throw error;
   }
-}
-
-/** A refusal that names fields is about the command line. */
-function explain(error: unknown): never {
-  throw error instanceof BrokerError ? wrongUsage(error.detail) : error;
 }

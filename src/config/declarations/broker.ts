@@ -96,6 +96,7 @@ export const BROKER_SETTINGS = {
   AUDIT_RETENTION_DAYS: integer({
     default: 400,
     min: 1,
+    max: 1_000_000,
     unit: 'days',
     doc: 'How long audit events are kept.',
     more: 'See [audit](audit.md).',

@@ -42,7 +42,7 @@ export const LOG_SETTINGS = {
 };
 
 /**
- * The variables of OpenTelemetry that decide whether there are traces, and whose faults the start shall report. Its SDK reads
+ * The variables of OpenTelemetry that decide whether there are traces, and whose faults the start reports. Its SDK reads
  * the others by itself: docs/observability.md lists them.
  */
 export const TRACE_SETTINGS = {

@@ -15,6 +15,12 @@ export type ServiceLogo =
   | { readonly kind: 'url'; readonly url: string }
   | { readonly kind: 'file'; readonly hash: string; readonly type: LogoType };
 
+/** Where a browser loads it: an absolute URL, or a path of the broker. */
+export function logoAddress({ logo }: Pick<ServiceFace, 'logo'>): string | null {
+  if (logo === null) return null;
+  return logo.kind === 'url' ? logo.url : `/logos/${logo.hash}`;
+}
+
 export const NO_FACE: ServiceFace = {
   displayName: null,
   logo: null,

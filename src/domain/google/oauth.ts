@@ -1,7 +1,11 @@
 import type { GoogleTokenResponse } from '../grant/grant.js';
 import type { Secret } from '../secret.js';
 
-/** What Google shall show even where it need not: the consent screen, the account chooser, or both. */
+/** The types of tokens in a token exchange (RFC 8693 section 3). */
+export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token';
+export const JWT_TYPE = 'urn:ietf:params:oauth:token-type:jwt';
+
+/** What Google should show even where it need not: the consent screen, the account chooser, or both. */
 export const PROMPTS = ['consent', 'select_account', 'consent select_account'] as const;
 
 export type Prompt = (typeof PROMPTS)[number];
@@ -27,7 +31,7 @@ export interface ConsentUrlRequest {
   /** Of Google's pages, a language tag; null leaves it to the browser and the account. */
   readonly locale: string | null;
   /**
-   * Whether the tokens shall also cover what the account granted this project before (include_granted_scopes). Google
+   * Whether the tokens should also cover what the account granted this project before (include_granted_scopes). Google
    * does not say to which user or client that was: only for an account whose active grant this connect renews.
    */
   readonly includeGranted: boolean;

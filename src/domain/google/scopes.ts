@@ -15,6 +15,9 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
  */
 export const SIGN_IN_SCOPES: readonly string[] = ['openid', `${USERINFO}email`];
 
+/** Those that only say who the account is, in whole or in part. */
+export const IDENTITY_SCOPES: ReadonlySet<string> = new Set([...SIGN_IN_SCOPES, `${USERINFO}profile`]);
+
 /** The one scope of the Google Ads API. */
 export const ADWORDS = 'https://www.googleapis.com/auth/adwords';
 

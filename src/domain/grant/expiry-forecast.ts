@@ -1,4 +1,5 @@
-import { SIGN_IN_SCOPES } from '../google/scopes.js';
+import { IDENTITY_SCOPES } from '../google/scopes.js';
+import { after } from '../ports/clock.js';
 import type { Grant } from './grant.js';
 import { INACTIVITY_SECONDS } from './slots.js';
 
@@ -46,8 +47,7 @@ function timeBased({ refreshTokenExpiresAt: at, refreshTokenIssuedAt: issued }: 
 }
 
 function ofTesting({ grantedScopes, refreshTokenIssuedAt }: Expirable): Expiry | null {
-  const free = new Set([...SIGN_IN_SCOPES, 'https://www.googleapis.com/auth/userinfo.profile']);
-  if (grantedScopes.every((scope) => free.has(scope))) return null;
+  if (grantedScopes.every((scope) => IDENTITY_SCOPES.has(scope))) return null;
   return { at: after(refreshTokenIssuedAt, TESTING_SECONDS), reason: 'testing_mode' };
 }
 
@@ -55,8 +55,4 @@ function ofTesting({ grantedScopes, refreshTokenIssuedAt }: Expirable): Expiry |
 function ofInactivity({ refreshedAt, consentedAt }: Expirable): Expiry {
   const day = Math.floor((refreshedAt ?? consentedAt).getTime() / DAY_MS) * DAY_MS;
   return { at: after(new Date(day), INACTIVITY_SECONDS), reason: 'inactivity' };
-}
-
-function after(from: Date, seconds: number): Date {
-  return new Date(from.getTime() + seconds * 1000);
 }

@@ -25,3 +25,8 @@ export abstract class Clock {
   /** Corrects the offset by a reading of the database's clock. */
   abstract synchronise(reading: ClockReading): void;
 }
+
+/** A time so many seconds later; of a negative number, earlier. */
+export function after(time: Date, seconds: number): Date {
+  return new Date(time.getTime() + seconds * 1000);
+}

@@ -85,7 +85,7 @@ const FOUND_AT_START = new Set([
   'NestApplication',
 ]);
 
-/** Nest's logger, but for its lines about the start: those are at `debug`, and bootstrap.ts writes one. */
+/** Nest's logger, except for its lines about the start: those are at `debug`, and bootstrap.ts writes one. */
 export class BrokerLogger extends Logger {
   override log(message: unknown, ...params: unknown[]): void {
     const write = FOUND_AT_START.has(params.at(-1) as string) ? 'debug' : 'log';

@@ -67,7 +67,7 @@ test.each([
   expect(from({ forwarded: header })).toBe(address);
 });
 
-test('X-Forwarded-For counts where both are there, and neither counts from a stranger', () => {
+test('X-Forwarded-For counts where both are there, and neither counts from an address that is no proxy', () => {
   const both = { 'x-forwarded-for': '192.0.2.1', forwarded: 'for=192.0.2.2' };
   expect(from(both)).toBe('192.0.2.1');
   expect(from(both, '203.0.113.5')).toBe('203.0.113.5');

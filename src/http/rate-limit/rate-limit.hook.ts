@@ -38,7 +38,7 @@ const LIMITS: Readonly<Record<RouteKind, LimitName>> = {
 export class RateLimits {
   readonly #limits: Readonly<Record<RouteKind, Limit>>;
   readonly #byAddress: Readonly<Record<RouteKind, FixedWindowCounter | null>>;
-  /** Unbounded: it has authenticated services only, which are few, so that no stranger can evict one. */
+  /** Unbounded: it has authenticated services only, which are few, so that no other caller can evict one. */
   readonly #byService: FixedWindowCounter;
   readonly #verified = new LRUCache<string, string>(cacheBound(MAX_VERIFIED));
   readonly #refusals: Counter<typeof RATE_LIMITED.labels>;

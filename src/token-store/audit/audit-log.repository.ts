@@ -92,7 +92,7 @@ export class AuditLog implements OnApplicationShutdown {
   }
 
   /**
-   * Counts an event that is the same as one that waits to be written, but for its time and request.
+   * Counts an event that is the same as one that waits to be written, except for its time and request.
    * @param source what the first one was recorded with
    * @returns false where none waits: then it must be recorded
    */

@@ -16,7 +16,7 @@ export type SharedText = (place: StatementPlace) => string;
 
 /**
  * One statement in the forms that a `StatementBatch` needs, each prepared once a connection: for one input, for several, and
- * for one that waits for a locked row. PostgreSQL shall also plan it once: with arrays it expects ten elements, finds a plan
+ * for one that waits for a locked row. PostgreSQL should also plan it once: with arrays it expects ten elements, finds a plan
  * for the real ones cheaper, and plans again with each execution, which takes as long as the rest. So one input is a row of
  * values, and the number of several is a parameter, of which PostgreSQL expects one row.
  */

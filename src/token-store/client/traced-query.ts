@@ -1,6 +1,6 @@
 /**
  * A span for each statement of a connection, where there are traces. Owns no text and no value of a statement: neither gets
- * into a span, but for the kind of statement, its table and its name.
+ * into a span, except for the kind of statement, its table and its name.
  */
 import { tracing } from '../../tracing/tracing.js';
 

@@ -33,7 +33,7 @@ export async function runByStatement(
     const done = rows[0]?.done ?? 0;
     for (const [step, statement] of statementsOf(script).entries()) {
       if (step < done) continue;
-      // With its note or not at all, but for what runs in no transaction, and looks itself whether it was done.
+      // With its note or not at all, except for what runs in no transaction, and looks itself whether it was done.
       const isAlone = isConcurrent(statement);
       if (!isAlone) await client.query('BEGIN');
       await client.query(`${marker} ${statement}`);

@@ -85,7 +85,7 @@ export const NO_LEASE = { leaseOwner: null, leaseExpiresAt: null, leaseAwaited: 
 /** Not marked by a revocation. */
 export const NOT_REVOKING = { revocationId: null, revokingFrom: null };
 
-/** An account's email as src/domain/grant/grant.ts compares it: equal but for the case of ASCII letters, and no pattern. */
+/** An account's email as src/domain/grant/grant.ts compares it: equal except for the case of ASCII letters, and no pattern. */
 export function hasEmail(email: string): Prisma.Sql {
   return Prisma.sql`lower(account_email COLLATE "C") = lower(${email}::text COLLATE "C")`;
 }

@@ -22,7 +22,7 @@ import { Scheduler } from '../../../operations/scheduler.js';
 /**
  * The connect of `--store`: the use cases of authorization/ and callback/ without their routes, and the refresh
  * that shows whether Google still accepts a grant.
- * Owns nothing; the loopback server (loopback.ts) receives the authorization response instead of /callback.
+ * The loopback server (loopback.ts) receives the authorization response instead of /callback.
  */
 @Module({
   imports: [GoogleModule],

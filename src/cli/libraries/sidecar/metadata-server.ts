@@ -1,15 +1,15 @@
 /**
  * The metadata server of Compute Engine, as far as Google's libraries ask it for a token, for the processes of this machine.
- * Owns its paths, forms and refusals. Does not own tokens (token-keeper.ts). The original is described at
+ * Owns its paths, forms and refusals. Does not own tokens (token-cache.ts). The original is described at
  * https://cloud.google.com/compute/docs/metadata/querying-metadata.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isIPv4, type AddressInfo } from 'node:net';
 import { areScopeTokens } from '../../../domain/google/scopes.js';
-import type { KeptToken, LiveToken, TokenKeeper } from './token-keeper.js';
+import type { SidecarToken, LiveToken, TokenCache } from './token-cache.js';
 
 export interface MetadataOptions {
-  readonly keeper: TokenKeeper;
+  readonly cache: TokenCache;
   /** The address of the account, where it is known. */
   readonly email: string | null;
   /** Null: there is none for the library. */
@@ -95,7 +95,7 @@ async function answerFor(request: IncomingMessage, options: MetadataOptions): Pr
   const isRecursive = ['true', '1'].includes((searchParams.get('recursive') ?? '').toLowerCase());
   const asJson = searchParams.get('alt') === 'json' || (isRecursive && searchParams.get('alt') !== 'text');
   // Only these show scopes, which come with a token: a library that looks whether the server is there must not fail.
-  const kept = isRecursive || ofAccount?.join('/') === 'scopes' ? await options.keeper.token() : null;
+  const kept = isRecursive || ofAccount?.join('/') === 'scopes' ? await options.cache.token() : null;
   if (kept && kept.kind !== 'live') return refused(kept);
   const canonical = ofAccount === null ? path : ['instance', 'service-accounts', 'default', ...ofAccount];
   const entry = find(treeOf(options, kept), canonical);
@@ -132,10 +132,10 @@ function accountPathOf(path: readonly string[], { email }: MetadataOptions): str
   return instance === 'instance' && accounts === 'service-accounts' && isAccount ? rest : null;
 }
 
-async function tokenFor(parameters: URLSearchParams, { keeper }: MetadataOptions): Promise<MetadataResponse> {
+async function tokenFor(parameters: URLSearchParams, { cache }: MetadataOptions): Promise<MetadataResponse> {
   const scopes = (parameters.get('scopes') ?? '').split(/[,\s]+/).filter(Boolean);
   if (!areScopeTokens(scopes)) return { status: 400, text: 'These scopes are not scopes.\n' };
-  const kept = await (scopes.length === 0 ? keeper.token() : keeper.token(scopes));
+  const kept = await (scopes.length === 0 ? cache.token() : cache.token(scopes));
   if (kept.kind !== 'live') return refused(kept);
   const { token, expiresInSeconds } = kept;
   const json = {
@@ -150,7 +150,7 @@ async function tokenFor(parameters: URLSearchParams, { keeper }: MetadataOptions
  * As text: the libraries show the body of a refusal as it is, and a developer sees the link. As 400: 403 and 404 have messages
  * of their own in them, about Compute Engine, and 5xx is tried again.
  */
-function refused(kept: Exclude<KeptToken, LiveToken>): MetadataResponse {
+function refused(kept: Exclude<SidecarToken, LiveToken>): MetadataResponse {
   if (kept.kind === 'refused') return { status: 400, text: `${kept.message} (${kept.error})\n` };
   return { status: 503, text: `${kept.message}\n`, retryAfterSeconds: kept.retryAfterSeconds };
 }

@@ -56,9 +56,9 @@ export function sidecar(): Command {
 }
 
 async function serve(options: Options, asJson: boolean): Promise<void> {
-  const [{ requestToken }, { TokenKeeper }, { isLoopback, startMetadataServer }] = await Promise.all([
+  const [{ requestToken }, { TokenCache }, { isLoopback, startMetadataServer }] = await Promise.all([
     import('../token-request.js'),
-    import('./token-keeper.js'),
+    import('./token-cache.js'),
     import('./metadata-server.js'),
   ]);
   const { host, project: projectId = null } = options;
@@ -85,7 +85,7 @@ async function serve(options: Options, asJson: boolean): Promise<void> {
 
   const stopping = new AbortController();
   const question = { broker, source, subject, signal: stopping.signal };
-  const keeper = new TokenKeeper(
+  const cache = new TokenCache(
     (each) => requestToken(question, each),
     scopes,
     { monotonicMs: () => performance.now(), wallMs: Date.now, random: Math.random },
@@ -97,7 +97,7 @@ async function serve(options: Options, asJson: boolean): Promise<void> {
     },
   );
   const email = subject?.account?.includes('@') ? subject.account : null;
-  const server = await startMetadataServer({ keeper, email, projectId }, host, port).catch(
+  const server = await startMetadataServer({ cache, email, projectId }, host, port).catch(
     (error: unknown) => {
       throw explainListen(error, port);
     },
@@ -105,7 +105,7 @@ async function serve(options: Options, asJson: boolean): Promise<void> {
   const stopped = untilStopped();
   try {
     if (tokenFile !== null) takeFile(tokenFile);
-    const started = await Promise.race([keeper.start(), stopped]);
+    const started = await Promise.race([cache.start(), stopped]);
     if (started) {
       const variables = variablesOf(host, server.port, tokenFile, projectId);
       process.stdout.write(
@@ -115,7 +115,7 @@ async function serve(options: Options, asJson: boolean): Promise<void> {
       await stopped;
     }
   } finally {
-    keeper.stop();
+    cache.stop();
     stopping.abort();
     await server.close();
     // What is in it is not fresh any more.

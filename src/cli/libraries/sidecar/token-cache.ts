@@ -1,7 +1,7 @@
 /**
  * Keeps access tokens fresh for the sidecar: one for each set of scopes that is asked for, the default one in the background.
  * Owns when the broker is asked, backoff with jitter, and that the last token is handed out while it lives. Does not own the
- * request (../token-request.ts) or how a token leaves (metadata-server.ts, token-file.ts).
+ * request (../token-request.ts) or how a token leaves (metadata-server.ts, sidecar.ts).
  */
 import { exponentialBackoff } from '../../../domain/grant/lease-and-backoff.js';
 import type { GivenToken, Refusal, TokenOutcome, Unavailable } from '../token-request.js';
@@ -27,7 +27,7 @@ export interface LiveToken {
   readonly expiresInSeconds: number;
 }
 
-export type KeptToken = LiveToken | Refusal | Unavailable;
+export type SidecarToken = LiveToken | Refusal | Unavailable;
 
 /** A test passes its own. */
 export interface Clocks {
@@ -58,7 +58,7 @@ interface TokenEntry {
   reported: string | null;
 }
 
-export class TokenKeeper {
+export class TokenCache {
   readonly #entries = new Map<string, TokenEntry>();
   #timer: NodeJS.Timeout | null = null;
   #isStopped = false;
@@ -72,7 +72,7 @@ export class TokenKeeper {
   ) {}
 
   /** Asks for the default token, and keeps it fresh from then on. */
-  async start(): Promise<KeptToken> {
+  async start(): Promise<SidecarToken> {
     const kept = await this.token();
     this.#schedule(kept);
     return kept;
@@ -84,7 +84,7 @@ export class TokenKeeper {
   }
 
   /** A fresh token; the last one while the broker cannot be reached; or why there is none. */
-  async token(scopes: readonly string[] = this.defaultScopes): Promise<KeptToken> {
+  async token(scopes: readonly string[] = this.defaultScopes): Promise<SidecarToken> {
     const entry = this.#entryOf(scopes);
     const live = this.#live(entry);
     const isFresh = live !== null && live.expiresInSeconds >= RENEW_SECONDS;
@@ -172,14 +172,14 @@ export class TokenKeeper {
     if (oldest) this.#entries.delete(oldest[0]);
   }
 
-  #schedule(kept: KeptToken): void {
+  #schedule(kept: SidecarToken): void {
     if (this.#isStopped) return;
     this.#timer = setTimeout(() => {
       void this.start();
     }, this.#waitMs(kept));
   }
 
-  #waitMs(kept: KeptToken): number {
+  #waitMs(kept: SidecarToken): number {
     const { random } = this.clocks;
     if (kept.kind === 'refused') return REFUSED_MS * (0.75 + random() / 2);
     const entry = this.#entryOf(this.defaultScopes);

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { Secret } from '../../../domain/secret.js';
 import type { TokenOutcome, Unavailable } from '../token-request.js';
-import { TokenKeeper } from './token-keeper.js';
+import { TokenCache } from './token-cache.js';
 
 const UNAVAILABLE: Unavailable = { kind: 'unavailable', message: 'away', retryAfterSeconds: null };
 const REFUSED: TokenOutcome = { kind: 'refused', error: 'invalid_grant', code: null, message: 'connect' };
 
-/** A keeper before a broker whose answers a test chooses, on clocks that it moves. */
+/** A cache before a broker whose answers a test chooses, on clocks that it moves. */
 function setUp() {
   const state = {
     asked: 0,
@@ -17,7 +17,7 @@ function setUp() {
   };
   const reports: string[] = [];
   const changes: (string | null)[] = [];
-  const keeper = new TokenKeeper(
+  const cache = new TokenCache(
     () => {
       state.asked += 1;
       return Promise.resolve(state.answer());
@@ -41,84 +41,84 @@ function setUp() {
       scopes: [],
     };
   }
-  return { state, reports, changes, keeper, advance, token };
+  return { state, reports, changes, cache, advance, token };
 }
 
-describe('the token keeper', () => {
+describe('the token cache', () => {
   test('asks once for all who wait, and again when less than 390 seconds are left', async () => {
-    const { state, keeper, advance, token } = setUp();
-    await Promise.all([keeper.token(), keeper.token()]);
+    const { state, cache, advance, token } = setUp();
+    await Promise.all([cache.token(), cache.token()]);
     expect(state.asked).toBe(1);
     state.answer = () => token(391);
     advance(10);
-    expect(await keeper.token()).toMatchObject({ kind: 'live', expiresInSeconds: 391 });
+    expect(await cache.token()).toMatchObject({ kind: 'live', expiresInSeconds: 391 });
     advance(1);
-    expect(await keeper.token()).toMatchObject({ kind: 'live', expiresInSeconds: 390 });
+    expect(await cache.token()).toMatchObject({ kind: 'live', expiresInSeconds: 390 });
     expect(state.asked).toBe(2);
     state.answer = () => token(3600);
     advance(1);
-    expect(await keeper.token()).toMatchObject({ kind: 'live', expiresInSeconds: 3600 });
+    expect(await cache.token()).toMatchObject({ kind: 'live', expiresInSeconds: 3600 });
     expect(state.asked).toBe(3);
   });
 
   test('asks about a token again after 10 seconds, so that one that was replaced is not handed out', async () => {
-    const { state, keeper, advance, changes } = setUp();
-    await keeper.token();
+    const { state, cache, advance, changes } = setUp();
+    await cache.token();
     advance(9.9);
-    await keeper.token();
+    await cache.token();
     expect(state.asked).toBe(1);
     advance(0.1);
-    await keeper.token();
+    await cache.token();
     expect(changes).toEqual(['t1', 't2']);
     state.answer = () => REFUSED;
     advance(10);
-    expect(await keeper.token()).toBe(REFUSED);
+    expect(await cache.token()).toBe(REFUSED);
   });
 
   test('has a token for each set of scopes, in whatever order they are named', async () => {
-    const { state, keeper } = setUp();
-    await keeper.token(['a', 'b']);
-    await keeper.token(['b', 'a']);
+    const { state, cache } = setUp();
+    await cache.token(['a', 'b']);
+    await cache.token(['b', 'a']);
     expect(state.asked).toBe(1);
-    for (let each = 0; each < 100; each++) await keeper.token([String(each)]);
-    await keeper.token(['99']);
+    for (let each = 0; each < 100; each++) await cache.token([String(each)]);
+    await cache.token(['99']);
     expect(state.asked).toBe(101);
   });
 
   test('hands out the last token while it lives, and no longer', async () => {
-    const { state, keeper, advance } = setUp();
-    await keeper.token();
+    const { state, cache, advance } = setUp();
+    await cache.token();
     state.answer = () => UNAVAILABLE;
     advance(3599);
-    expect(await keeper.token()).toMatchObject({ kind: 'live', expiresInSeconds: 1 });
+    expect(await cache.token()).toMatchObject({ kind: 'live', expiresInSeconds: 1 });
     advance(1);
-    expect(await keeper.token()).toMatchObject({ kind: 'unavailable', message: 'away' });
+    expect(await cache.token()).toMatchObject({ kind: 'unavailable', message: 'away' });
   });
 
   test('takes a token for expired that a laptop slept over, and that a clock set back would revive', async () => {
-    const { state, keeper } = setUp();
-    await keeper.token();
+    const { state, cache } = setUp();
+    await cache.token();
     state.answer = () => UNAVAILABLE;
     // The monotonic clock stands still in sleep.
     state.wallMs += 3_600_000;
-    expect((await keeper.token()).kind).toBe('unavailable');
+    expect((await cache.token()).kind).toBe('unavailable');
     state.wallMs -= 3_600_000;
     state.ms += 3_600_000;
-    expect((await keeper.token()).kind).toBe('unavailable');
+    expect((await cache.token()).kind).toBe('unavailable');
   });
 
   test('doubles its backoff to half a minute, and does not ask before', async () => {
-    const { state, keeper, advance } = setUp();
+    const { state, cache, advance } = setUp();
     state.answer = () => UNAVAILABLE;
     const waits: number[] = [];
     for (let failure = 0; failure < 9; failure++) {
-      await keeper.token();
+      await cache.token();
       const asked = state.asked;
       let waited = 0;
       while (state.asked === asked) {
         advance(0.25);
         waited += 0.25;
-        await keeper.token();
+        await cache.token();
       }
       // That was the next failure: its backoff has begun.
       waits.push(waited);
@@ -127,18 +127,18 @@ describe('the token keeper', () => {
     state.random = 0;
     state.answer = () => ({ ...UNAVAILABLE, retryAfterSeconds: 7 });
     advance(30);
-    expect(await keeper.token()).toMatchObject({ kind: 'unavailable', retryAfterSeconds: 8 });
+    expect(await cache.token()).toMatchObject({ kind: 'unavailable', retryAfterSeconds: 8 });
   });
 
   test('drops its token when it is refused, and reports that once', async () => {
-    const { state, keeper, advance, changes, reports } = setUp();
-    await keeper.token();
+    const { state, cache, advance, changes, reports } = setUp();
+    await cache.token();
     state.answer = () => REFUSED;
     advance(3300);
-    expect(await keeper.token()).toBe(REFUSED);
-    expect(await keeper.token()).toBe(REFUSED);
+    expect(await cache.token()).toBe(REFUSED);
+    expect(await cache.token()).toBe(REFUSED);
     state.answer = () => UNAVAILABLE;
-    expect((await keeper.token()).kind).toBe('unavailable');
+    expect((await cache.token()).kind).toBe('unavailable');
     state.answer = () => ({
       kind: 'token',
       accessToken: new Secret('new'),
@@ -146,15 +146,15 @@ describe('the token keeper', () => {
       scopes: [],
     });
     advance(1);
-    expect((await keeper.token()).kind).toBe('live');
+    expect((await cache.token()).kind).toBe('live');
     expect(changes).toEqual(['t1', null, 'new']);
     expect(reports).toEqual(['connect (invalid_grant)', 'away', 'The broker gives tokens again.']);
   });
 
   test('says nothing more once it is stopped', async () => {
-    const { keeper, changes, reports } = setUp();
-    const asking = keeper.token();
-    keeper.stop();
+    const { cache, changes, reports } = setUp();
+    const asking = cache.token();
+    cache.stop();
     await asking;
     expect({ changes, reports }).toEqual({ changes: [], reports: [] });
   });

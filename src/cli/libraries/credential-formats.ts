@@ -6,7 +6,7 @@
 import { wrongUsage } from '../shared/failure.js';
 import { audienceOf, type BrokerAddress, type TokenOwner } from './broker-address.js';
 import { pathInPod } from './environment.js';
-import { ACCESS_TOKEN_TYPE, JWT_TYPE } from './token-request.js';
+import { ACCESS_TOKEN_TYPE, JWT_TYPE } from '../../domain/google/oauth.js';
 import type { CredentialSource, ExchangeSource, LibraryTokenSource } from './token-source.js';
 
 /** What a file can be. */
