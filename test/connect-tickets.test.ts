@@ -334,6 +334,15 @@ describe('a ticket whose user does not finish', () => {
     );
   });
 
+  exhaustive.test('expires also behind a hundred that do not open', async () => {
+    for (let each = 0; each < 100; each++) await bed.api.ticket(TICKET);
+    await bed.sql(`UPDATE connect_tickets SET sealed_request = 'damaged'`);
+    const { id } = await bed.api.ticket(TICKET);
+    bed.clock.advance(41 * 60);
+    const stored = () => bed.sql('SELECT state FROM connect_tickets WHERE id = $1', [id]);
+    await until(async () => (await stored())[0]?.['state'] === 'expired');
+  });
+
   test('is deleted a day later', async () => {
     await new Browser().begin(await bed.api.connectUrl(TICKET));
     bed.clock.advance(26 * 3600);

@@ -8,7 +8,10 @@ import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { Scheduler } from '../operations/scheduler.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { AuthorizationRequestsRepository } from '../token-store/connects/authorization-requests.repository.js';
-import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
+import {
+  ConnectTicketsRepository,
+  type DuePosition,
+} from '../token-store/connects/connect-tickets.repository.js';
 
 const EVERY_SECONDS = 10;
 const BATCH = 100;
@@ -37,12 +40,12 @@ export class ExpireTicketsJob implements OnModuleInit {
   }
 
   async #run(shutdown: AbortSignal): Promise<void> {
-    let isMore = true;
-    while (isMore && !shutdown.aborted) {
-      const due = await this.tickets.findDue(this.clock.now(), BATCH);
-      for (const ticket of due) await this.#expire(ticket);
-      isMore = due.length === BATCH;
-    }
+    let last: DuePosition | null = null;
+    do {
+      const due = await this.tickets.findDue(this.clock.now(), BATCH, last);
+      for (const ticket of due.tickets) await this.#expire(ticket);
+      ({ last } = due);
+    } while (last !== null && !shutdown.aborted);
     if (this.clock.monotonicMs() - this.#prunedAt < PRUNE_EVERY_MS) return;
     this.#prunedAt = this.clock.monotonicMs();
     await this.tickets.prune(this.clock.now(), shutdown);

@@ -23,6 +23,9 @@ import { connectTicketAad } from '../sealed/aad.js';
 
 type Tables = Pick<Prisma.TransactionClient, 'connectTicket'>;
 
+/** Where a list of due tickets goes on. */
+export type DuePosition = Pick<Row, 'expiresAt' | 'id'>;
+
 /** What no column shows. */
 interface SealedRequest {
   readonly connectRequest: ConnectRequest;
@@ -142,15 +145,25 @@ export class ConnectTicketsRepository {
     });
   }
 
-  /** Those whose time is over and that did not end. */
-  async findDue(now: Date, limit: number): Promise<ConnectTicket[]> {
+  /**
+   * Those whose time is over and that did not end. Some rows may not open: `last` goes on behind them.
+   * @param last the last row of the batch before; null at the beginning
+   * @returns `last` is null when there are no more
+   */
+  async findDue(now: Date, limit: number, last: DuePosition | null) {
+    const beyond = last && {
+      OR: [{ expiresAt: { gt: last.expiresAt } }, { expiresAt: last.expiresAt, id: { gt: last.id } }],
+    };
     const rows = await this.database.connectTicket.findMany({
-      where: { endedAt: null, expiresAt: { lte: now } },
-      orderBy: { expiresAt: 'asc' },
+      where: { endedAt: null, expiresAt: { lte: now }, ...beyond },
+      orderBy: [{ expiresAt: 'asc' }, { id: 'asc' }],
       take: limit,
     });
     const tickets = await Promise.all(rows.map((row) => this.#open(row, 0)));
-    return tickets.filter((ticket) => ticket !== null);
+    return {
+      tickets: tickets.filter((ticket) => ticket !== null),
+      last: rows.length === limit ? (rows.at(-1) ?? null) : null,
+    };
   }
 
   /** Deletes what was over long ago, also what does not open. */
