@@ -44,11 +44,10 @@ export class FinishRevocation {
     now: Date,
     withAudit: boolean,
   ): Promise<RevokedGrants | null> {
-    const { id } = attempt;
     const revoked: Grant[] = [];
     const changed: Pick<Grant, 'userId' | 'client'>[] = [];
     return changeByUser(this.database, {
-      users: (database) => this.#users(database, id),
+      users: (database) => this.#users(database, attempt.id),
       each: async (tx, whose) => {
         const revocation = await this.#lock(tx, attempt);
         if (!revocation) return;
@@ -72,7 +71,7 @@ export class FinishRevocation {
         if (!revocation) return null;
         if (end.outcome === 'revoked') await this.#endSlots(tx, revocation, revoked, end, now);
         await tx.revocation.updateMany({
-          where: { id },
+          where: { id: attempt.id },
           data: { finishedAt: now, outcome: end.outcome, sealedToken: null, attemptId: null },
         });
         return { revoked, changed };
