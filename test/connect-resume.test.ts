@@ -1,5 +1,5 @@
 /** After the code is exchanged nothing is lost: what cannot be finished at once is finished by the broker itself. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { generateKeyPair, SignJWT } from 'jose';
 import { Browser } from './support/api.js';
 import { ADS, ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
@@ -423,6 +423,93 @@ describe('a permission by Google whose keys cannot be fetched', () => {
     expect((await confirm()).status).toBe(400);
     expect(await bed.sql('SELECT * FROM pending_consents')).toEqual([]);
     expect((await bed.api.token('alice')).status).toBe(200);
+  });
+
+  describe('and whose end the database does not take at first', () => {
+    const returned = async (more: Record<string, unknown> = {}) => {
+      const { id, url } = await bed.api.ticket({ ...ticket, ...more });
+      const browser = new Browser();
+      const consent = await browser.begin(url);
+      consent.searchParams.set('nonce', 'of-somebody-else');
+      const answer = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      return { answer, path: `/connect/tickets/${id}` };
+    };
+    const stateOf = async (path: string) => (await bed.api.get(path)).body['state'];
+    const consents = async () => (await events()).filter(({ outcome }) => outcome !== 'finishing');
+    /** A sequence keeps its value where the statement is rolled back. */
+    const failOnce = (table: string, when: string) =>
+      bed.sql(`
+        CREATE SEQUENCE faults;
+        CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          IF nextval('faults') = 1 THEN
+            RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100';
+          END IF;
+          RETURN coalesce(NEW, OLD);
+        END $$;
+        CREATE TRIGGER fault BEFORE ${when} ON ${table} FOR EACH ROW EXECUTE FUNCTION fault()`);
+    const faults = async () => (await bed.sql('SELECT is_called FROM faults'))[0]?.['is_called'] === true;
+    afterEach(() => bed.sql('DROP FUNCTION IF EXISTS fault CASCADE; DROP SEQUENCE IF EXISTS faults'));
+
+    test.each([
+      ['its ticket', 'connect_tickets', 'UPDATE OF state'],
+      ['its removal', 'pending_exchanges', 'DELETE'],
+    ])('keeps its outcome for %s, and is reported once', async (_, table, when) => {
+      const { path } = await returned();
+      expect(await stateOf(path)).toBe('pending');
+      await failOnce(table, when);
+      keysAreBack();
+      await until(faults);
+      expect(await waiting()).toHaveLength(1);
+      bed.clock.advance(600);
+      await until(isOver);
+      expect(await stateOf(path)).toBe('failed');
+      await until(async () => (await consents()).length > 0);
+      expect(await consents()).toMatchObject([{ outcome: 'code_rejected', details: { resumed: true } }]);
+    });
+
+    test('keeps its outcome when it is given up', async () => {
+      const { path } = await returned();
+      await failOnce('connect_tickets', 'UPDATE OF state');
+      bed.clock.advance(24 * 3600 + 1);
+      await until(faults);
+      bed.clock.advance(600);
+      await until(isOver);
+      expect(await stateOf(path)).toBe('failed');
+      await until(async () => (await consents()).length > 0);
+      expect(await consents()).toMatchObject([{ outcome: 'gave_up' }]);
+    });
+
+    test('ends when the app sends the same code again, as it was told', async () => {
+      const { answer, path } = await returned({ confirm: true, return_to: `${APP}/done` });
+      const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+      const confirm = () => bed.api.post('/connect/completions', { code, user_id: 'alice' });
+      await bed.sql(`UPDATE pending_exchanges SET next_attempt_at = now() + interval '1 year'`);
+      await failOnce('connect_tickets', 'UPDATE OF state');
+      bed.google.control.clearFaults();
+      bed.clock.advance(6);
+      expect(await confirm()).toMatchObject({ status: 503, body: { code: 'google_unavailable' } });
+      expect(await stateOf(path)).toBe('pending');
+      expect(await confirm()).toMatchObject({ status: 400, body: { reason: 'code_unknown' } });
+      expect(await stateOf(path)).toBe('failed');
+      expect(await waiting()).toEqual([]);
+    });
+
+    test('keeps the completion code where the refusal of the wrong user cannot be written', async () => {
+      bed.google.control.clearFaults();
+      const { id, url } = await bed.api.ticket({ ...ticket, confirm: true, return_to: `${APP}/done` });
+      const browser = new Browser();
+      const consent = await browser.begin(url);
+      const answer = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+      const path = `/connect/tickets/${id}`;
+      const confirm = () => bed.api.post('/connect/completions', { code, user_id: 'bob' });
+      await failOnce('connect_tickets', 'UPDATE OF state');
+      expect((await confirm()).status).toBe(503);
+      expect(await confirm()).toMatchObject({ status: 403, body: { reason: 'wrong_user' } });
+      expect(await stateOf(path)).toBe('failed');
+      expect((await confirm()).status).toBe(400);
+    });
   });
 
   test('brings no grant back that is disconnected after it waited', async () => {

@@ -283,6 +283,47 @@ describe('a revocation', () => {
       expect(await bed.sql('SELECT user_id FROM access_tokens')).toEqual([]);
     });
 
+    test('after Google confirmed is left alone by the replica that writes the end for one that stopped', async () => {
+      await connect('alice');
+      await connect('alice-too', ALICE, 'second');
+      await failing('UPDATE OF finished_at', 'revocations', async () => {
+        expect((await revoke('alice')).status).toBe(202);
+        await until(async () => (await bed.sql('SELECT id FROM revocations WHERE confirmed')).length > 0);
+        await bed.sql(`UPDATE revocations SET next_attempt_at = now() + interval '1 hour'`);
+        // What it has in memory is lost.
+        await bed.restart();
+      });
+      await connect('alice');
+      await due();
+      await finished();
+      await expectNewGrantOfAlice();
+    });
+
+    test('after Google confirmed is left alone where only one replica knows of it and another attempt began', async () => {
+      await connect('alice');
+      await connect('alice-too', ALICE, 'second');
+      await failing('UPDATE OF confirmed, finished_at', 'revocations', async () => {
+        expect((await revoke('alice')).status).toBe(202);
+        await bed.sql(`UPDATE revocations SET next_attempt_at = now() + interval '1 hour'`);
+        await connect('alice');
+        await due();
+        await until(async () => (await statusOf('alice')) === 'revoking');
+      });
+      await finished();
+      await expectNewGrantOfAlice();
+    });
+
+    const expectNewGrantOfAlice = async () => {
+      expect(asked()).toBe(1);
+      expect(await statusOf('alice')).toBe('active');
+      expect((await bed.api.token('alice')).status).toBe(200);
+      expect(await statusOf('alice-too')).toBe('revoked');
+      // It counts at Google.
+      expect(await bed.sql('SELECT current FROM refresh_tokens WHERE ended_at IS NULL')).toEqual([
+        { current: true },
+      ]);
+    };
+
     test('stays active after the revocation is finished', async () => {
       await connect('alice');
       expect((await revoke('alice')).status).toBe(200);

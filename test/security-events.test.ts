@@ -324,6 +324,34 @@ describe('a security event', () => {
     },
   );
 
+  test('of type account-disabled that is older than the last one takes no account-enabled for newer than that', async () => {
+    await connect();
+    bed.clock.advance(60);
+    const oldest = await tokenOf({ type: 'account-disabled', subject: subject() });
+    bed.clock.advance(60);
+    const enabled = await tokenOf({ type: 'account-enabled', subject: subject() });
+    bed.clock.advance(60);
+    await send({ type: 'account-disabled', subject: subject(), reason: 'hijacking' });
+    const [before] = await bed.sql('SELECT suspended_at, diagnosis FROM grants');
+    expect((await post(oldest)).status).toBe(202);
+    expect(await bed.sql('SELECT suspended_at, diagnosis FROM grants')).toEqual([before]);
+    expect((await post(enabled)).status).toBe(202);
+    expect(await statusOf('alice')).toEqual(['suspended']);
+    expect((await bed.api.token('alice')).status).toBe(410);
+
+    bed.clock.advance(60);
+    await send({ type: 'account-enabled', subject: subject() });
+    expect(await statusOf('alice')).toEqual(['active']);
+    // Also the suspension that it came before is over.
+    const again = await tokenOf({
+      type: 'account-disabled',
+      subject: subject(),
+      claims: { toe: Math.floor(bed.clock.now().getTime() / 1000) - 150 },
+    });
+    expect((await post(again)).status).toBe(202);
+    expect(await statusOf('alice')).toEqual(['active']);
+  });
+
   test.each([
     ['in milliseconds', Date.now()],
     ['in the year 10000', 253_402_300_800],

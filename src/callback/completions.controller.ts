@@ -62,8 +62,7 @@ export class ConfirmPendingConsent {
       if (connectRequest.userId !== userId) throw wrongUser();
       assertAllowed(service, userId, connectRequest.client, connectRequest.scopes);
     } catch (refusal) {
-      await this.pending.remove(codeHash);
-      await this.#fail(consent, refusal, requestId);
+      await this.#fail(codeHash, consent, refusal, requestId);
       throw refusal;
     }
     const saved = await this.grants.saveConsent({
@@ -85,19 +84,25 @@ export class ConfirmPendingConsent {
     }
     // Another call with the same code has won.
     if (saved.kind === 'gone' || saved.kind === 'ticket_ended') throw codeUnknown();
-    await this.pending.remove(codeHash);
     const refusal = new BrokerError(
       'not_connected',
       'Google gave no lasting permission for all of this. Let the user connect again.',
       { reason: 'no_refresh_token' },
     );
-    await this.#fail(consent, refusal, requestId);
+    await this.#fail(codeHash, consent, refusal, requestId);
     throw refusal;
   }
 
-  async #fail({ ticketId }: PendingConsent, refusal: unknown, requestId: string): Promise<void> {
-    if (ticketId === null || !(refusal instanceof BrokerError)) return;
-    await this.progress.end(ticketId, outcomeOfRefusal(refusal), requestId);
+  /** Its ticket first: with an ended ticket no consent becomes a grant, and what fails is done again with the same code. */
+  async #fail(
+    codeHash: Uint8Array<ArrayBuffer>,
+    { ticketId }: PendingConsent,
+    refusal: unknown,
+    requestId: string,
+  ): Promise<void> {
+    if (ticketId !== null && refusal instanceof BrokerError)
+      await this.progress.end(ticketId, outcomeOfRefusal(refusal), requestId);
+    await this.pending.remove(codeHash);
   }
 
   async #find(codeHash: Uint8Array<ArrayBuffer>): Promise<PendingConsent | null> {

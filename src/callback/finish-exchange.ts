@@ -30,6 +30,11 @@ export type FinishedExchange = ConnectOutcome | { readonly kind: 'again'; readon
 
 const RETRY_SECONDS = 5;
 
+/** The other outcomes remove the exchange in their own transaction. */
+export function isNothing({ kind }: FinishedExchange): boolean {
+  return !['granted', 'pending', 'finishing'].includes(kind);
+}
+
 /**
  * Turns a stored exchange into a grant, a consent that awaits confirmation, or a failure. Runs in the browser's request,
  * and later without it (resume-connects.job.ts) until it succeeds or expires; the checks are the same.
@@ -69,14 +74,13 @@ export class FinishExchange {
   }
 
   /**
+   * As `conclude`, and removes an exchange that became nothing.
    * @param code that the browser gets in confirm mode; null without a browser
    * @throws a transient failure: Google's keys or the database are unavailable. The exchange stays stored
    */
   async finish(exchange: PendingExchange, code: string | null): Promise<FinishedExchange> {
-    const finished = await this.#process(exchange, code);
-    // The other outcomes remove the exchange in their own transaction.
-    const isTaken = ['granted', 'pending', 'finishing'].includes(finished.kind);
-    if (!isTaken) await this.exchanges.remove(exchange.id);
+    const finished = await this.conclude(exchange, code);
+    if (isNothing(finished)) await this.exchanges.remove(exchange.id);
     return finished;
   }
 
@@ -99,7 +103,8 @@ export class FinishExchange {
     return this.database.isOutage(fault) ? 'database_unavailable' : 'internal_error';
   }
 
-  async #process(exchange: PendingExchange, code: string | null): Promise<FinishedExchange> {
+  /** An exchange that became nothing stays stored. @throws as `finish` */
+  async conclude(exchange: PendingExchange, code: string | null): Promise<FinishedExchange> {
     const { connectRequest, answer } = exchange;
     let account: VerifiedAccount;
     try {

@@ -14,7 +14,7 @@ import {
 } from '../token-store/connects/pending-exchanges.repository.js';
 import { consentFacts } from '../authorization/consent-facts.js';
 import { NO_REFRESH_TOKEN } from './consent-outcome.js';
-import { FinishExchange } from './finish-exchange.js';
+import { FinishExchange, isNothing } from './finish-exchange.js';
 import { CONFIRM_SECONDS } from './pending-consents.js';
 
 const EVERY_SECONDS = 5;
@@ -27,7 +27,10 @@ const RETRY_AFTER_SECONDS = 5;
 /** Retries come every few minutes: one this late was restored from a backup, or no replica ran for a day. */
 const MAX_OVERDUE_MS = 3600_000;
 
-/** Finishes connects without their browser: Google's keys or the database were unavailable when it came back. */
+/**
+ * Finishes connects without their browser: Google's keys or the database were unavailable when it came back. An exchange that becomes
+ * nothing stays stored until its ticket says so; what fails before is done again, and reported once.
+ */
 @Injectable()
 export class ResumeConnectsJob implements OnModuleInit {
   constructor(
@@ -76,7 +79,7 @@ export class ResumeConnectsJob implements OnModuleInit {
     const now = this.clock.now();
     try {
       if (exchange.expiresAt.getTime() + MAX_OVERDUE_MS <= now.getTime()) return await this.#giveUp(exchange);
-      const finished = await this.finishExchange.finish(exchange, null);
+      const finished = await this.finishExchange.conclude(exchange, null);
       // No browser is there to send to Google again.
       await this.#end(exchange, finished.kind === 'again' ? NO_REFRESH_TOKEN : finished);
       return true;
@@ -90,14 +93,18 @@ export class ResumeConnectsJob implements OnModuleInit {
   }
 
   async #giveUp(exchange: DueExchange, lastFault: string | null = null): Promise<true> {
-    await this.exchanges.remove(exchange.id);
     await this.#end(exchange, { kind: 'failed', code: 'gave_up', detail: '', cause: 'gave_up' }, lastFault);
     return true;
   }
 
-  /** A grant has ended its ticket already. */
   async #end(exchange: DueExchange, outcome: ConnectOutcome, lastFault: string | null = null): Promise<void> {
+    await this.#endTicket(exchange, outcome);
+    if (isNothing(outcome)) await this.exchanges.remove(exchange.id);
     this.#report(exchange, outcome, lastFault);
+  }
+
+  /** A grant has ended its ticket already. */
+  async #endTicket(exchange: DueExchange, outcome: ConnectOutcome): Promise<void> {
     if (exchange.ticketId === null || outcome.kind === 'granted') return;
     const confirmUntil = after(this.clock.now(), CONFIRM_SECONDS);
     if (outcome.kind === 'finishing') {

@@ -43,6 +43,9 @@ export class RevokeAtGoogle {
    * @returns the other grants that were revoked; null: not finished, and the job retries
    */
   async attempt(attempt: RevocationAttempt, forRequest: boolean): Promise<readonly Grant[] | null> {
+    const known = this.#unwritten.get(attempt.id);
+    // It says nothing of what was consented to between the two attempts.
+    if (known) return this.#finish(known.attempt, known.end, forRequest);
     const end = await this.#call(attempt);
     return end && this.#finish(attempt, end, forRequest);
   }
@@ -54,8 +57,6 @@ export class RevokeAtGoogle {
 
   async #call(attempt: RevocationAttempt): Promise<RevocationEnd | null> {
     if (attempt.isConfirmed) return REVOKED;
-    const known = this.#unwritten.get(attempt.id);
-    if (known) return known.end;
     try {
       if ((await this.google.revoke(attempt.token)) === 'revoked') return REVOKED;
       // The token was dead before (evicted, expired): its revocation ended no other grant.

@@ -19,6 +19,8 @@ export interface RevocationAttempt {
   readonly attempts: number;
   /** Whether Google confirmed before, and only finishing failed. */
   readonly isConfirmed: boolean;
+  /** The newest refresh token of the account when this attempt began: what Google confirms says nothing of newer ones. */
+  readonly lastSequence: bigint;
 }
 
 /**

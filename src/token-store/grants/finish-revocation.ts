@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { REVOKED_WITH_SIBLING } from '../../domain/grant/diagnosis.js';
 import type { Grant } from '../../domain/grant/grant.js';
-import type { RevocationEnd, RevocationRequester } from '../../domain/grant/revocation.js';
+import type { RevocationAttempt, RevocationEnd, RevocationRequester } from '../../domain/grant/revocation.js';
 import { toAuditRow, writeAuditRows } from '../audit/audit-rows.js';
 import { changeByUser, ofUser, only, type Whose } from '../client/by-user.js';
 import { Database } from '../client/database.js';
@@ -10,7 +10,7 @@ import { type Grant as Row, Prisma, type Revocation } from '../prisma-client/cli
 import { deadColumns, deleteGrant, disconnected } from './end-grants.js';
 import { fromRow } from './grant-row.js';
 import { ResealCredentials } from './reseal-credentials.js';
-import { consents } from './revocation-marks.js';
+import { consents, hasTokenUpTo, newestDead } from './revocation-marks.js';
 import { SlotBookings } from './slot-bookings.js';
 
 type Transaction = Prisma.TransactionClient;
@@ -20,17 +20,13 @@ export interface RevokedGrants {
   readonly changed: readonly Pick<Grant, 'userId' | 'client'>[];
 }
 
-/** Holds for a grant whose refresh token is as old as the first attempt: dead if that attempt was carried out. */
-export function probablyDead({ firstSequence }: Pick<Revocation, 'firstSequence'>): Prisma.Sql {
-  return Prisma.sql`coalesce((SELECT max(sequence) FROM refresh_tokens
-    WHERE refresh_tokens.user_id = grants.user_id AND grant_id = grants.id AND current), 0) <= ${firstSequence}`;
-}
+type Attempt = Pick<RevocationAttempt, 'id' | 'lastSequence'>;
 
 /**
  * Writes the end of a revocation (client/by-user.ts: in how many transactions), with a constant number of statements in each. Locks
- * in the order revocation, account, grants. A grant whose user consented after the last attempt began is not marked and stays
- * active; its access tokens are deleted, because only a request to Google shows whether the revocation came before or after that
- * consent.
+ * in the order revocation, account, grants. A grant whose user consented after the attempt that Google confirmed had begun stays
+ * active, also where a later attempt marked it; its access tokens are deleted, because only a request to Google shows whether the
+ * revocation came before or after that consent.
  */
 @Injectable()
 export class FinishRevocation {
@@ -42,13 +38,18 @@ export class FinishRevocation {
   ) {}
 
   /** @returns null when it is finished already */
-  async finish(id: string, end: RevocationEnd, now: Date, withAudit: boolean): Promise<RevokedGrants | null> {
+  async finish(
+    attempt: Attempt,
+    end: RevocationEnd,
+    now: Date,
+    withAudit: boolean,
+  ): Promise<RevokedGrants | null> {
     const revoked: Grant[] = [];
     const changed: Pick<Grant, 'userId' | 'client'>[] = [];
     return changeByUser(this.database, {
-      users: (database) => this.#users(database, id),
+      users: (database) => this.#users(database, attempt.id),
       each: async (tx, whose) => {
-        const revocation = await this.#lock(tx, id);
+        const revocation = await this.#lock(tx, attempt);
         if (!revocation) return;
         const { accountSub, clients } = revocation;
         await tx.$queryRaw`SELECT id FROM grants
@@ -63,14 +64,14 @@ export class FinishRevocation {
         changed.push(...ended, ...(target ? [target] : []), ...restored, ...later);
       },
       lock: async (tx) => {
-        await this.#lock(tx, id);
+        await this.#lock(tx, attempt);
       },
       last: async (tx) => {
-        const revocation = await this.#lock(tx, id);
+        const revocation = await this.#lock(tx, attempt);
         if (!revocation) return null;
         if (end.outcome === 'revoked') await this.#endSlots(tx, revocation, revoked, end, now);
         await tx.revocation.updateMany({
-          where: { id },
+          where: { id: attempt.id },
           data: { finishedAt: now, outcome: end.outcome, sealedToken: null, attemptId: null },
         });
         return { revoked, changed };
@@ -94,11 +95,11 @@ export class FinishRevocation {
   }
 
   /** Lock order: the revocation, the account, its grants, as in taking an attempt. @returns null when it is finished */
-  async #lock(tx: Transaction, id: string): Promise<Revocation | null> {
+  async #lock(tx: Transaction, { id, lastSequence }: Attempt): Promise<Revocation | null> {
     await tx.$queryRaw`SELECT id FROM revocations WHERE id = ${id}::uuid FOR UPDATE`;
     const revocation = await tx.revocation.findFirst({ where: { id, finishedAt: null } });
     if (revocation) await this.ledger.lockAll(tx, revocation.accountSub, revocation.clients);
-    return revocation;
+    return revocation && { ...revocation, lastSequence };
   }
 
   async #revoke(
@@ -109,6 +110,7 @@ export class FinishRevocation {
     now: Date,
   ): Promise<Grant[]> {
     const { grantId, consentedAt, accountSub, clients } = revocation;
+    const newest = newestDead(revocation, isInferred);
     const diagnosis = isInferred
       ? { ...REVOKED_WITH_SIBLING, confidence: 'inferred' as const }
       : REVOKED_WITH_SIBLING;
@@ -117,7 +119,7 @@ export class FinishRevocation {
       SELECT grants.id FROM grants
       WHERE ${only(whose)} AND account_sub = ${accountSub} AND client = ANY(${clients}) AND revocation_id IS NOT NULL
         AND NOT (id = ${grantId}::uuid AND consented_at = ${consentedAt.toISOString()}::timestamptz)
-        AND (NOT ${isInferred} OR ${probablyDead(revocation)})`;
+        AND ${hasTokenUpTo(newest)}`;
     const ids = found.map((row) => row.id);
     if (ids.length === 0) return [];
     const where = { ...ofUser(whose), id: { in: ids } };
@@ -193,13 +195,14 @@ export class FinishRevocation {
   /** Also of tokens that no grant uses any more: Google revoked them all. */
   async #endSlots(
     tx: Transaction,
-    { accountSub, clients, firstSequence, lastSequence }: Revocation,
+    revocation: Revocation,
     revoked: readonly Grant[],
     { isInferred }: RevocationEnd,
     now: Date,
   ): Promise<void> {
     const siblings = revoked.map(({ id }) => id);
-    const newest = isInferred ? firstSequence : lastSequence;
+    const { accountSub, clients } = revocation;
+    const newest = newestDead(revocation, isInferred);
     await tx.$executeRaw`
       UPDATE refresh_tokens SET ended_at = ${now.toISOString()}::timestamptz,
         end_reason = CASE WHEN grant_id = ANY(${siblings}::uuid[]) THEN ${REVOKED_WITH_SIBLING.cause} ELSE 'revoked' END

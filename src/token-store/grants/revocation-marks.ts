@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { ofUser, only, type Whose } from '../client/by-user.js';
-import type { Prisma, Revocation as Row } from '../prisma-client/client.js';
+import { Prisma, type Revocation as Row } from '../prisma-client/client.js';
 import { ResealCredentials } from './reseal-credentials.js';
 import { SlotBookings } from './slot-bookings.js';
 
@@ -59,6 +59,17 @@ export async function newestToken(tx: Transaction, accountSub: string, clients: 
     _max: { sequence: true },
   });
   return found.sequence ?? 0n;
+}
+
+/** The newest one that ended. From other dead tokens it is inferred that an attempt was carried out, perhaps the first. */
+export function newestDead({ firstSequence, lastSequence }: Row, isInferred: boolean): bigint {
+  return isInferred ? firstSequence : lastSequence;
+}
+
+/** Holds for a grant whose refresh token is as old as an attempt: dead if that attempt was carried out. */
+export function hasTokenUpTo(sequence: bigint): Prisma.Sql {
+  return Prisma.sql`coalesce((SELECT max(sequence) FROM refresh_tokens
+    WHERE refresh_tokens.user_id = grants.user_id AND grant_id = grants.id AND current), 0) <= ${sequence}`;
 }
 
 /** Those who have a grant of an account, each with when they consented. */

@@ -12,9 +12,9 @@ import { inBatches, MAX_BATCH_ROWS } from '../client/bounded-statements.js';
 import { Prisma, type Revocation as Row } from '../prisma-client/client.js';
 import { revocationTokenAad } from '../sealed/aad.js';
 import { CredentialSealer } from './credential-sealer.js';
-import { FinishRevocation, probablyDead } from './finish-revocation.js';
+import { FinishRevocation } from './finish-revocation.js';
 import { fromRow, sealedFrom } from './grant-row.js';
-import { newestToken, RevocationMarks, usersOf } from './revocation-marks.js';
+import { hasTokenUpTo, newestToken, RevocationMarks, usersOf } from './revocation-marks.js';
 import { SlotBookings } from './slot-bookings.js';
 
 const DUE = Prisma.sql`next_attempt_at <= clock_timestamp()`;
@@ -25,7 +25,8 @@ const NOT_UNDER_WAY = Prisma.sql`(attempt_id IS NULL OR next_attempt_at <= clock
 
 /**
  * Revocations at Google, written before Google is asked. From `begin` to `finish` no replica issues a token of any grant
- * concerned. A consent unmarks its grant; the next attempt, which would end it at Google too, marks it again.
+ * concerned. A consent unmarks its grant; the next attempt, which would end it at Google too, marks it again. Once Google confirmed, no
+ * attempt asks it any more, and none marks.
  */
 @Injectable()
 export class RevocationsRepository {
@@ -64,6 +65,7 @@ export class RevocationsRepository {
     const all = [...clients].sort();
     const bound = { id, grantId: grant.id, consentedAt, accountSub: sub, clients: all };
     const sealedToken = await this.sealer.seal(token, revocationTokenAad(bound));
+    let newest = 0n;
     const marked = await changeByUser(this.database, {
       first: async (tx) => {
         await this.ledger.lockAll(tx, sub, all);
@@ -72,13 +74,13 @@ export class RevocationsRepository {
           where: { userId: grant.userId, id: grant.id, sealedRefreshToken: row.sealedRefreshToken },
         });
         if (current === 0) return false;
+        newest = await newestToken(tx, sub, all);
         const begun = await tx.$executeRaw`
           INSERT INTO revocations (id, grant_id, consented_at, account_sub, clients, sealed_token, requested_by, begun_at,
             attempt_id, next_attempt_at, first_sequence, last_sequence)
           SELECT ${id}::uuid, ${grant.id}::uuid, ${consentedAt}, ${sub}, ${all}, ${sealedToken},
             ${JSON.stringify(requester)}::jsonb, ${now.toISOString()}::timestamptz, ${attemptId}::uuid,
-            clock_timestamp() + ${leaseMs} * interval '1 millisecond', newest, newest
-          FROM (SELECT ${await newestToken(tx, sub, all)}::bigint AS newest) AS ledger
+            clock_timestamp() + ${leaseMs} * interval '1 millisecond', ${newest}::bigint, ${newest}::bigint
           WHERE NOT EXISTS (SELECT 1 FROM revocations AS other WHERE other.grant_id = ${grant.id}::uuid
             AND other.consented_at = ${consentedAt} AND other.finished_at IS NULL)`;
         return begun > 0;
@@ -92,7 +94,8 @@ export class RevocationsRepository {
     if (marked === null) return null;
     const grants = marked.map(fromRow);
     this.#publish(grants);
-    const attempt = { id, attemptId, grantId: grant.id, token, attempts: 1, isConfirmed: false };
+    const first = { attempts: 1, isConfirmed: false, lastSequence: newest };
+    const attempt = { id, attemptId, grantId: grant.id, token, ...first };
     return { attempt, siblings: grants.filter((each) => each.id !== grant.id) };
   }
 
@@ -119,9 +122,10 @@ export class RevocationsRepository {
       WHERE id = ${id}::uuid AND attempt_id = ${attemptId}::uuid AND finished_at IS NULL`;
   }
 
-  /** Records that Google confirmed, where finishing failed. */
-  async confirm({ id }: RevocationAttempt): Promise<void> {
-    await this.database.revocation.updateMany({ where: { id, finishedAt: null }, data: { confirmed: true } });
+  /** Records that Google confirmed, where finishing failed. Another attempt may have begun since, and took newer tokens in. */
+  async confirm({ id, lastSequence }: RevocationAttempt): Promise<void> {
+    const data = { confirmed: true, lastSequence };
+    await this.database.revocation.updateMany({ where: { id, finishedAt: null }, data });
   }
 
   /**
@@ -140,7 +144,7 @@ export class RevocationsRepository {
       WHERE revocation_id IS NOT NULL AND revoking_from = 'active' AND sealed_refresh_token IS NOT NULL
         AND account_sub = ${accountSub} AND client = ANY(${clients}) AND client = ANY(${[...among]})
         AND id <> ${grantId}::uuid
-        AND ${probablyDead(revocation)}
+        AND ${hasTokenUpTo(revocation.firstSequence)}
       LIMIT ${most}`;
     const grants = await this.database.grant.findMany({ where: { id: { in: rows.map((row) => row.id) } } });
     const opened = await Promise.all(
@@ -160,12 +164,12 @@ export class RevocationsRepository {
    * @returns the other grants that were revoked; null when another replica finished before
    */
   async finish(
-    { id }: RevocationAttempt,
+    attempt: RevocationAttempt,
     end: RevocationEnd,
     now: Date,
     withAudit: boolean,
   ): Promise<readonly Grant[] | null> {
-    const finished = await this.finishRevocation.finish(id, end, now, withAudit);
+    const finished = await this.finishRevocation.finish(attempt, end, now, withAudit);
     if (!finished) return null;
     this.#publish(finished.changed);
     return finished.revoked;
@@ -177,7 +181,7 @@ export class RevocationsRepository {
     await inBatches(async () => (await this.database.revocation.deleteMany(old)).count, shutdown);
   }
 
-  /** Takes one attempt, and marks again: grants consented to since the last one end with it at Google. */
+  /** Takes one attempt, and marks again where Google is asked: grants consented to since the last one end with it. */
   async #take(which: Prisma.Sql, leaseMs: number): Promise<RevocationAttempt | null> {
     const attemptId = randomUUID();
     const attempt: { revocation?: Row; token?: Secret } = {};
@@ -189,30 +193,36 @@ export class RevocationsRepository {
           ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED`;
         if (!row) return false;
         const revocation = await tx.revocation.findUniqueOrThrow({ where: row });
-        const { id, accountSub, clients } = revocation;
+        const { id, accountSub, clients, confirmed } = revocation;
         await this.ledger.lockAll(tx, accountSub, clients);
+        if (!confirmed) revocation.lastSequence = await newestToken(tx, accountSub, clients);
         await tx.$executeRaw`
           UPDATE revocations SET attempts = least(attempts, ${MAX_ATTEMPTS}) + 1, attempt_id = ${attemptId}::uuid,
             next_attempt_at = clock_timestamp() + ${leaseMs} * interval '1 millisecond',
-            last_sequence = ${await newestToken(tx, accountSub, clients)}
+            last_sequence = ${revocation.lastSequence}
           WHERE id = ${id}::uuid`;
         // A row that the broker did not write marks nothing.
         const token = await this.#open(revocation);
         Object.assign(attempt, { revocation, token });
         return token !== null;
       },
-      users: (database) =>
-        usersOf(database, attempt.revocation?.accountSub ?? '', attempt.revocation?.clients ?? []),
+      users: async (database) => {
+        const { revocation } = attempt;
+        if (!revocation || revocation.confirmed) return new Map();
+        return usersOf(database, revocation.accountSub, revocation.clients);
+      },
       each: async (tx, whose) => {
-        if (attempt.revocation) marked.push(...(await this.marks.mark(tx, whose, attempt.revocation)));
+        const { revocation } = attempt;
+        if (!revocation || revocation.confirmed) return;
+        marked.push(...(await this.marks.mark(tx, whose, revocation)));
       },
       last: (tx) => tx.grant.findMany({ where: { id: { in: marked } } }),
     });
     const { revocation, token } = attempt;
     if (!taken || !revocation || !token) return null;
     this.#publish(taken.map(fromRow));
-    const { id, grantId, attempts, confirmed: isConfirmed } = revocation;
-    return { id, attemptId, grantId, token, attempts: attempts + 1, isConfirmed };
+    const { id, grantId, attempts, confirmed: isConfirmed, lastSequence } = revocation;
+    return { id, attemptId, grantId, token, attempts: attempts + 1, isConfirmed, lastSequence };
   }
 
   /** @returns null, with an alarm, where it does not open: it is retried later and does not block others */

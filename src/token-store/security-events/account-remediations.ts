@@ -160,10 +160,16 @@ function statusOf({ status, revokingFrom }: Row): StoredStatus {
 
 function isConcerned(row: Row, { action }: AccountRemediation, occurredAt: Date): boolean {
   const status = statusOf(row);
-  if (action === 'suspend' || action === 'drop_access_tokens') return isActive({ status });
+  if (action === 'drop_access_tokens') return isActive({ status });
+  if (action === 'suspend') return isActive({ status }) && !isBeforeSuspension(row, occurredAt);
   if (action !== 'resume') return true;
   // An `account-enabled` older than the suspension arrived late: the account was disabled again since.
-  return status === 'suspended' && (row.suspendedAt === null || row.suspendedAt <= occurredAt);
+  return status === 'suspended' && !isBeforeSuspension(row, occurredAt);
+}
+
+/** Also of a suspension that is over: an event from before it arrived late, and what ended the suspension is newer. */
+function isBeforeSuspension({ suspendedAt }: Row, occurredAt: Date): boolean {
+  return suspendedAt !== null && suspendedAt > occurredAt;
 }
 
 async function dropTokens(tx: Transaction, whose: Whose, grants: readonly Grant[]): Promise<void> {
