@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { mayUseClient, type Policy } from '../domain/access/policy.js';
+import type { Policy } from '../domain/access/policy.js';
 import { ANY_CLIENT } from '../domain/connect/connect-request.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import type { RevocationRequester } from '../domain/grant/revocation.js';
@@ -53,9 +53,11 @@ export class OffboardUser {
   async preview(request: Offboarding): Promise<Offboarded> {
     const { items, next } = await this.#grantsOf(request);
     const ended = await this.endGrants.preview(items, request.mode);
-    const credentials = (await this.#credentialsOf(request)).length;
-    const connects = (await this.#ticketsOf(request)).length;
-    return { ...ended, credentials, connects, isComplete: isComplete(ended, next !== null) };
+    const credentials = await this.#credentialsOf(request);
+    const connects = await this.#ticketsOf(request);
+    const isMore = next !== null || credentials.isMore || connects.isMore;
+    const counts = { credentials: credentials.items.length, connects: connects.items.length };
+    return { ...ended, ...counts, isComplete: isComplete(ended, isMore) };
   }
 
   /** What could bring a new grant or a token ends first. */
@@ -64,7 +66,9 @@ export class OffboardUser {
     const credentials = await this.#revokeCredentials(request);
     const { items, next } = await this.#grantsOf(request);
     const ended = await this.endGrants.end(items, request.mode, request.by);
-    return { ...ended, credentials, connects, isComplete: isComplete(ended, next !== null) };
+    const isMore = next !== null || credentials.isMore || connects.isMore;
+    const counts = { credentials: credentials.count, connects: connects.count };
+    return { ...ended, ...counts, isComplete: isComplete(ended, isMore) };
   }
 
   /** As `offboard`, with the event that a route would write. */
@@ -83,49 +87,54 @@ export class OffboardUser {
     return this.lists.ofUser({ userId, clients, after: null, limit: MAX_GRANTS });
   }
 
-  /** One that names no client gives tokens of any: only a caller for all clients, or its own service, ends it. */
+  /** One more than a call ends: it shows that there are more. */
   async #credentialsOf({ userId, policy, by }: Offboarding) {
-    const usable = await this.credentials.usableOfUser(userId, this.clock.now(), MAX_CREDENTIALS);
-    return usable.filter(
-      ({ client, serviceId }) =>
-        policy === null || serviceId === by.serviceId || mayUseClient(policy, client ?? '*'),
-    );
+    const clients = policy?.clients ?? ['*'];
+    const filter = { userId, clients, serviceId: by.serviceId, now: this.clock.now() };
+    return firstOf(await this.credentials.usableOfUser(filter, MAX_CREDENTIALS + 1), MAX_CREDENTIALS);
   }
 
-  /** A page of all clients leads to connects on any, as above. */
   async #ticketsOf({ userId, policy, by }: Offboarding) {
-    const open = await this.tickets.openOfUser(userId, this.clock.now(), MAX_TICKETS);
-    return open.filter(
-      ({ client, serviceId }) =>
-        policy === null || serviceId === by.serviceId || mayUseClient(policy, client),
-    );
+    const clients = policy?.clients ?? ['*'];
+    const filter = { userId, clients, serviceId: by.serviceId, now: this.clock.now() };
+    return firstOf(await this.tickets.openOfUser(filter, MAX_TICKETS + 1), MAX_TICKETS);
   }
 
-  async #cancelConnects(request: Offboarding): Promise<number> {
+  async #cancelConnects(request: Offboarding): Promise<Ended> {
     const { by, userId } = request;
-    let cancelled = 0;
-    for (const { id, serviceId, client } of await this.#ticketsOf(request)) {
+    const { items, isMore } = await this.#ticketsOf(request);
+    let count = 0;
+    for (const { id, serviceId, client } of items) {
       const ended = await this.progress.end(id, { kind: 'cancelled' }, by.requestId);
       if (!ended?.isNew) continue;
-      cancelled++;
+      count++;
       const common = { at: this.clock.now(), action: 'connect.cancel', outcome: 'ok' } as const;
       const about = { serviceId, userId, client: client === ANY_CLIENT ? null : client };
       this.audit.record({ ...common, ...by, ...about, details: { ticket: id } });
     }
-    return cancelled;
+    return { count, isMore };
   }
 
-  async #revokeCredentials(request: Offboarding): Promise<number> {
-    const found = await this.#credentialsOf(request);
-    for (const { id, serviceId, client } of found) {
+  async #revokeCredentials(request: Offboarding): Promise<Ended> {
+    const { items, isMore } = await this.#credentialsOf(request);
+    for (const { id, serviceId, client } of items) {
       await this.credentials.revoke(id, null, this.clock.now());
       const common = { at: this.clock.now(), action: 'credential.revoke', outcome: 'ok' } as const;
       // The trail of the service whose credential it was shows the event, too.
       const about = { ...request.by, serviceId, userId: request.userId, client, details: { credential: id } };
       this.audit.record({ ...common, ...about });
     }
-    return found.length;
+    return { count: items.length, isMore };
   }
+}
+
+interface Ended {
+  readonly count: number;
+  readonly isMore: boolean;
+}
+
+function firstOf<Item>(found: readonly Item[], limit: number) {
+  return { items: found.slice(0, limit), isMore: found.length > limit };
 }
 
 function isComplete({ grants }: EndedGrants, isMore: boolean): boolean {

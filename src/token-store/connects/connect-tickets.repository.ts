@@ -17,6 +17,7 @@ import { ChangeFeed } from '../change-feed/change-feed.js';
 import type { Change } from '../change-feed/change-listener.js';
 import { isUniqueViolation } from '../client/database-error.js';
 import { Database } from '../client/database.js';
+import { endableBy, type EndableOfUser } from '../client/endable-by.js';
 import { inBatches, MAX_BATCH_ROWS } from '../client/bounded-statements.js';
 import type { ConnectTicket as Row, Prisma } from '../prisma-client/client.js';
 import { connectTicketAad } from '../sealed/aad.js';
@@ -135,10 +136,13 @@ export class ConnectTicketsRepository {
     this.changes.publish({ kind: 'ticket', id });
   }
 
-  /** Those of a user that can still lead to a grant, of any service. */
-  openOfUser(userId: string, now: Date, limit: number): Promise<Pick<Row, 'id' | 'serviceId' | 'client'>[]> {
+  /** Those of a user that can still lead to a grant, and that a caller may end. */
+  openOfUser(
+    { userId, now, ...caller }: EndableOfUser,
+    limit: number,
+  ): Promise<Pick<Row, 'id' | 'serviceId' | 'client'>[]> {
     return this.database.connectTicket.findMany({
-      where: { userId, endedAt: null, expiresAt: { gt: now } },
+      where: { userId, endedAt: null, expiresAt: { gt: now }, ...endableBy(caller) },
       select: { id: true, serviceId: true, client: true },
       orderBy: { createdAt: 'asc' },
       take: limit,

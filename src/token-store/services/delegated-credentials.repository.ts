@@ -9,6 +9,7 @@ import { Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { alongIndex } from '../client/bounded-statements.js';
 import { Database } from '../client/database.js';
+import { endableBy, type EndableOfUser } from '../client/endable-by.js';
 import { type DelegatedCredential as Row, Prisma } from '../prisma-client/client.js';
 import { canonical } from '../sealed/aad.js';
 
@@ -123,14 +124,13 @@ export class DelegatedCredentialsRepository {
     };
   }
 
-  /** The ids and clients of those of a user that can still be used, of any service. */
+  /** The ids and clients of those of a user that can still be used, and that a caller may end. */
   usableOfUser(
-    userId: string,
-    now: Date,
+    { userId, now, ...caller }: EndableOfUser,
     limit: number,
   ): Promise<Pick<Row, 'id' | 'serviceId' | 'client'>[]> {
     return this.database.delegatedCredential.findMany({
-      where: { userId, revokedAt: null, expiresAt: { gt: now } },
+      where: { userId, revokedAt: null, expiresAt: { gt: now }, ...endableBy(caller) },
       select: { id: true, serviceId: true, client: true },
       orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
       take: limit,
