@@ -1,8 +1,10 @@
 /** POST /grants/import: grants that another system made move in, each verified at Google, and nothing is done twice. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { ServiceRegistry } from '../src/services/service-registry.js';
 import type { Answer, Api } from './support/api.js';
 import { exhaustive } from './support/exhaustive.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from './support/test-bed.js';
+import { until } from './support/until.js';
 
 const OPENID = ['openid', 'https://www.googleapis.com/auth/userinfo.email'];
 const LIMIT = 5;
@@ -203,6 +205,23 @@ describe('an import', () => {
     expect((await api.token('alice')).status).toBe(410);
     expect(await first(item)).toMatchObject({ status: 'imported' });
     expect((await api.token('alice')).status).toBe(200);
+  });
+
+  exhaustive.test('stores no more once its service is revoked', async () => {
+    const caller = await bed.service({ import: true });
+    bed.google.control.latency('token', 500);
+    const users = Array.from({ length: 9 }, (_each, index) => `user-${index}`);
+    const answer = post(
+      users.map((user_id) => ({ user_id, refresh_token: issue() })),
+      {},
+      caller,
+    );
+    await until(() => refreshes() > 0);
+    await bed.app.get(ServiceRegistry).revoke(caller.key.split('_')[1] ?? '');
+    const results = resultsOf(await answer);
+    expect(results.at(-1)).toMatchObject({ status: 'refused', cause: 'not_allowed' });
+    expect(results.at(-1)?.['detail']).toContain('revoked meanwhile');
+    expect(await bed.sql('SELECT 1 FROM grants')).toEqual([]);
   });
 
   exhaustive.test('leaves items for the next call while Google does not answer', async () => {

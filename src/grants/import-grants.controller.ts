@@ -11,6 +11,7 @@ import { Caller } from '../http/caller.decorator.js';
 import { assertCellUser } from '../http/cell-user.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { disconnectSignal } from '../http/request-context.js';
+import { ServiceCache } from '../services/service-cache.js';
 import {
   emptySummary,
   ImportGrantsDto,
@@ -34,6 +35,7 @@ export class ImportGrantsController {
   constructor(
     private readonly settings: Settings,
     private readonly imports: ImportGrants,
+    private readonly services: ServiceCache,
   ) {}
 
   @Post()
@@ -79,7 +81,8 @@ export class ImportGrantsController {
     this.#importing.add(service.id);
     try {
       const callerSignal = disconnectSignal(reply);
-      const options = { service, requestId: request.id, replace, dryRun: dry_run, callerSignal };
+      const findService = () => this.services.findActive(service.id);
+      const options = { service, findService, requestId: request.id, replace, dryRun: dry_run, callerSignal };
       const response: ImportGrantsResponse = { dry_run, summary: emptySummary(), results: [] };
       for await (const result of this.imports.run(itemsOf(grants), options)) {
         response.summary[result.status]++;

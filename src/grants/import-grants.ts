@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { assertAllowed, type Service } from '../domain/access/policy.js';
+import { assertAllowed, assertMay, type Service } from '../domain/access/policy.js';
 import { BrokerError } from '../domain/errors.js';
 import { GoogleFailure } from '../domain/google/google-failure.js';
 import type { GoogleClient } from '../domain/google/oauth.js';
@@ -28,6 +28,8 @@ const CONCURRENCY = 4;
 export interface ImportOptions {
   /** Null: an operator. */
   readonly service: Service | null;
+  /** The service as it is now; null: it was revoked. */
+  readonly findService?: () => Promise<Service | null>;
   readonly requestId: string | null;
   readonly replace: boolean;
   readonly dryRun: boolean;
@@ -100,7 +102,7 @@ export class ImportGrants {
   async #import(item: ImportItem, options: ImportRun): Promise<ImportResult> {
     const { userId, refreshToken } = item;
     const { service, requestId, replace, dryRun } = options;
-    const client = this.#clientOf(item, service);
+    const client = this.#clientOf(item, await this.#current(options));
     const holder = await this.imports.findHolder(userId, client.alias, refreshToken);
     if (holder === 'another') throw new ImportRefused('token_in_use');
     // With other scopes, a replacement is to be verified.
@@ -108,8 +110,11 @@ export class ImportGrants {
     const inspected = await this.#inspect(client, item, options);
     const { answer } = inspected;
     const grantedScopes = narrowedScopes(item.scopes, answer.scopes);
-    if (service) assertPolicy(service, item, client, missingScopes(grantedScopes, SIGN_IN_SCOPES));
     const account = await this.#accountOf(item, inspected);
+    const current = await this.#current(options);
+    asRefusal(() => {
+      if (current) assertAllowed(current, userId, client.alias, missingScopes(grantedScopes, SIGN_IN_SCOPES));
+    });
     const { idToken: _unused, ...tokens } = answer;
     const saved = await this.imports.save({
       userId,
@@ -134,6 +139,17 @@ export class ImportGrants {
     return { ...would, status: saved.kind };
   }
 
+  /** By its policy as it is now: a long import takes minutes. @throws {ImportRefused} where it may import no more */
+  async #current({ service, findService }: ImportRun): Promise<Service | null> {
+    if (!service || !findService) return service;
+    const current = await findService();
+    if (!current) throw new ImportRefused('not_allowed', { detail: 'The service was revoked meanwhile.' });
+    asRefusal(() => {
+      assertMay(current, 'import');
+    });
+    return current;
+  }
+
   async #inspect(client: GoogleClient, item: ImportItem, options: ImportRun): Promise<Inspected> {
     const { service, callerSignal, rejected } = options;
     // Google said it once: the other items of a long file would get the same answer.
@@ -156,7 +172,7 @@ export class ImportGrants {
     try {
       const { clients } = this.settings;
       const client = service ? clients.pickFor(service, item.client) : clients.pick(item.client);
-      if (service) assertPolicy(service, item, client, item.scopes ?? []);
+      if (service) assertAllowed(service, item.userId, client.alias, item.scopes ?? []);
       return client;
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
@@ -224,14 +240,9 @@ function resultOf(status: 'imported' | 'replaced' | 'unchanged', grant: Grant): 
   return { ...NOTHING, status, userId, client, grantId, account, scopes };
 }
 
-function assertPolicy(
-  service: Service,
-  { userId }: ImportItem,
-  client: GoogleClient,
-  scopes: readonly string[],
-): void {
+function asRefusal(check: () => void): void {
   try {
-    assertAllowed(service, userId, client.alias, scopes);
+    check();
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error;
     throw new ImportRefused('not_allowed', { detail: error.detail });

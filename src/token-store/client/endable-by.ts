@@ -3,6 +3,7 @@
  * those. Does not own who may offboard a user (grants/users.controller.ts).
  */
 
+/** Who ends them. A service ends its own in any case. */
 interface Caller {
   /** Aliases as a policy names them; `*` means any. */
   readonly clients: readonly string[];
@@ -10,6 +11,7 @@ interface Caller {
   readonly serviceId: string | null;
 }
 
+/** Those that are over by then need no end. */
 export interface EndableOfUser extends Caller {
   readonly userId: string;
   readonly now: Date;
