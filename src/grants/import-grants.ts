@@ -113,7 +113,9 @@ export class ImportGrants {
     const account = await this.#accountOf(item, inspected);
     const current = await this.#current(options);
     asRefusal(() => {
-      if (current) assertAllowed(current, userId, client.alias, missingScopes(grantedScopes, SIGN_IN_SCOPES));
+      if (!current) return;
+      assertMay(current, 'import');
+      assertAllowed(current, userId, client.alias, missingScopes(grantedScopes, SIGN_IN_SCOPES));
     });
     const { idToken: _unused, ...tokens } = answer;
     const saved = await this.imports.save({
@@ -139,14 +141,11 @@ export class ImportGrants {
     return { ...would, status: saved.kind };
   }
 
-  /** By its policy as it is now: a long import takes minutes. @throws {ImportRefused} where it may import no more */
+  /** By its policy as it is now: a long import takes minutes. @throws {ImportRefused} where it was revoked */
   async #current({ service, findService }: ImportRun): Promise<Service | null> {
     if (!service || !findService) return service;
     const current = await findService();
     if (!current) throw new ImportRefused('not_allowed', { detail: 'The service was revoked meanwhile.' });
-    asRefusal(() => {
-      assertMay(current, 'import');
-    });
     return current;
   }
 
