@@ -9,7 +9,7 @@ const features = {
   'service-accounts': [],
   webhooks: ['operations'],
   declarations: ['services', 'webhooks'],
-  grants: ['connect-tickets', 'operations'],
+  grants: ['connect-tickets', 'services', 'operations'],
   'connect-tickets': ['services'],
   'access-tokens': ['connect-tickets', 'services', 'operations'],
   authorization: ['connect-tickets', 'access-tokens', 'services', 'operations'],
