@@ -171,7 +171,7 @@ describe('the audit trail', () => {
     ]);
   });
 
-  test('records a consent that waits, and its completion', async () => {
+  exhaustive.test('records a consent that waits, and its completion', async () => {
     const more = { confirm: true, return_to: `${APP}/done` };
     const done = await connect('alice', more);
     const code = new URL(done.headers.get('location') ?? '').searchParams.get('connect_code');
@@ -483,7 +483,7 @@ describe('the retention of events', () => {
     expect(await users()).toEqual(['bob']);
   });
 
-  test('includes what a broker that stops still holds', async () => {
+  exhaustive.test('includes what a broker that stops still holds', async () => {
     const calls = Array.from({ length: 30 }, (_, call) => bed.api.token(`user-${call}`));
     await Promise.all(calls);
     await bed.restart();

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { Database } from '../src/token-store/client/database.js';
 import { CredentialSealer } from '../src/token-store/grants/credential-sealer.js';
 import { fromRow } from '../src/token-store/grants/grant-row.js';
+import { exhaustive } from './support/exhaustive.js';
 import { Browser } from './support/api.js';
 import {
   ADS,
@@ -77,20 +78,23 @@ describe('the authorization response', () => {
     );
   });
 
-  test('leads to the same outcome in a second callback with the same state, which changes nothing', async () => {
-    const { browser, consent } = await begin();
-    const back = await visitConsent(consent, { account: ALICE.email });
-    const first = await browser.open(back);
-    expect(first.status).toBe(200);
-    const before = await grants();
-    const exchanges = bed.google.control.count('token');
+  exhaustive.test(
+    'leads to the same outcome in a second callback with the same state, which changes nothing',
+    async () => {
+      const { browser, consent } = await begin();
+      const back = await visitConsent(consent, { account: ALICE.email });
+      const first = await browser.open(back);
+      expect(first.status).toBe(200);
+      const before = await grants();
+      const exchanges = bed.google.control.count('token');
 
-    const again = await browser.open(back);
-    expect(again.status).toBe(200);
-    expect(again.text).toBe(first.text);
-    expect(await grants()).toEqual(before);
-    expect(bed.google.control.count('token')).toBe(exchanges);
-  });
+      const again = await browser.open(back);
+      expect(again.status).toBe(200);
+      expect(again.text).toBe(first.text);
+      expect(await grants()).toEqual(before);
+      expect(bed.google.control.count('token')).toBe(exchanges);
+    },
+  );
 
   test('in two callbacks at the same moment leads to one exchange and one grant', async () => {
     const { browser, consent } = await begin();
@@ -392,7 +396,7 @@ describe('the authorization response', () => {
     expect(await grants()).toHaveLength(0);
   });
 
-  test('keeps scopes of an earlier connect that come along', async () => {
+  exhaustive.test('keeps scopes of an earlier connect that come along', async () => {
     await bed.api.connect(ticket, { account: ALICE.email });
     await bed.api.connect({ ...ticket, scope: ADS }, { account: ALICE.email });
     const [grant] = await grants();

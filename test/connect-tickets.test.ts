@@ -240,7 +240,7 @@ describe('waiting for a ticket', () => {
     });
   });
 
-  test('is answered by a broker that shuts down', async () => {
+  exhaustive.test('is answered by a broker that shuts down', async () => {
     const { id } = await bed.api.ticket(TICKET);
     const waiting = status(id, { wait: '55' });
     await isWaiting(1);
@@ -296,7 +296,7 @@ describe('a ticket that its service takes back', () => {
     expect(await grants()).toHaveLength(0);
   });
 
-  test('stays as it was where the connect had ended', async () => {
+  exhaustive.test('stays as it was where the connect had ended', async () => {
     const { id, url } = await bed.api.ticket(TICKET);
     await new Browser().connect(url, { account: ALICE.email });
     expect((await bed.api.delete(`/connect/tickets/${id}`)).body).toMatchObject({ state: 'success' });

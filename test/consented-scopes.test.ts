@@ -194,7 +194,7 @@ describe('the scopes of a consent', () => {
       expect((await grantOf('alice'))?.granted_scopes).toContain(YOUTUBE_MONEY);
     });
 
-    test('include nothing where no account is named and another one came', async () => {
+    exhaustive.test('include nothing where no account is named and another one came', async () => {
       const { browser, consent } = await begin({ user_id: 'alice', scope: YOUTUBE_MONEY });
       const next = await browser.open(await visitConsent(consent, { account: BOB.email }));
       const second = new URL(next.headers.get('location') ?? '');
@@ -240,7 +240,7 @@ describe('the scopes of a consent', () => {
       );
     });
 
-    test('need a refresh token of this grant for one that only the project holds', async () => {
+    exhaustive.test('need a refresh token of this grant for one that only the project holds', async () => {
       // The project has it, so Google would stay silent, and the refresh token that is held does not cover it.
       await bed.api.connect({ user_id: 'other', scope: YOUTUBE_MONEY }, { account: ALICE.email });
       const { browser, consent } = await begin({

@@ -133,23 +133,26 @@ describe('GET /tokens/:userId', () => {
       20_000,
     );
 
-    test('give each caller its own token where one grant is requested in six sets of scopes at once', async () => {
-      await connect({ scope: `${YOUTUBE} ${YOUTUBE_MONEY} ${ADS}` });
-      const sets = [
-        [YOUTUBE],
-        [YOUTUBE_MONEY],
-        [ADS],
-        [YOUTUBE, ADS],
-        [YOUTUBE_MONEY, ADS],
-        [YOUTUBE, YOUTUBE_MONEY],
-      ];
-      const services = await Promise.all(sets.map((scopes) => bed.service({ scopes })));
-      const answers = await Promise.all(services.map((service) => service.token('alice')));
-      expect(answers.map(({ body }) => body['scope'])).toEqual(
-        sets.map((scopes) => scopes.toSorted().join(' ')),
-      );
-      expect(refreshes()).toBe(sets.length);
-    });
+    exhaustive.test(
+      'give each caller its own token where one grant is requested in six sets of scopes at once',
+      async () => {
+        await connect({ scope: `${YOUTUBE} ${YOUTUBE_MONEY} ${ADS}` });
+        const sets = [
+          [YOUTUBE],
+          [YOUTUBE_MONEY],
+          [ADS],
+          [YOUTUBE, ADS],
+          [YOUTUBE_MONEY, ADS],
+          [YOUTUBE, YOUTUBE_MONEY],
+        ];
+        const services = await Promise.all(sets.map((scopes) => bed.service({ scopes })));
+        const answers = await Promise.all(services.map((service) => service.token('alice')));
+        expect(answers.map(({ body }) => body['scope'])).toEqual(
+          sets.map((scopes) => scopes.toSorted().join(' ')),
+        );
+        expect(refreshes()).toBe(sets.length);
+      },
+    );
 
     exhaustive.test(
       'keep every other user where users without grants are requested, however many',

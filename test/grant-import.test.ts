@@ -279,7 +279,7 @@ describe('the service that imports', () => {
     expect((await bed.api.post('/connect/tickets', { user_id: 'x'.repeat(70_000) })).status).toBe(413);
   });
 
-  test('imports one list at a time', async () => {
+  exhaustive.test('imports one list at a time', async () => {
     bed.google.control.latency('token', 300);
     const other = await bed.service({ import: true });
     const [one, two, three] = await Promise.all([
@@ -347,7 +347,7 @@ describe('the slots of an account with an imported token', () => {
     expect(refusal).toContain('which another user still uses');
   });
 
-  test('lose none to an import, and a token that Google accepts has not ended', async () => {
+  exhaustive.test('lose none to an import, and a token that Google accepts has not ended', async () => {
     for (let i = 0; i < LIMIT + 1; i++) await first({ user_id: `u${i}`, refresh_token: issue() });
     expect(await bed.sql('SELECT 1 FROM refresh_tokens WHERE ended_at IS NOT NULL')).toEqual([]);
     const token = issue();

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { exhaustive } from './support/exhaustive.js';
 import type { Answer } from './support/api.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from './support/test-bed.js';
 
@@ -116,7 +117,7 @@ describe('the grants of a user', () => {
     expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
   });
 
-  test('stay where a token was dead alone', async () => {
+  exhaustive.test('stay where a token was dead alone', async () => {
     await connect('alice', ALICE);
     const [token] = bed.google.control.liveRefreshTokens(ALICE.sub, 'default');
     await connect('alice-too', ALICE, 'second');

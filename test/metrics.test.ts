@@ -292,7 +292,7 @@ describe('an event', () => {
     );
   });
 
-  test('for the app counts by how its delivery went, and how long it waits', async () => {
+  exhaustive.test('for the app counts by how its delivery went, and how long it waits', async () => {
     // What the tests before caused.
     await until(async () => {
       bed.clock.advance(1);

@@ -162,7 +162,7 @@ describe('offboarding a user', () => {
     expect(asked()).toBe(0);
   });
 
-  test('keeps a grant whose client is not configured, until mode=local', async () => {
+  exhaustive.test('keeps a grant whose client is not configured, until mode=local', async () => {
     await connect('alice');
     await bed.sql(`UPDATE grants SET client = 'lost'`);
     const { status, body } = await offboard('alice');

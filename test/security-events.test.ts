@@ -299,7 +299,7 @@ describe('a security event', () => {
     expect(await statusOf('alice')).toEqual(['revoked']);
   });
 
-  test('leaves a suspended grant that works again once the user connects again', async () => {
+  exhaustive.test('leaves a suspended grant that works again once the user connects again', async () => {
     await connect();
     await send({ type: 'account-disabled', subject: subject(), reason: 'hijacking' });
     bed.clock.advance(DAY);

@@ -101,7 +101,7 @@ describe('a service account that holds access', () => {
     expect(asked()).toHaveLength(2);
   });
 
-  test('gives a service what its policy allows, by asking for less', async () => {
+  exhaustive.test('gives a service what its policy allows, by asking for less', async () => {
     await add('robot', [ADS, CALENDAR]);
     const narrow = await bed.service({ scopes: [CALENDAR] });
     expect((await narrow.token('robot')).body['scope']).toBe(CALENDAR);
@@ -193,7 +193,7 @@ describe('a service account that holds access', () => {
     expect((await bed.api.token('robot')).body['scope']).toBe(`${ADS} ${CALENDAR}`);
   });
 
-  test('is replaced with --replace, and what the key before gave is given no more', async () => {
+  exhaustive.test('is replaced with --replace, and what the key before gave is given no more', async () => {
     await add('alice', [ADS]);
     const { body } = await bed.api.token('alice');
     const again = ['add', key.path, '--user', 'alice', '--scope', ADS] as const;

@@ -61,7 +61,7 @@ test('a service without a right does and learns nothing, and with it only what i
 });
 
 describe('what the policy does not cover', () => {
-  test('includes siblings of strangers, which are shown as a number', async () => {
+  exhaustive.test('includes siblings of strangers, which are shown as a number', async () => {
     await connect('alice');
     await connect('stranger', 'second');
     await connect('alice-too', 'second');

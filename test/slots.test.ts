@@ -112,20 +112,23 @@ describe('the slot ledger', () => {
     expect(bob.text).toContain('Connected');
   });
 
-  test('lets a forced connect through, and the user of the evicted grant gets the reason', async () => {
-    for (let user = 1; user <= LIMIT; user++) await connect(`user-${user}`);
-    const forced = await connect('newcomer', { account_hint: ALICE.email });
-    expect(forced.text).toContain('Connected');
-    expect(await isAlive('newcomer')).toBe(true);
-    const evicted = await bed.api.token('user-1');
-    expect(evicted.status).toBe(410);
-    expect(evicted.body).toMatchObject({
-      cause: 'slot_eviction',
-      confidence: 'inferred',
-      who_must_act: 'user',
-    });
-    expect(await isAlive('user-2')).toBe(true);
-  });
+  exhaustive.test(
+    'lets a forced connect through, and the user of the evicted grant gets the reason',
+    async () => {
+      for (let user = 1; user <= LIMIT; user++) await connect(`user-${user}`);
+      const forced = await connect('newcomer', { account_hint: ALICE.email });
+      expect(forced.text).toContain('Connected');
+      expect(await isAlive('newcomer')).toBe(true);
+      const evicted = await bed.api.token('user-1');
+      expect(evicted.status).toBe(410);
+      expect(evicted.body).toMatchObject({
+        cause: 'slot_eviction',
+        confidence: 'inferred',
+        who_must_act: 'user',
+      });
+      expect(await isAlive('user-2')).toBe(true);
+    },
+  );
 
   exhaustive.test('lets a user at the limit connect who would only evict an own, older token', async () => {
     await connect('user-1');

@@ -143,7 +143,7 @@ describe('the app', () => {
     expect(bed.log()).not.toContain(receiver.secret.slice('whsec_'.length));
   });
 
-  test('is notified when the slots of an account are nearly full', async () => {
+  exhaustive.test('is notified when the slots of an account are nearly full', async () => {
     for (let user = 1; user <= SLOT_LIMIT; user++) await connect(`user-${user}`);
     const events = await arrive(SLOT_LIMIT + 1);
     const full = events.find(({ type }) => type === 'slots.nearly_full');
@@ -297,7 +297,7 @@ describe('a receiver that refuses an event', () => {
     expect(bed.log()).toContain('a webhook event was abandoned');
   });
 
-  test('is abandoned after the last attempt', async () => {
+  exhaustive.test('is abandoned after the last attempt', async () => {
     receiver.answer(503, 503);
     await connect();
     await arrive(1);

@@ -235,7 +235,7 @@ describe('token-broker grant show', () => {
 });
 
 describe('token-broker grant disconnect', () => {
-  test('shows first which grants end with it, and does it with --yes', async () => {
+  exhaustive.test('shows first which grants end with it, and does it with --yes', async () => {
     await connect('alice');
     await connect('bob', ALICE, 'second');
     const id = await idOf('alice');

@@ -81,7 +81,7 @@ function copiesIn(source: string): string[] {
     }
     for (const run of runsOf(wordsOf(text))) if (runs.has(run)) copies.add(run);
   };
-  visit(ts.createSourceFile('source.tsx', source, ts.ScriptTarget.Latest, true, ts.ScriptKind.TSX));
+  visit(ts.createSourceFile('source.tsx', source, ts.ScriptTarget.Latest, false, ts.ScriptKind.TSX));
   return [...copies];
 }
 

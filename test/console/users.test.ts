@@ -107,7 +107,7 @@ describe('the page of a user', () => {
     expect(text).toContain('<strong>Refreshed</strong>');
   });
 
-  test('names the grant of another user that is evicted first', async () => {
+  exhaustive.test('names the grant of another user that is evicted first', async () => {
     await connect('first');
     await connect('second');
     const { text } = await operator.get('/console/users/second');
@@ -189,7 +189,7 @@ describe('disconnecting a grant', () => {
     });
   });
 
-  test('ends it here only where that was chosen', async () => {
+  exhaustive.test('ends it here only where that was chosen', async () => {
     await connect('alice');
     const path = `/console/grants/${await grantOf('alice')}/disconnect`;
     const plan = await operator.get(`${path}?mode=local`);
