@@ -61,6 +61,20 @@ export async function newestToken(tx: Transaction, accountSub: string, clients: 
   return found.sequence ?? 0n;
 }
 
+/**
+ * Before Google is asked: where each user is a transaction of its own (client/by-user.ts), one that is marked may have consented, or
+ * got a new refresh token, after the attempt was taken.
+ */
+export async function keepNewest(
+  tx: Transaction,
+  { id, accountSub, clients }: Pick<Row, 'id' | 'accountSub' | 'clients'>,
+  attemptId: string,
+): Promise<bigint> {
+  const lastSequence = await newestToken(tx, accountSub, clients);
+  await tx.revocation.updateMany({ where: { id, attemptId }, data: { lastSequence } });
+  return lastSequence;
+}
+
 /** The newest one that ended. From other dead tokens it is inferred that an attempt was carried out, perhaps the first. */
 export function newestDead({ firstSequence, lastSequence }: Row, isInferred: boolean): bigint {
   return isInferred ? firstSequence : lastSequence;

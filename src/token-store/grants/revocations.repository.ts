@@ -14,7 +14,7 @@ import { revocationTokenAad } from '../sealed/aad.js';
 import { CredentialSealer } from './credential-sealer.js';
 import { FinishRevocation } from './finish-revocation.js';
 import { fromRow, sealedFrom } from './grant-row.js';
-import { hasTokenUpTo, newestToken, RevocationMarks, usersOf } from './revocation-marks.js';
+import { hasTokenUpTo, keepNewest, newestToken, RevocationMarks, usersOf } from './revocation-marks.js';
 import { SlotBookings } from './slot-bookings.js';
 
 const DUE = Prisma.sql`next_attempt_at <= clock_timestamp()`;
@@ -89,7 +89,10 @@ export class RevocationsRepository {
       each: async (tx, whose) => {
         await this.marks.mark(tx, whose, { id, accountSub: sub, clients: all });
       },
-      last: (tx) => tx.grant.findMany({ where: { revocationId: id } }),
+      last: async (tx) => {
+        newest = await keepNewest(tx, { id, accountSub: sub, clients: all }, attemptId);
+        return tx.grant.findMany({ where: { revocationId: id } });
+      },
     });
     if (marked === null) return null;
     const grants = marked.map(fromRow);
@@ -216,7 +219,11 @@ export class RevocationsRepository {
         if (!revocation || revocation.confirmed) return;
         marked.push(...(await this.marks.mark(tx, whose, revocation)));
       },
-      last: (tx) => tx.grant.findMany({ where: { id: { in: marked } } }),
+      last: async (tx) => {
+        const { revocation: row } = attempt;
+        if (row?.confirmed === false) row.lastSequence = await keepNewest(tx, row, attemptId);
+        return tx.grant.findMany({ where: { id: { in: marked } } });
+      },
     });
     const { revocation, token } = attempt;
     if (!taken || !revocation || !token) return null;
