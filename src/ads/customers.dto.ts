@@ -1,19 +1,13 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsInt, IsOptional, Max, Min } from 'class-validator';
 import { PageQuery } from '../http/pagination/page.query.js';
-import { IsAccount, IsClientAlias, ToInteger } from '../http/validation/validators.js';
+import { OptionalAccount, OptionalClientAlias, ToInteger } from '../http/validation/validators.js';
 
 export class CustomersQuery extends PageQuery {
-  @ApiPropertyOptional({
-    description: 'The alias of the Google client; may be left out when there is a default',
-  })
-  @IsOptional()
-  @IsClientAlias()
+  @OptionalClientAlias()
   client?: string;
 
-  @ApiPropertyOptional({ description: "Which of the user's accounts, by sub or email" })
-  @IsOptional()
-  @IsAccount()
+  @OptionalAccount()
   account?: string;
 
   @ApiPropertyOptional({

@@ -2,7 +2,12 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
 import { parseScopes } from '../domain/google/scopes.js';
 import { NEXT_PAGE, PageQuery } from '../http/pagination/page.query.js';
-import { IsAccount, IsClientAlias, IsScopeList, IsUserId } from '../http/validation/validators.js';
+import {
+  OptionalAccount,
+  OptionalClientAlias,
+  IsScopeList,
+  IsUserId,
+} from '../http/validation/validators.js';
 import { validation } from '../http/validation/validation.pipe.js';
 import type { DelegatedCredential } from '../token-store/services/delegated-credentials.repository.js';
 import {
@@ -20,16 +25,10 @@ export class NewCredentialDto {
   @IsUserId()
   user_id!: string;
 
-  @ApiPropertyOptional({
-    description: 'The alias of the Google client; may be left out when there is a default',
-  })
-  @IsOptional()
-  @IsClientAlias()
+  @OptionalClientAlias()
   client?: string;
 
-  @ApiPropertyOptional({ description: "Which of the user's accounts, by sub or email" })
-  @IsOptional()
-  @IsAccount()
+  @OptionalAccount()
   account?: string;
 
   @ApiPropertyOptional({

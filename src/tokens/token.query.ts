@@ -2,8 +2,8 @@ import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
 import { CUSTOMER_ID } from '../domain/ads/account-tree.js';
 import {
-  IsAccount,
-  IsClientAlias,
+  OptionalAccount,
+  OptionalClientAlias,
   IsHttpUrl,
   IsScopeList,
   IsTime,
@@ -11,16 +11,10 @@ import {
 } from '../http/validation/validators.js';
 
 export class TokenQuery {
-  @ApiPropertyOptional({
-    description: 'The alias of the Google client; may be left out when there is a default',
-  })
-  @IsOptional()
-  @IsClientAlias()
+  @OptionalClientAlias()
   client?: string;
 
-  @ApiPropertyOptional({ description: "Which of the user's accounts, by sub or email" })
-  @IsOptional()
-  @IsAccount()
+  @OptionalAccount()
   account?: string;
 
   @ApiPropertyOptional({ description: 'Scopes that the token must cover, separated by spaces' })

@@ -5,8 +5,9 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join, relative, resolve } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { sources } from '../support/sources.js';
 
 const MINUTES = 2 * 60_000;
 
@@ -260,11 +261,3 @@ describe('the import rules', () => {
     expect(errors).toContain(`${rule}: ${path}`);
   });
 });
-
-function sources(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter(
-      (entry) => entry.isFile() && /\.tsx?$/.test(entry.name) && !entry.parentPath.includes('prisma-client'),
-    )
-    .map((entry) => relative('.', join(entry.parentPath, entry.name)));
-}

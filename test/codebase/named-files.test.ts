@@ -1,7 +1,8 @@
 /** Files that comments name are there: who reads one follows it. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { sources } from '../support/sources.js';
 
 describe('a path that a comment of src/ or of the schema names', () => {
   const PATH = /(?<![\w/.~-])(?:\.{1,2}\/|[\w-]+\/)[\w./-]*[\w-]\.(?:tsx?|mjs|md|sql|prisma)\b/g;
@@ -37,12 +38,4 @@ function foldersAbove(path: string): string[] {
 
 function commentsOf(text: string): string[] {
   return text.match(/\/\*[^]*?\*\/|(?<![:'"`])\/\/.*$/gm) ?? [];
-}
-
-function sources(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter(
-      (entry) => entry.isFile() && /\.tsx?$/.test(entry.name) && !entry.parentPath.includes('prisma-client'),
-    )
-    .map((entry) => relative('.', join(entry.parentPath, entry.name)));
 }

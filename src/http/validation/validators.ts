@@ -1,8 +1,9 @@
 import { Transform } from 'class-transformer';
 import { applyDecorators } from '@nestjs/common';
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import {
   isEmail,
+  IsOptional,
   isRFC3339,
   IsString,
   MaxLength,
@@ -86,6 +87,24 @@ export const IsClientAlias = () => applyDecorators(IsString(), IsPlainText(), Ma
 
 /** An account by its `sub` or email address. */
 export const IsAccount = () => applyDecorators(IsString(), IsPlainText(), MaxLength(320));
+
+/** The parameter `client` of a call about a user. */
+export const OptionalClientAlias = () =>
+  applyDecorators(
+    ApiPropertyOptional({
+      description: 'The alias of the Google client; may be left out when there is a default',
+    }),
+    IsOptional(),
+    IsClientAlias(),
+  );
+
+/** The parameter `account` of a call about a user. */
+export const OptionalAccount = () =>
+  applyDecorators(
+    ApiPropertyOptional({ description: "Which of the user's accounts, by sub or email" }),
+    IsOptional(),
+    IsAccount(),
+  );
 
 export const IsEmailAddress = rule(
   'isEmailAddress',
