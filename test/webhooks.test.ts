@@ -96,6 +96,8 @@ describe('the app', () => {
     await connect();
     await connect('alice', { scope: ADS });
     const id = await grantIdOf('alice');
+    // The receiver judges a signature by its clock, which is an hour ahead afterwards.
+    await arrive(2);
     bed.google.control.revokeByUser(ALICE.sub, 'project-a');
     bed.clock.advance(HOUR);
     await bed.api.token('alice');
