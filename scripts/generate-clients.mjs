@@ -1,5 +1,5 @@
 // `npm run generate:clients`: writes clients/openapi.json, and the parts of the clients that follow from it. The document
-// comes from the compiled broker, which is not started. test/openapi.test.ts holds the files against a running one.
+// comes from the compiled broker, which is not started. test/http/openapi.test.ts holds the files against a running one.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import openapiTS, { astToString } from 'openapi-typescript';

@@ -1,5 +1,5 @@
 // `npm run generate:metrics`: writes the tables of docs/metrics.md from the compiled declarations in src/domain/metrics/.
-// test/metrics.test.ts compares the page with them.
+// test/operations/metrics.test.ts compares the page with them.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format } from 'oxfmt';

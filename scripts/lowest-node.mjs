@@ -1,4 +1,4 @@
-// Puts the lowest Node.js that package.json promises into .cache/, where test/lowest-node.test.ts finds it. For CI:
+// Puts the lowest Node.js that package.json promises into .cache/, where test/operations/lowest-node.test.ts finds it. For CI:
 // `node scripts/lowest-node.mjs`. Linux on x86-64 and arm64; elsewhere it says so and does nothing.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';

@@ -109,7 +109,7 @@ const START = '{"access_token":"';
 const MIDDLE = `","token_type":"${'Bearer' satisfies TokenResponse['token_type']}","expires_in":`;
 
 /**
- * The body that Fastify would send (test/warm-path.test.ts compares them), serialized and measured once: only `expires_in`
+ * The body that Fastify would send (test/tokens/warm-path.test.ts compares them), serialized and measured once: only `expires_in`
  * changes from call to call. There is one for each user, so it holds nothing twice: not the token, which the grant cache has, too,
  * nor the scopes.
  */

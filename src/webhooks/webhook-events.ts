@@ -24,7 +24,7 @@ const DIAGNOSIS = {
 
 /**
  * Owns how the payloads of webhooks are described in the OpenAPI document, one for each type of event. Does not own the
- * events (domain/webhook/, token-store/outbox/outbox.ts) nor their delivery. test/webhooks.test.ts holds what is sent against this.
+ * events (domain/webhook/, token-store/outbox/outbox.ts) nor their delivery. test/webhooks/webhooks.test.ts holds what is sent against this.
  */
 const EVENTS: Readonly<Record<EventType, EventKind>> = {
   'grant.connected': {

@@ -7,10 +7,10 @@ import ts from 'typescript';
 /** The file, and what tests it instead. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'src/domain/ads/ads-failure.ts': 'a table; src/google/ads/classify-ads-failure.test.ts',
-  'src/domain/errors.ts': 'it builds errors; test/docs.test.ts and those who throw them',
+  'src/domain/errors.ts': 'it builds errors; test/docs/docs.test.ts and those who throw them',
   'src/domain/google/risc-failures.ts': 'a table; test/cli/risc.test.ts',
-  'src/domain/google/service-account.ts': 'a table; test/service-accounts.test.ts',
-  'src/domain/metrics/cache-meter.ts': 'what it counts is seen in test/metrics.test.ts only',
+  'src/domain/google/service-account.ts': 'a table; test/grants/service-accounts.test.ts',
+  'src/domain/metrics/cache-meter.ts': 'what it counts is seen in test/operations/metrics.test.ts only',
   'src/domain/metrics/declaration.ts': 'as cache-meter.ts',
   'src/domain/metrics/google-metrics.ts': 'as cache-meter.ts',
   'src/domain/metrics/instruments.ts': 'as cache-meter.ts',

@@ -7,7 +7,7 @@ const SLOW_TESTS = [
   ...EXHAUSTIVE,
   'test/trying/',
   'test/console/pages',
-  'test/webhooks',
+  'test/webhooks/webhooks',
   'test/cli/',
   'test/clients/',
   'test/libraries/',

@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Browser } from '../support/api.js';
+import { ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
+
+describe('a consent in confirm mode', () => {
+  let bed: TestBed;
+  beforeAll(async () => {
+    bed = await startTestBed();
+  });
+  afterAll(() => bed.stop());
+
+  const ticket = { scope: YOUTUBE, confirm: true, return_to: `${APP}/done` };
+  const codeFrom = (location: string | null) => {
+    const url = new URL(location ?? '');
+    expect(url.searchParams.get('connect')).toBe('pending');
+    return url.searchParams.get('connect_code') ?? '';
+  };
+  const confirm = (code: string, user_id: string) => bed.api.post('/connect/completions', { code, user_id });
+
+  test('becomes a grant when the same user confirms', async () => {
+    const answer = await bed.api.connect({ ...ticket, user_id: 'alice' }, { account: ALICE.email });
+    const code = codeFrom(answer.headers.get('location'));
+    expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
+    const confirmed = await confirm(code, 'alice');
+    expect(confirmed.status).toBe(200);
+    expect(confirmed.body).toEqual({ connect: 'success', grant_id: expect.any(String), missing_scopes: [] });
+    expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(200);
+    expect((await confirm(code, 'alice')).status).toBe(400);
+  });
+
+  test('never yields a token from a link that another person consented to', async () => {
+    // Mallory makes a link for himself and lures Alice into it; her browser brings the code into her own session.
+    const link = await bed.api.connectUrl({ ...ticket, user_id: 'mallory' });
+    const answer = await new Browser().connect(link, { account: ALICE.email });
+    const code = codeFrom(answer.headers.get('location'));
+    const refused = await confirm(code, 'alice-in-her-session');
+    expect(refused.status).toBe(403);
+    expect(refused.body).toMatchObject({ code: 'not_allowed' });
+    // Nor can Mallory use the code afterwards, should he get hold of it.
+    expect((await confirm(code, 'mallory')).status).toBe(400);
+    expect((await bed.api.token('mallory', { scope: YOUTUBE })).status).toBe(404);
+    expect(await bed.sql("SELECT * FROM grants WHERE user_id = 'mallory'")).toHaveLength(0);
+    expect(await bed.sql('SELECT * FROM pending_consents')).toHaveLength(0);
+  });
+
+  test('is requested again when Google gives no refresh token, here too', async () => {
+    // Google knows Bob through another user; alice holds another account, so no consent is forced at first.
+    await bed.api.connect({ scope: YOUTUBE, user_id: 'somebody-else' }, { account: BOB.email });
+    await bed.api.connect({ scope: YOUTUBE, user_id: 'two-accounts' }, { account: ALICE.email });
+    const request = { ...ticket, user_id: 'two-accounts', another_account: true };
+    const answer = await bed.api.connect(request, { account: BOB.email });
+    expect((await confirm(codeFrom(answer.headers.get('location')), 'two-accounts')).status).toBe(200);
+    expect((await bed.api.token('two-accounts', { account: BOB.email })).status).toBe(200);
+  });
+
+  test('becomes one grant when it is confirmed twice at once', async () => {
+    const answer = await bed.api.connect({ ...ticket, user_id: 'twice' }, { account: ALICE.email });
+    const code = codeFrom(answer.headers.get('location'));
+    const answers = await Promise.all([
+      confirm(code, 'twice'),
+      confirm(code, 'twice'),
+      confirm(code, 'twice'),
+    ]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 400, 400]);
+  });
+
+  test('expires after 10 minutes', async () => {
+    const answer = await bed.api.connect({ ...ticket, user_id: 'late' }, { account: ALICE.email });
+    const code = codeFrom(answer.headers.get('location'));
+    bed.clock.advance(601);
+    expect((await confirm(code, 'late')).status).toBe(400);
+  });
+
+  test('cannot be confirmed by a service without the right to the user', async () => {
+    const answer = await bed.api.connect({ ...ticket, user_id: 'alice-2' }, { account: ALICE.email });
+    const code = codeFrom(answer.headers.get('location'));
+    const other = await bed.service({ users: ['bob'] });
+    const refused = await other.post('/connect/completions', { code, user_id: 'alice-2' });
+    expect(refused.status).toBe(403);
+  });
+
+  test('is sealed while it is pending', async () => {
+    await bed.api.connect({ ...ticket, user_id: 'sealed' }, { account: ALICE.email });
+    const [row] = await bed.sql('SELECT p::text FROM pending_consents p');
+    for (const secret of bed.google.control.secrets()) expect(String(row?.['p'])).not.toContain(secret);
+  });
+
+  test.each([
+    ['without a return_to', { user_id: 'alice', scope: YOUTUBE, confirm: true }, 'return_to'],
+    ['that is no boolean', { ...ticket, user_id: 'alice', confirm: 'yes' }, 'confirm'],
+  ])('is refused where confirm is %s', async (_, body, field) => {
+    const answer = await bed.api.post('/connect/tickets', body);
+    expect(answer.status).toBe(400);
+    expect(answer.body).toMatchObject({ errors: { [field]: expect.any(String) } });
+  });
+});

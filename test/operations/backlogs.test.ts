@@ -1,0 +1,125 @@
+/**
+ * What jobs delete or give up is bounded in each statement: one over all rows would need more time than a statement has after a
+ * long outage, be rolled back, and leave more to the next run.
+ */
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { ALICE, APP, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
+import { OutboxListsRepository } from '../../src/token-store/outbox/outbox-lists.repository.js';
+import { WebhookRegistry } from '../../src/webhooks/webhook-registry.js';
+import { until } from '../support/until.js';
+
+const ROWS = 12_000;
+const MAX_ROWS = 5000;
+/** All jobs run again. */
+const DAY = 24 * 3600;
+
+let bed: TestBed;
+beforeAll(async () => {
+  bed = await startTestBed({ CONSOLE_OPERATORS: ALICE.email });
+  await bed.sql(`
+    CREATE FUNCTION at_most() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF current_user = 'token_broker_runtime' AND (SELECT count(*) FROM rows) > ${MAX_ROWS} THEN
+        RAISE 'canceling statement due to statement timeout' USING ERRCODE = '57014';
+      END IF;
+      RETURN NULL;
+    END $$`);
+});
+beforeEach(() => bed.reset());
+afterAll(() => bed.stop());
+
+const LONG_AGO = `now() - interval '2 years'`;
+
+/** By table: the columns of a row that is old, where $1 is its number. */
+const OLD_ROWS: Readonly<Record<string, string>> = {
+  connect_tickets: `'id', n::text, 'service_id', 'of', 'user_id', 'alice', 'client', 'default', 'state', 'cancelled', 'version', 1,
+    'created_at', ${LONG_AGO}, 'ended_at', ${LONG_AGO}, 'expires_at', ${LONG_AGO}, 'sealed_request', ''`,
+  authorization_requests: `'state_hash', '\\x' || lpad(to_hex(n), 8, '0'), 'ticket_id', n::text, 'connect_request', '{}'::jsonb,
+    'purpose', 'consent', 'forced_consent', false, 'included_granted', false, 'sealed_verifier', '', 'nonce_hash', '', 'browser_hash', '',
+    'created_at', ${LONG_AGO}, 'expires_at', ${LONG_AGO}`,
+  revocations: `'id', gen_random_uuid(), 'grant_id', gen_random_uuid(), 'consented_at', ${LONG_AGO}, 'account_sub', '1',
+    'clients', '[]'::jsonb, 'requested_by', '{}'::jsonb, 'begun_at', ${LONG_AGO}, 'attempts', 1, 'next_attempt_at', ${LONG_AGO},
+    'first_sequence', 0, 'last_sequence', 0, 'confirmed', true, 'finished_at', ${LONG_AGO}, 'outcome', 'revoked'`,
+  console_sessions: `'id', gen_random_uuid(), 'email', 'operator@example.com', 'started_at', ${LONG_AGO}, 'expires_at', ${LONG_AGO}`,
+  activity_counts: `'span', 'minute', 'starts_at', ${LONG_AGO} - n * interval '1 minute', 'kind', 'tokens.warm', 'count', 1`,
+  service_usage: `'service_id', n::text, 'hour', ${LONG_AGO}, 'calls', 1`,
+  security_events: `'jti', n::text, 'received_at', ${LONG_AGO}`,
+  pending_consents: `'code_hash', '\\x' || lpad(to_hex(n), 8, '0'), 'sealed_consent', '', 'created_at', ${LONG_AGO}, 'expires_at', ${LONG_AGO}`,
+  outbox_events: `'user_id', 'alice', 'id', n::text, 'sequence', n, 'type', 'grant.connected', 'webhook_id', 'deleted',
+    'payload', '{}'::jsonb, 'created_at', now(), 'next_attempt_at', now(), 'attempts', 0`,
+};
+
+async function fill(table: string): Promise<void> {
+  // Not `SELECT (jsonb_populate_record(…)).*`, which would make each row once for each of its columns.
+  await bed.sql(`INSERT INTO ${table} SELECT made.*
+    FROM (SELECT jsonb_build_object(${OLD_ROWS[table]}) AS old FROM generate_series(1, ${ROWS}) AS n) AS each,
+      jsonb_populate_record(NULL::${table}, each.old) AS made`);
+  const [operation, rows] = table === 'outbox_events' ? ['UPDATE', 'NEW'] : ['DELETE', 'OLD'];
+  await bed.sql(`CREATE OR REPLACE TRIGGER at_most AFTER ${operation} ON ${table} REFERENCING ${rows} TABLE AS rows
+    FOR EACH STATEMENT EXECUTE FUNCTION at_most()`);
+}
+
+const left = async (table: string, which = 'TRUE') =>
+  Number((await bed.sql(`SELECT count(*) AS n FROM ${table} WHERE ${which}`))[0]?.['n']);
+
+test.each([
+  'connect_tickets',
+  'authorization_requests',
+  'revocations',
+  'console_sessions',
+  'activity_counts',
+  'service_usage',
+])('a backlog in %s is deleted in batches', async (table) => {
+  await fill(table);
+  bed.clock.advance(DAY);
+  await until(
+    async () =>
+      (await left(table, table === 'activity_counts' ? `starts_at < now() - interval '1 year'` : 'TRUE')) ===
+      0,
+  );
+});
+
+test('a backlog of events without a webhook is given up in batches', async () => {
+  await fill('outbox_events');
+  bed.clock.advance(DAY);
+  await until(async () => (await left('outbox_events', 'abandoned_at IS NULL')) === 0);
+  expect(await left('outbox_events', "last_error = 'deleted'")).toBe(ROWS);
+});
+
+test('a webhook with a backlog can be disabled and removed', async () => {
+  const registry = bed.app.get(WebhookRegistry);
+  const { id } = await bed.webhook({ url: 'http://127.0.0.1:9/' });
+  const isWaiting = `abandoned_at IS NULL`;
+  const wait = () =>
+    bed.sql(
+      `UPDATE outbox_events SET webhook_id = $1, next_attempt_at = now() + interval '1 year', abandoned_at = NULL`,
+      [id],
+    );
+  await fill('outbox_events');
+  await wait();
+  await registry.disable(id);
+  expect(await left('outbox_events', isWaiting)).toBe(0);
+  await wait();
+  await registry.remove(id);
+  expect(await left('outbox_events', isWaiting)).toBe(0);
+});
+
+test('security events and consents are taken whatever the backlog of old ones, and each deletes some of them', async () => {
+  await fill('security_events');
+  await fill('pending_consents');
+  const subject = { subject_type: 'iss-sub', iss: `${bed.google.url}/`, sub: ALICE.sub };
+  const to = `${bed.url}/security-events/google`;
+  const event = await bed.google.control.sendSecurityEvent({ type: 'sessions-revoked', subject, to });
+  expect(event.status).toBe(202);
+  const request = { user_id: 'alice', scope: YOUTUBE, confirm: true, return_to: `${APP}/done` };
+  const answer = await bed.api.connect(request, { account: ALICE.email });
+  expect(answer.headers.get('location')).toContain('connect_code');
+  for (const table of ['security_events', 'pending_consents']) expect(await left(table)).toBeLessThan(ROWS);
+});
+
+test('events that were stored alike in one moment are all replayed', async () => {
+  await fill('outbox_events');
+  await bed.sql(`UPDATE outbox_events SET sequence = 1, created_at = now(), abandoned_at = now()`);
+  const all = { state: null, webhookId: null, type: null, since: null, until: null };
+  expect(await bed.app.get(OutboxListsRepository).replayAll(all, bed.clock.now())).toBe(ROWS);
+});

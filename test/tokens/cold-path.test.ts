@@ -1,0 +1,167 @@
+/**
+ * A call whose response is in no cache is answered before the pipeline once the pipeline has accepted its credential and its
+ * query: the same answers as by the pipeline of a broker without caches, on one database. A refusal is the pipeline's.
+ */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { freePort } from '../../sandbox/trying/postgres.js';
+import { startBroker } from '../../src/bootstrap.js';
+import { readConfiguration } from '../../src/config/read-configuration.js';
+import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
+import { ChangeFeed } from '../../src/token-store/change-feed/change-feed.js';
+import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
+import { until } from '../support/until.js';
+
+let bed: TestBed;
+let whole: NestFastifyApplication;
+let wholeUrl: string;
+
+beforeAll(async () => {
+  bed = await startTestBed();
+  const port = String(await freePort());
+  const environment = { ...bed.settings, LOG_LEVEL: 'fatal', PORT: port, CACHE_USERS: '0' };
+  whole = await startBroker(readConfiguration(environment), { clock: bed.clock });
+  wholeUrl = `http://127.0.0.1:${port}`;
+  await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+  await bed.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });
+  bed.google.control.revokeByUser(BOB.sub, 'project-a');
+  bed.clock.advance(700);
+  expect((await bed.api.token('bob', { min_ttl: '3000' })).status).toBe(410);
+});
+afterAll(async () => {
+  await whole.close();
+  await bed.stop();
+});
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+async function ask(url: string, path: string, headers: Record<string, string> = {}): Promise<Answer> {
+  const response = await fetch(url + path, {
+    headers: { authorization: `Bearer ${bed.api.key}`, ...headers },
+  });
+  const body = (await response.text())
+    .replaceAll(/"expires_in":\d+/g, '"expires_in":SECONDS')
+    .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'ID')
+    .replaceAll(/ticket=[\w.-]+/g, 'ticket=TICKET');
+  const { date: _date, 'x-request-id': id, ...others } = Object.fromEntries(response.headers);
+  const isMade = id !== undefined && id.length === 36;
+  return {
+    status: response.status,
+    headers: { ...others, 'x-request-id': isMade ? 'ID' : (id ?? '') },
+    body,
+  };
+}
+
+/** In no cache any more, but for the credential. */
+function forget(...users: string[]): void {
+  for (const userId of users) bed.app.get(ChangeFeed).publish({ kind: 'grant', userId, client: 'default' });
+}
+
+/** @returns what `act` returns, and how many requests for tokens Fastify handled meanwhile */
+async function countingPipeline<T>(act: () => Promise<T>): Promise<[T, number]> {
+  let count = 0;
+  // The stand-in for Google is Fastify as well.
+  const add = (message: unknown) => {
+    if ((message as { request: { url: string } }).request.url.startsWith('/tokens/')) count++;
+  };
+  subscribe('tracing:fastify.request.handler:start', add);
+  try {
+    return [await act(), count];
+  } finally {
+    unsubscribe('tracing:fastify.request.handler:start', add);
+  }
+}
+
+/** Until the cold path answers: a machine that misses heartbeats caches nothing. */
+async function coldly(path: string, headers: Record<string, string> = {}): Promise<Answer> {
+  const search = path.includes('?') ? path.slice(path.indexOf('?')) : '';
+  for (;;) {
+    await ask(bed.url, `/tokens/alice${search}`, headers);
+    forget('alice', 'bob', 'nobody');
+    const [answer, count] = await countingPipeline(() => ask(bed.url, path, headers));
+    // A refusal is handed over: one request, and not one more.
+    if (count === (answer.status === 200 ? 0 : 1)) return answer;
+  }
+}
+
+test.each<[string, string, Record<string, string>]>([
+  ['a token', '/tokens/alice', {}],
+  ['a token, with a query', '/tokens/alice?min_ttl=10&client=default', {}],
+  ['a token, with an id of its own', '/tokens/alice', { 'x-request-id': 'mine-1' }],
+  ['a dead grant', '/tokens/bob', {}],
+  ['a dead grant, with an id of its own', '/tokens/bob', { 'x-request-id': 'mine-2' }],
+  ['no grant', '/tokens/nobody', {}],
+  ['no grant, with a scope', `/tokens/nobody?scope=${encodeURIComponent(YOUTUBE)}`, {}],
+  ['a missing scope', `/tokens/alice?scope=${encodeURIComponent(YOUTUBE_MONEY)}`, {}],
+  ['an unknown client', '/tokens/alice?client=nowhere', {}],
+  ['two dots', '/tokens/a..b', {}],
+])('%s is answered as by the pipeline', async (_, path, headers) => {
+  expect(await coldly(path, headers)).toEqual(await ask(wholeUrl, path, headers));
+});
+
+test('a token that must be refreshed is answered without the pipeline, and its refresh is logged with its id', async () => {
+  const first = await coldly('/tokens/alice');
+  bed.clock.advance(3600);
+  await until(async () => {
+    bed.clock.advance(3600);
+    const [answer, count] = await countingPipeline(() =>
+      ask(bed.url, '/tokens/alice', { 'x-request-id': 'refreshed' }),
+    );
+    expect(answer.status).toBe(200);
+    return count === 0 && answer.body !== first.body;
+  });
+  await bed.app.get(AuditLog).flush();
+  const rows = await bed.sql(`SELECT action FROM audit_trail WHERE request_id = 'refreshed'`);
+  expect(rows.map(({ action }) => action)).toContain('token.refresh');
+});
+
+test('a failure is asked of Google once, and its log lines and its answer have one id', async () => {
+  await coldly('/tokens/alice');
+  bed.google.control.failNext('token', { status: 500, body: '' });
+  const before = bed.google.control.count('token');
+  bed.clock.advance(3600);
+  const answer = await ask(bed.url, '/tokens/alice', { 'x-request-id': 'failed-once' });
+  expect(answer.status).toBe(503);
+  expect(answer.headers['x-request-id']).toBe('failed-once');
+  expect(bed.google.control.count('token')).toBe(before + 1);
+  const lines = bed
+    .log()
+    .split('\n')
+    .filter((line) => line.includes('"request_id":"failed-once"'));
+  expect(lines.map((line) => /"msg":"refresh failed"|"status":503/.exec(line)?.[0])).toEqual([
+    '"msg":"refresh failed"',
+    '"status":503',
+  ]);
+});
+
+test('a refusal counts once for the rate limit, and once in the audit trail', async () => {
+  await bed.restart({ SERVICE_RATE_LIMIT: '4' });
+  try {
+    const statuses: number[] = [];
+    for (let call = 1; call <= 6; call++) {
+      statuses.push((await ask(bed.url, '/tokens/bob', { 'x-request-id': `counted-${call}` })).status);
+      forget('bob');
+    }
+    expect(statuses).toEqual([410, 410, 410, 410, 429, 429]);
+    await bed.app.get(AuditLog).flush();
+    const [row] = await bed.sql(
+      `SELECT sum(count)::int AS count FROM audit_trail WHERE outcome = 'reconnect_required' AND request_id LIKE 'counted-%'`,
+    );
+    expect(row?.['count']).toBe(4);
+  } finally {
+    await bed.restart();
+  }
+});
+
+test('a service that was revoked is refused', async () => {
+  const api = await bed.service({});
+  await api.token('alice');
+  await api.token('alice');
+  await bed.sql('UPDATE services SET revoked_at = now() WHERE id = $1', [api.key.split('_')[1]]);
+  await until(async () => (await api.token('alice')).status === 401);
+});
