@@ -1,5 +1,5 @@
 import type { INestApplicationContext } from '@nestjs/common';
-import { Readiness } from './operations/health.controller.js';
+import { Readiness } from './operations/readiness.js';
 import { tracing } from './tracing/tracing.js';
 import { MAX_SHUTDOWN_MS } from './workers/protocol.js';
 

@@ -1,15 +1,15 @@
-import { Controller, Get, Injectable } from '@nestjs/common';
+import { Controller, Get } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheck, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import { Settings } from '../config/settings.js';
 import { BrokerError } from '../domain/errors.js';
 import { Clock } from '../domain/ports/clock.js';
-import { DatabaseHealth } from '../token-store/client/database-health.js';
 import { Public } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
 import { EXEMPT_ROUTE } from '../http/rate-limit/route-limits.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
+import { Readiness } from './readiness.js';
 
 const CHECKS = {
   type: 'object',
@@ -19,27 +19,6 @@ const CHECKS = {
     properties: { status: { type: 'string', enum: ['up', 'down'] } },
   },
 };
-
-/** Whether load balancers should send calls to this replica: the answer of /health/ready. */
-@Injectable()
-export class Readiness {
-  #isStopping = false;
-  #pending: Promise<string | null> | null = null;
-
-  constructor(private readonly database: DatabaseHealth) {}
-
-  /** Graceful shutdown: not ready any more, while calls that still arrive are served. */
-  stop(): void {
-    this.#isStopping = true;
-  }
-
-  /** Concurrent calls share one database check. @returns why the replica is not ready, as a sentence; null when it is */
-  async fault(): Promise<string | null> {
-    if (this.#isStopping) return 'The broker is about to stop.';
-    this.#pending ??= this.database.fault().finally(() => (this.#pending = null));
-    return this.#pending;
-  }
-}
 
 @Controller('health')
 @ApiTags('operations')
