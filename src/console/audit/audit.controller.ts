@@ -16,7 +16,7 @@ import { AuditLog } from '../../token-store/audit/audit-log.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { nextPath, pathWith } from '../paths.js';
 import { choiceIn, cursorIn, type FormValues, serviceIdOf, textIn, timeIn } from '../form-values.js';
-import { ConsoleController, Person } from '../sign-in/console.guard.js';
+import { ConsoleController, Person } from '../sign-in/console.decorator.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { auditPage, type ShownFilter } from './audit-page.js';
 

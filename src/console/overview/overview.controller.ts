@@ -10,7 +10,7 @@ import { ChangeFeed } from '../../token-store/change-feed/change-feed.js';
 import { ActivityRepository } from '../../token-store/console/activity.repository.js';
 import { OverviewRepository } from '../../token-store/console/overview.repository.js';
 import { WebhookTargetsRepository } from '../../token-store/outbox/webhook-targets.repository.js';
-import { ConsoleController, Person } from '../sign-in/console.guard.js';
+import { ConsoleController, Person } from '../sign-in/console.decorator.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { activityIn, periodOf } from './activity-series.js';
 import { overviewPage } from './overview-page.js';

@@ -11,7 +11,7 @@ import { DelegatedCredentialsRepository } from '../../token-store/services/deleg
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { nextPath, pathWith } from '../paths.js';
 import { cursorIn, type FormValues, serviceIdOf, textIn } from '../form-values.js';
-import { ConsoleController, Person } from '../sign-in/console.guard.js';
+import { ConsoleController, Person } from '../sign-in/console.decorator.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { credentialsPage } from './credentials-page.js';
 

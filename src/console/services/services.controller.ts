@@ -9,7 +9,7 @@ import { ServiceUsageRepository } from '../../token-store/services/service-usage
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { nextPath } from '../paths.js';
 import { cursorIn, type FormValues } from '../form-values.js';
-import { ConsoleController, Person } from '../sign-in/console.guard.js';
+import { ConsoleController, Person } from '../sign-in/console.decorator.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { COUNTED_CREDENTIALS, servicesPage } from './services-page.js';
 

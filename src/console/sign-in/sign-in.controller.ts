@@ -11,7 +11,8 @@ import { returnPathOf } from '../paths.js';
 import { signInPage } from '../views/sign-in-page.js';
 import { CONSOLE_STYLE } from '../views/style.js';
 import { BrowserState } from './browser-state.js';
-import { BeforeSignIn, ConsoleController, EveryRole, Person, personOf } from './console.guard.js';
+import { BeforeSignIn, ConsoleController, EveryRole, Person } from './console.decorator.js';
+import { personOf } from './console.guard.js';
 import { actorOf, type ConsolePerson, ConsoleSessions } from './console-sessions.js';
 import { IdentityProvider, type PendingSignIn } from './identity-provider.js';
 

@@ -20,7 +20,7 @@ import { ServiceCache } from '../../services/service-cache.js';
 import { GrantsRepository } from '../../token-store/grants/grants.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { type FormValues, textIn } from '../form-values.js';
-import { ConsoleController, Person } from '../sign-in/console.guard.js';
+import { ConsoleController, Person } from '../sign-in/console.decorator.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { linkPath } from '../paths.js';
 import { linkFormPage, linkPage } from './link-page.js';

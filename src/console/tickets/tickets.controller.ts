@@ -14,7 +14,7 @@ import { ConnectTicketListsRepository } from '../../token-store/connects/connect
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { nextPath } from '../paths.js';
 import { choiceIn, cursorIn, type FormValues, serviceIdOf, textIn } from '../form-values.js';
-import { ConsoleController, Person } from '../sign-in/console.guard.js';
+import { ConsoleController, Person } from '../sign-in/console.decorator.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { ticketsPage } from './tickets-page.js';
 

@@ -9,7 +9,7 @@ import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.j
 import { GrantSearchRepository } from '../../token-store/grants/grant-search.repository.js';
 import { nextPath } from '../paths.js';
 import { choiceIn, cursorIn, type FormValues, textIn } from '../form-values.js';
-import { ConsoleController, Person } from '../sign-in/console.guard.js';
+import { ConsoleController, Person } from '../sign-in/console.decorator.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { grantListPage } from './grant-list-page.js';
 

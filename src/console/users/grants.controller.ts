@@ -13,7 +13,7 @@ import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.j
 import { GrantsRepository } from '../../token-store/grants/grants.repository.js';
 import { grantPath, nextPath, pathWith, userPath } from '../paths.js';
 import { choiceIn, cursorIn, type FormValues } from '../form-values.js';
-import { ConsoleController, Person } from '../sign-in/console.guard.js';
+import { ConsoleController, Person } from '../sign-in/console.decorator.js';
 import { actorOf, type ConsolePerson } from '../sign-in/console-sessions.js';
 import { endingPage } from './ending-page.js';
 import { nameOf } from './grant-card.js';

@@ -9,7 +9,7 @@ import { sendPage } from '../../http/page-responses.js';
 import { UserPath } from '../../http/validation/validators.js';
 import { pathWith, userPath } from '../paths.js';
 import { choiceIn, type FormValues } from '../form-values.js';
-import { ConsoleController, Person } from '../sign-in/console.guard.js';
+import { ConsoleController, Person } from '../sign-in/console.decorator.js';
 import { actorOf, type ConsolePerson } from '../sign-in/console-sessions.js';
 import { endingPage } from './ending-page.js';
 

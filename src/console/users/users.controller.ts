@@ -18,7 +18,7 @@ import {
 } from '../../token-store/grants/grant-search.repository.js';
 import { nextPath, userPath } from '../paths.js';
 import { choiceIn, cursorIn, type FormValues, textIn } from '../form-values.js';
-import { ConsoleController, Person } from '../sign-in/console.guard.js';
+import { ConsoleController, Person } from '../sign-in/console.decorator.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { userPage } from './user-page.js';
 import { SEARCHED, type Searched, usersPage } from './users-page.js';

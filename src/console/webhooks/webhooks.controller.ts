@@ -13,7 +13,7 @@ import { ReplayWebhooks } from '../../webhooks/replay-webhooks.js';
 import { type ChangedWebhook, WebhookRegistry } from '../../webhooks/webhook-registry.js';
 import { nextPath, pathWith } from '../paths.js';
 import { choiceIn, cursorIn, type FormValues, textIn, timeIn } from '../form-values.js';
-import { ConsoleController, Person } from '../sign-in/console.guard.js';
+import { ConsoleController, Person } from '../sign-in/console.decorator.js';
 import { actorOf, type ConsolePerson } from '../sign-in/console-sessions.js';
 import type { ListedWebhook } from './receivers-card.js';
 import { STATES, webhooksPage } from './webhooks-page.js';
