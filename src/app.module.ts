@@ -19,7 +19,7 @@ import { SystemClock } from './operations/system-clock.js';
 import { SealingModule } from './sealing/sealing.module.js';
 import { SecurityEventsModule } from './security-events/security-events.module.js';
 import { SelfServiceModule } from './self-service/self-service.module.js';
-import { DelegatedCredentialsModule } from './services/delegated-credentials.controller.js';
+import { DelegatedCredentialsModule } from './services/delegated-credentials.module.js';
 import { ServicesModule } from './services/services.module.js';
 import { TokenStoreModule } from './token-store/token-store.module.js';
 import { TokensModule } from './tokens/tokens.module.js';

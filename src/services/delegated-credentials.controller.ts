@@ -1,16 +1,4 @@
-import {
-  Body,
-  Controller,
-  Delete,
-  Get,
-  Header,
-  HttpCode,
-  Module,
-  Param,
-  Post,
-  Query,
-  Req,
-} from '@nestjs/common';
+import { Body, Controller, Delete, Get, Header, HttpCode, Param, Post, Query, Req } from '@nestjs/common';
 import {
   ApiBearerAuth,
   ApiBody,
@@ -47,7 +35,7 @@ import {
 @Controller('services/self/credentials')
 @ApiTags('delegated credentials')
 @ApiBearerAuth()
-class DelegatedCredentialsController {
+export class DelegatedCredentialsController {
   constructor(
     private readonly settings: Settings,
     private readonly clock: Clock,
@@ -142,7 +130,3 @@ class DelegatedCredentialsController {
     return toCredentialResponse(credential, this.clock.now());
   }
 }
-
-/** Apart from services.module.ts: commands need that one, and no HTTP. */
-@Module({ controllers: [DelegatedCredentialsController] })
-export class DelegatedCredentialsModule {}

@@ -1,6 +1,6 @@
 import { Controller, Get, Header, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
-import { ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RepeatableRefusal } from '../access-tokens/token-errors.js';
 import { Settings } from '../config/settings.js';
@@ -18,6 +18,7 @@ import { callOf, ResponseCache } from './response-cache.js';
 import { readTokenEndpointRequest } from './token-endpoint.request.js';
 import {
   ApiTokenEndpoint,
+  AuthorizationServerMetadata,
   serializeEndpointRest,
   TokenEndpointResponse,
   toTokenEndpointResponse,
@@ -28,27 +29,6 @@ import { toTokenResponse } from './token.response.js';
 
 /** Google's library for .NET calls a token with less than 6 minutes left due, that for Node.js one with less than 5. */
 const MIN_TTL_SECONDS = 390;
-
-/** RFC 8414 section 2. */
-class AuthorizationServerMetadata {
-  @ApiProperty({ example: 'https://broker.example.com' })
-  issuer!: string;
-
-  @ApiProperty({ example: 'https://broker.example.com/oauth2/token' })
-  token_endpoint!: string;
-
-  @ApiProperty({ type: [String], description: 'Empty: the broker has no authorization endpoint for clients' })
-  response_types_supported!: string[];
-
-  @ApiProperty({ type: [String] })
-  grant_types_supported!: string[];
-
-  @ApiProperty({ type: [String] })
-  token_endpoint_auth_methods_supported!: string[];
-
-  @ApiProperty({ example: 'https://broker.example.com/docs' })
-  service_documentation!: string;
-}
 
 /**
  * The broker as an authorization server for client libraries: the token endpoint (RFC 8693, RFC 6749 section 6) and its metadata

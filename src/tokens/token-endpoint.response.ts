@@ -37,6 +37,27 @@ export function serializeEndpointRest({ issued_token_type, scope }: TokenEndpoin
   return { before: '', common: JSON.stringify({ issued_token_type, scope }).slice(1), after: '' };
 }
 
+/** RFC 8414 section 2. */
+export class AuthorizationServerMetadata {
+  @ApiProperty({ example: 'https://broker.example.com' })
+  issuer!: string;
+
+  @ApiProperty({ example: 'https://broker.example.com/oauth2/token' })
+  token_endpoint!: string;
+
+  @ApiProperty({ type: [String], description: 'Empty: the broker has no authorization endpoint for clients' })
+  response_types_supported!: string[];
+
+  @ApiProperty({ type: [String] })
+  grant_types_supported!: string[];
+
+  @ApiProperty({ type: [String] })
+  token_endpoint_auth_methods_supported!: string[];
+
+  @ApiProperty({ example: 'https://broker.example.com/docs' })
+  service_documentation!: string;
+}
+
 const text = (description: string, more: object = {}) => ({ type: 'string', description, ...more });
 
 /** The examples are those of a token exchange: only the credential is missing. */

@@ -88,7 +88,7 @@ async function run(
 ): Promise<Stored> {
   const [{ ConsentModule }, { SlotNotes }] = await Promise.all([
     import('./consent.module.js'),
-    import('../../shared/command.module.js'),
+    import('../../shared/command-reporters.js'),
   ]);
   return withModules(settings, [ConsentModule], async (broker) => ({
     outcome: await connect(broker),
