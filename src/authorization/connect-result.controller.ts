@@ -1,5 +1,4 @@
 import { Controller, Get, Query, Req, Res } from '@nestjs/common';
-import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
@@ -11,7 +10,6 @@ import { foldEmail } from '../domain/text.js';
 import { Public } from '../http/caller.decorator.js';
 import { pageContextOf, sendAppPage } from '../http/page-responses.js';
 import { type Problem, problemOf } from '../http/problem/problem.js';
-import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
 import { errorPage } from '../pages/error-page.js';
 import { resultPage, waitingPage } from '../pages/result-page.js';
 import { BrowserBinding } from './browser-binding-cookie.js';
@@ -35,7 +33,6 @@ export class ConnectResultController {
 
   @Get()
   @Public()
-  @RouteConfig(BROWSER_ROUTE)
   async show(
     @Query() { ticket: id, refused, request: refusedRequest }: ResultQuery,
     @Req() request: FastifyRequest,

@@ -1,5 +1,4 @@
 import { Body, Controller, Get, Post, Query, Req, Res, UseInterceptors } from '@nestjs/common';
-import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ConnectTickets, type OpenedTicket, ticketUsed } from '../connect-tickets/connect-ticket.js';
@@ -10,7 +9,6 @@ import { BrokerError } from '../domain/errors.js';
 import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Public } from '../http/caller.decorator.js';
 import { allowFormToLeave, assertOwnPage, sendAppPage } from '../http/page-responses.js';
-import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { connectPage } from '../pages/connect-page.js';
 import { embeddedPage } from '../pages/embedded-page.js';
@@ -43,7 +41,6 @@ export class ConnectController {
   @Public()
   @Audited('connect.consent', 'refusals')
   @UseInterceptors(ConnectAuditInterceptor)
-  @RouteConfig(BROWSER_ROUTE)
   async show(
     @Query() { ticket: text, here }: ShowTicketDto,
     @Req() request: FastifyRequest,
@@ -74,7 +71,6 @@ export class ConnectController {
   @Public()
   @Audited('connect.consent')
   @UseInterceptors(ConnectAuditInterceptor)
-  @RouteConfig(BROWSER_ROUTE)
   async submit(
     @Body() { ticket: text, cancel }: TicketFormDto,
     @Req() request: FastifyRequest,

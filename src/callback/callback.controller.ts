@@ -18,7 +18,6 @@ import { Secret } from '../domain/secret.js';
 import { isPlainText } from '../domain/text.js';
 import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Public } from '../http/caller.decorator.js';
-import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
 import { disconnectSignal } from '../http/request-context.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { CompleteAuthorization } from './complete-authorization.js';
@@ -38,7 +37,7 @@ export class CallbackController {
   @Public()
   @Audited('connect.consent')
   @UseInterceptors(ConnectAuditInterceptor)
-  @RouteConfig({ ...BROWSER_ROUTE, refusalsAt: RESULT_PATH })
+  @RouteConfig({ refusalsAt: RESULT_PATH })
   @ApiExcludeEndpoint()
   async callback(
     @Req() request: FastifyRequest,

@@ -2,7 +2,6 @@ import type { INestApplicationContext } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { PROBLEM_SCHEMAS } from './problem/problem-schema.js';
-import { EXEMPT_ROUTE } from './rate-limit/route-limits.js';
 
 /** What the broker sends to the app (OpenAPI 3.1), and the schemas that it refers to. */
 export interface DescribedWebhooks {
@@ -70,7 +69,7 @@ export function serveOpenApi(
   app
     .getHttpAdapter()
     .getInstance()
-    .get('/openapi.json', { config: EXEMPT_ROUTE }, (_request, reply) => {
+    .get('/openapi.json', (_request, reply) => {
       void reply.type('application/json; charset=utf-8').send(json());
     });
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import helmet from '@fastify/helmet';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { BrokerError } from '../domain/errors.js';
-import { BROWSER_ROUTE, kindOf } from './rate-limit/route-limits.js';
+import { kindOf } from './rate-limit/route-limits.js';
 
 const NO_SNIFFING = { 'x-content-type-options': 'nosniff' };
 /** The value that helmet sets. */
@@ -52,10 +52,6 @@ function hostFault({ headers: { host }, httpVersion, rawHeaders }: IncomingMessa
 
 /** Sets the further headers of a response that a browser may show as a page. */
 export async function registerPageHeaders(server: FastifyInstance, publicUrl: string): Promise<void> {
-  // Swagger registers the documentation's routes and sets no kind. All routes of the console are pages.
-  server.addHook('onRoute', (route) => {
-    if (isDocs(route.url) || isConsole(route.url)) route.config = { ...route.config, ...BROWSER_ROUTE };
-  });
   await server.register(helmet, {
     global: false,
     contentSecurityPolicy: {
@@ -86,10 +82,6 @@ export async function registerPageHeaders(server: FastifyInstance, publicUrl: st
 /** Browsers request a page as text/html; the files of the documentation belong to a page. */
 function mayBePage(request: FastifyRequest): boolean {
   return kindOf(request) === 'browser' || (request.headers.accept?.includes('text/html') ?? false);
-}
-
-function isConsole(url: string): boolean {
-  return url === '/console' || url.startsWith('/console/');
 }
 
 /** Only the API's documentation runs scripts. */

@@ -11,6 +11,14 @@ import { type Form, parameterOf } from './validation/form.js';
  */
 
 export const TOKEN_ENDPOINT = '/oauth2/token';
+export const TOKEN_ENDPOINT_ROUTE = { hasCredentialInBody: true, maxBodyBytes: 16 * 1024 } as const;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Who calls is known once the body is read: until then the call counts for no one. */
+    hasCredentialInBody?: boolean;
+  }
+}
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 export const REFRESH_TOKEN = 'refresh_token';

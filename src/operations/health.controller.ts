@@ -1,5 +1,4 @@
 import { Controller, Get } from '@nestjs/common';
-import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheck, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import { Settings } from '../config/settings.js';
@@ -7,7 +6,6 @@ import { BrokerError } from '../domain/errors.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Public } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
-import { EXEMPT_ROUTE } from '../http/rate-limit/route-limits.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
 import { Readiness } from './readiness.js';
 
@@ -34,7 +32,6 @@ export class HealthController {
   ) {}
 
   @Get('live')
-  @RouteConfig(EXEMPT_ROUTE)
   @ApiOperation({ operationId: 'getLiveness', summary: 'The process runs' })
   @ApiOkResponse({
     schema: {
@@ -48,7 +45,6 @@ export class HealthController {
   }
 
   @Get('ready')
-  @RouteConfig(EXEMPT_ROUTE)
   // Described here: Terminus would load a second @nestjs/swagger, beside the bundled one.
   @HealthCheck({ noCache: true, swaggerDocumentation: false })
   @ApiOkResponse({

@@ -1,11 +1,9 @@
 import { Body, Controller, Header, HttpCode, Post, Req } from '@nestjs/common';
-import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiAcceptedResponse, ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { Public } from '../http/caller.decorator.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { rateLimitsOf } from '../http/rate-limit/rate-limit.hook.js';
-import { SECURITY_EVENTS_ROUTE } from '../http/rate-limit/route-limits.js';
 import type { TextBodies } from '../http/server/body-parsers.js';
 import { ReceiveSecurityEvent } from './receive-security-event.js';
 import { RELAYED_HEADER } from './relay-security-event.js';
@@ -25,7 +23,6 @@ export class SecurityEventsController {
   @Public()
   @HttpCode(202)
   @Header('cache-control', 'no-store')
-  @RouteConfig(SECURITY_EVENTS_ROUTE)
   @ApiOperation({
     operationId: 'receiveSecurityEvent',
     summary: "Google's Cross-Account Protection delivers here",

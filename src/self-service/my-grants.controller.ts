@@ -1,5 +1,4 @@
 import { Body, Controller, Get, Post, Query, Req, Res, UseInterceptors } from '@nestjs/common';
-import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { redirectTo } from '../authorization/browser-response.js';
@@ -14,7 +13,6 @@ import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Public } from '../http/caller.decorator.js';
 import { assertOwnPage, sendAppPage } from '../http/page-responses.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
-import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
 import { disconnectPage } from '../pages/disconnect-page.js';
 import { entryPage, myGrantsPage, type ShownGrant } from '../pages/my-grants-page.js';
 import { DeclaredSettingsRepository } from '../token-store/declarations/declared-settings.repository.js';
@@ -41,7 +39,6 @@ export class MyGrantsController {
   @Get()
   @Public()
   @Audited('connect.manage', 'refusals')
-  @RouteConfig(BROWSER_ROUTE)
   async show(
     @Query() query: MyGrantsQuery,
     @Req() request: FastifyRequest,
@@ -74,7 +71,6 @@ export class MyGrantsController {
   @Post()
   @Public()
   @Audited('connect.manage')
-  @RouteConfig(BROWSER_ROUTE)
   async begin(
     @Body() { ticket }: BeginForm,
     @Req() request: FastifyRequest,
@@ -87,7 +83,6 @@ export class MyGrantsController {
   @Post('reconnect')
   @Public()
   @Audited('connect.manage', 'refusals')
-  @RouteConfig(BROWSER_ROUTE)
   async reconnect(
     @Body() { ticket, grant: id }: GrantForm,
     @Req() request: FastifyRequest,
@@ -108,7 +103,6 @@ export class MyGrantsController {
   @Get('disconnect')
   @Public()
   @Audited('connect.manage', 'refusals')
-  @RouteConfig(BROWSER_ROUTE)
   async confirm(
     @Query() { ticket, grant: id }: GrantForm,
     @Req() request: FastifyRequest,
@@ -138,7 +132,6 @@ export class MyGrantsController {
   @Post('disconnect')
   @Public()
   @Audited('grant.disconnect', 'refusals')
-  @RouteConfig(BROWSER_ROUTE)
   async disconnect(
     @Body() { ticket, grant: id, mode }: DisconnectForm,
     @Req() request: FastifyRequest,

@@ -1,10 +1,8 @@
 import { Controller, Get, Param, Res } from '@nestjs/common';
-import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { BrokerError } from '../domain/errors.js';
 import { Public } from '../http/caller.decorator.js';
-import { BROWSER_ROUTE } from '../http/rate-limit/route-limits.js';
 import { ServiceFacesRepository } from '../token-store/services/service-faces.repository.js';
 
 /** Serves the logos that services keep with the broker, each at the hash of its content. */
@@ -15,7 +13,6 @@ export class LogosController {
 
   @Get(':hash')
   @Public()
-  @RouteConfig(BROWSER_ROUTE)
   async logo(@Param('hash') hash: string, @Res() reply: FastifyReply): Promise<void> {
     const logo = /^[0-9a-f]{64}$/.test(hash) ? await this.faces.findLogo(hash) : null;
     if (!logo) throw new BrokerError('not_found', 'There is no such logo.');

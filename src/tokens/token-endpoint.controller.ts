@@ -12,8 +12,12 @@ import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller, Public } from '../http/caller.decorator.js';
 import { assertCellUser } from '../http/cell-user.js';
 import { OAuthRefusal } from '../http/problem/oauth-error.js';
-import { EXEMPT_ROUTE, TOKEN_ENDPOINT_ROUTE } from '../http/rate-limit/route-limits.js';
-import { REFRESH_TOKEN, TOKEN_ENDPOINT, TOKEN_EXCHANGE } from '../http/token-endpoint.js';
+import {
+  REFRESH_TOKEN,
+  TOKEN_ENDPOINT,
+  TOKEN_ENDPOINT_ROUTE,
+  TOKEN_EXCHANGE,
+} from '../http/token-endpoint.js';
 import { callOf, ResponseCache } from './response-cache.js';
 import { readTokenEndpointRequest } from './token-endpoint.request.js';
 import {
@@ -86,7 +90,6 @@ export class TokenEndpointController {
 
   @Get('.well-known/oauth-authorization-server')
   @Public()
-  @RouteConfig(EXEMPT_ROUTE)
   @ApiOperation({
     operationId: 'getServerMetadata',
     summary: 'Where the token endpoint is, and what it supports (RFC 8414)',

@@ -1,6 +1,7 @@
 /** The broker's routes as its controllers declare them: which of them browsers and Google need, and which are for services alone. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { kindOfRoute, type RouteKind } from '../../src/http/rate-limit/route-limits.js';
 
 interface Route {
   readonly method: string;
@@ -10,7 +11,8 @@ interface Route {
 }
 
 const CONTROLLER = /@(?:Controller|ConsoleController)\((?:'([^']*)')?\)/;
-const HANDLER = /@(Get|Post|Put|Patch|Delete)\((?:'([^']*)')?\)([^]*?)\n {2}(?:async )?\w+\(/g;
+const HANDLER = /@(Get|Post|Put|Patch|Delete)\((?:'([^']*)')?\)/g;
+const PUBLIC_KINDS: readonly RouteKind[] = ['browser', 'security-events'];
 /** Exempt from limits, and a part of the pages. */
 const ASSETS = ['/style.css'];
 
@@ -20,9 +22,9 @@ export const ROUTES: readonly Route[] = readdirSync('src', { recursive: true, en
     const text = readFileSync(join('src', path), 'utf8');
     const [, prefix = ''] = CONTROLLER.exec(text) ?? [];
     if (!CONTROLLER.test(text)) return [];
-    return [...text.matchAll(HANDLER)].map(([, method = '', name = '', decorators = '']) => {
+    return [...text.matchAll(HANDLER)].map(([, method = '', name = '']) => {
       const route = `/${[prefix, name].filter(Boolean).join('/')}`;
-      const isPublic = /\b(BROWSER_ROUTE|SECURITY_EVENTS_ROUTE)\b/.test(decorators) || ASSETS.includes(route);
+      const isPublic = PUBLIC_KINDS.includes(kindOfRoute(route)) || ASSETS.includes(route);
       return { method: method.toUpperCase(), path: route, isPublic };
     });
   });

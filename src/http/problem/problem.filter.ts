@@ -7,6 +7,13 @@ import { hasBody } from '../server/connections.js';
 import { Problems } from './problem.js';
 import { sendProblem } from './send-problem.js';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Where a browser sees a refusal instead: the address of the request holds a code. */
+    refusalsAt?: string;
+  }
+}
+
 /** Answers every error with a problem: problem+json, a page for a browser, or OAuth's form at the token endpoint. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {

@@ -9,7 +9,16 @@ import { callerOf } from '../caller.decorator.js';
 import { credentialDigest, handedOver } from '../request-context.js';
 import type { ClientAddresses } from './client-address.js';
 import { FixedWindowCounter, networkOf } from './fixed-window-counter.js';
-import { kindOf, type Limit, limitsByKind, type RatesPerMinute, type RouteKind } from './route-limits.js';
+import {
+  type AddressLimit,
+  kindOf,
+  kindOfRoute,
+  type RatesPerMinute,
+  ROUTE_LIMITS,
+  type RouteKind,
+  SERVICE_LIMIT,
+  WITHOUT_ROUTE,
+} from './route-limits.js';
 
 /** Cached digests of verified credentials; a JWT is a new one every few minutes. */
 const MAX_VERIFIED = 50_000;
@@ -21,14 +30,9 @@ export type ServiceOfKey = (request: FastifyRequest) => string | null;
 
 const NAME = 'rateLimits';
 
-type LimitName = (typeof RATE_LIMITED.labels.limit)[number];
-/** The limit by address of each kind of route. */
-const LIMITS: Readonly<Record<RouteKind, LimitName>> = {
-  service: 'address',
-  browser: 'browser',
-  'security-events': 'security_events',
-  exempt: 'address',
-};
+interface AddressCounts extends AddressLimit {
+  readonly counter: FixedWindowCounter;
+}
 
 /**
  * Counts requests by the table in route-limits.ts. A forged credential must use up the limit of its sender, and no other:
@@ -36,8 +40,7 @@ const LIMITS: Readonly<Record<RouteKind, LimitName>> = {
  * credentials decides only what a request counts for; the guard of services/ authenticates each request.
  */
 export class RateLimits {
-  readonly #limits: Readonly<Record<RouteKind, Limit>>;
-  readonly #byAddress: Readonly<Record<RouteKind, FixedWindowCounter | null>>;
+  readonly #byAddress = new Map<RouteKind, AddressCounts>();
   /** Unbounded: it has authenticated services only, which are few, so that no other caller can evict one. */
   readonly #byService: FixedWindowCounter;
   readonly #verified = new LRUCache<string, string>(cacheBound(MAX_VERIFIED));
@@ -52,18 +55,12 @@ export class RateLimits {
     private readonly serviceOfKey: ServiceOfKey,
   ) {
     this.#refusals = meter.counter(RATE_LIMITED);
-    this.#limits = limitsByKind(rates);
-    const counts = (kind: RouteKind) => {
-      const limit = this.#limits[kind].byAddress;
-      return limit && new FixedWindowCounter(limit.max);
-    };
-    this.#byAddress = {
-      service: counts('service'),
-      browser: counts('browser'),
-      'security-events': counts('security-events'),
-      exempt: counts('exempt'),
-    };
-    this.#byService = new FixedWindowCounter(rates.serviceRateLimit, new Map(), true);
+    for (const [kind, { byAddress }] of Object.entries(ROUTE_LIMITS)) {
+      if (!byAddress) continue;
+      const counter = new FixedWindowCounter(rates[byAddress.max]);
+      this.#byAddress.set(kind as RouteKind, { ...byAddress, counter });
+    }
+    this.#byService = new FixedWindowCounter(rates[SERVICE_LIMIT.max], new Map(), true);
   }
 
   /** Counts a request before anything else is done with it. @returns the refusal, if it is over a limit */
@@ -74,7 +71,7 @@ export class RateLimits {
   /** The same for a request whose credential is known by now, from its header or its body. */
   admitCaller(request: FastifyRequest, reply: FastifyReply): BrokerError | undefined {
     const kind = kindOf(request);
-    const { byService, byAddress } = this.#limits[kind];
+    const { byService } = ROUTE_LIMITS[kind];
     const begun = handedOver(request.raw);
     if (begun) {
       request.countedFor = begun.countedFor;
@@ -84,15 +81,15 @@ export class RateLimits {
       const service = this.#serviceOf(request);
       if (service !== null) return this.#countForService(service, request, reply);
     }
-    const counts = this.#byAddress[kind];
-    if (!byAddress || !counts) return undefined;
+    const byAddress = this.#byAddress.get(kind);
+    if (!byAddress) return undefined;
+    const { name, counts, counter } = byAddress;
     const network = this.#networkOf(request);
     const now = performance.now();
-    if (byAddress.counts === 'requests')
-      return this.#refusalOf(LIMITS[kind], counts, counts.add(network, now), reply);
-    const waitMs = counts.peek(network, now);
+    if (counts === 'requests') return this.#refusalOf(name, counter, counter.add(network, now), reply);
+    const waitMs = counter.peek(network, now);
     const mayVerify = waitMs === 0 || byService === null || this.#mayVerify(request, reply);
-    return mayVerify ? undefined : this.#refusalOf(LIMITS[kind], counts, waitMs, reply);
+    return mayVerify ? undefined : this.#refusalOf(name, counter, waitMs, reply);
   }
 
   /**
@@ -128,21 +125,21 @@ export class RateLimits {
     { code, status }: RateLimitRefusal,
   ): BrokerError | undefined {
     if (code === 'rate_limited' || this.#excused.has(request)) return undefined;
-    const kind = kindOf(request);
-    const counts = this.#byAddress[kind];
-    if (!counts || this.#limits[kind].byAddress?.counts === 'requests') return undefined;
+    const byAddress = this.#byAddress.get(kindOf(request));
+    if (!byAddress || byAddress.counts === 'requests') return undefined;
     if (code === 'unauthenticated') this.#verified.delete(credentialDigest(request) ?? '');
     else if (request.countedFor || callerOf(request)) return undefined;
     // An error of the broker is not the caller's doing; an issuer that does not answer may be: its JWTs can be forged.
     if (status >= 500 && code !== 'issuer_unavailable') return undefined;
-    const waitMs = counts.add(this.#networkOf(request), performance.now());
-    return this.#refusalOf(LIMITS[kind], counts, waitMs, reply);
+    const { name, counter } = byAddress;
+    const waitMs = counter.add(this.#networkOf(request), performance.now());
+    return this.#refusalOf(name, counter, waitMs, reply);
   }
 
   /** Whether the refusals of its address have used up their limit already. */
   isOverLimit(request: FastifyRequest): boolean {
-    const counts = this.#byAddress[kindOf(request)];
-    return counts !== null && counts.peek(this.#networkOf(request), performance.now()) > 0;
+    const counter = this.#byAddress.get(kindOf(request))?.counter;
+    return counter !== undefined && counter.peek(this.#networkOf(request), performance.now()) > 0;
   }
 
   /** A refusal of this request says nothing about its sender, and will not count for its address. */
@@ -159,8 +156,10 @@ export class RateLimits {
   malformed(address: string): number {
     // A proxy forwards requests of many callers; this one's sender is not known.
     if (this.addresses.isProxy(address)) return 0;
-    const waitMs = this.#byAddress.service?.add(networkOf(address), performance.now()) ?? 0;
-    if (waitMs > 0) this.#refusals.add({ limit: 'address' });
+    const byAddress = this.#byAddress.get(WITHOUT_ROUTE);
+    if (!byAddress) return 0;
+    const waitMs = byAddress.counter.add(networkOf(address), performance.now());
+    if (waitMs > 0) this.#refusals.add({ limit: byAddress.name });
     return waitMs;
   }
 
@@ -177,11 +176,11 @@ export class RateLimits {
   #countForService(serviceId: string, request: FastifyRequest, reply: FastifyReply): BrokerError | undefined {
     request.countedFor = serviceId;
     const waitMs = this.#byService.add(serviceId, performance.now());
-    return this.#refusalOf('service', this.#byService, waitMs, reply);
+    return this.#refusalOf(SERVICE_LIMIT.name, this.#byService, waitMs, reply);
   }
 
   #refusalOf(
-    limit: LimitName,
+    limit: AddressLimit['name'],
     { perMinute }: FixedWindowCounter,
     waitMs: number,
     reply: FastifyReply,
@@ -216,8 +215,12 @@ interface RateLimitRefusal {
   readonly status: number;
 }
 
+/** Call it before routes are registered: each gets its row of the table, so that no request looks for it. */
 export function limitRates(server: FastifyInstance, limits: RateLimits): void {
   server.decorate(NAME, limits);
+  server.addHook('onRoute', (route) => {
+    route.config = { ...route.config, kind: kindOfRoute(route.url) };
+  });
   server.addHook('onRequest', (request, reply, done) => {
     done(limits.admit(request, reply));
   });

@@ -5,6 +5,13 @@ import { digestOfForm, readForm } from '../validation/form.js';
 
 export const MAX_BODY_BYTES = 64 * 1024;
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The longest body of the route in bytes, where it is not MAX_BODY_BYTES. */
+    maxBodyBytes?: number;
+  }
+}
+
 /**
  * Without content, Content-Type has no meaning (RFC 9110 section 8.3): many clients send `Content-Type:
  * application/json` with every request, a DELETE too, and an empty body is not malformed JSON.
