@@ -2,7 +2,6 @@ import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
-import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { type ConnectOutcome, mayTryAgain } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import type { Account } from '../domain/grant/grant.js';
@@ -12,6 +11,7 @@ import { pageContextOf, sendAppPage } from '../http/page-responses.js';
 import { type Problem, problemOf } from '../http/problem/problem.js';
 import { errorPage } from '../pages/error-page.js';
 import { resultPage, waitingPage } from '../pages/result-page.js';
+import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 import { BrowserBinding } from './browser-binding-cookie.js';
 import { appAddress, callbackRefusal, redirectTo } from './browser-response.js';
 import { PageContexts } from './page-contexts.js';
@@ -26,7 +26,7 @@ import { ResultQuery } from './connect-page.dto.js';
 export class ConnectResultController {
   constructor(
     private readonly tickets: ConnectTickets,
-    private readonly progress: TicketProgress,
+    private readonly store: ConnectTicketsRepository,
     private readonly binding: BrowserBinding,
     private readonly pages: PageContexts,
   ) {}
@@ -43,7 +43,7 @@ export class ConnectResultController {
       await sendRefusal(request, reply, problemOf(refusal, refusedRequest ?? request.id));
       return;
     }
-    const ticket = await this.progress.find(id);
+    const ticket = await this.store.find(id);
     const isConnect = ticket?.connectRequest.purpose !== 'manage';
     if (!ticket || !isConnect || !this.binding.isBoundTo(ticket, this.binding.read(request, id))) {
       await sendRefusal(request, reply, problemOf(callbackRefusal('other_browser'), request.id));

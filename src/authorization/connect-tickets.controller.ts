@@ -37,6 +37,7 @@ import { assertCellUser } from '../http/cell-user.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { disconnectSignal } from '../http/request-context.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
+import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 import { CONNECT_TICKET_EXAMPLES, ConnectTicketDto } from './connect-ticket.dto.js';
 import { ConnectTicketResponse } from './connect-ticket.response.js';
 import { toTicketRequest } from './read-connect-ticket.js';
@@ -52,6 +53,7 @@ export class ConnectTicketsController {
     private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly tickets: ConnectTickets,
+    private readonly store: ConnectTicketsRepository,
     private readonly progress: TicketProgress,
     private readonly watch: TicketWatch,
     private readonly metrics: ConnectMetrics,
@@ -137,7 +139,7 @@ export class ConnectTicketsController {
 
   /** Another service's is as unknown as one that does not exist. */
   async #find(service: Service, id: string): Promise<ConnectTicket> {
-    const ticket = await this.progress.find(id);
+    const ticket = await this.store.find(id);
     if (ticket?.connectRequest.serviceId !== service.id) throw notFound();
     return ticket;
   }

@@ -5,6 +5,7 @@ import type { CodeExchangeResponse } from '../domain/google/oauth.js';
 import { after, Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
+import { claimedSubject } from '../google/oauth/id-token-verifier.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { DatabaseHealth } from '../token-store/client/database-health.js';
 import type { PendingAuthorization } from '../token-store/connects/authorization-requests.repository.js';
@@ -61,7 +62,7 @@ export class CodeExchange {
   /** @throws when the database stores nothing; only then is the refresh token lost */
   async store(exchange: PendingExchange): Promise<void> {
     // The id_token is not verified yet; the unverified sub is enough to book a slot.
-    const sub = this.google.claimedSubject(exchange.answer.idToken);
+    const sub = claimedSubject(exchange.answer.idToken);
     for (const delay of [...RETRY_DELAYS_MS, null]) {
       const now = this.clock.now();
       try {

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import type { ConsentTicket } from '../domain/grant/consent.js';
 import type { Account, Grant } from '../domain/grant/grant.js';
+import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 
 /** A consent that is about to become a grant. */
@@ -21,7 +21,7 @@ interface PendingGrant {
 @Injectable()
 export class ConsentTickets {
   constructor(
-    private readonly progress: TicketProgress,
+    private readonly tickets: ConnectTicketsRepository,
     private readonly grants: GrantsRepository,
   ) {}
 
@@ -38,7 +38,7 @@ export class ConsentTickets {
 
   /** Of a ticket that ended before its grant was stored. */
   async outcomeOf(ticketId: string | null): Promise<ConnectOutcome> {
-    const ticket = ticketId === null ? null : await this.progress.find(ticketId);
+    const ticket = ticketId === null ? null : await this.tickets.find(ticketId);
     return ticket?.outcome ?? { kind: 'cancelled' };
   }
 }

@@ -15,6 +15,7 @@ import {
   type PendingAuthorization,
   ticketIdOf,
 } from '../token-store/connects/authorization-requests.repository.js';
+import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 
 /** A browser waits no longer than this for what another of its tabs exchanges. */
 const MAX_WAIT_MS = 15_000;
@@ -53,6 +54,7 @@ export class AuthorizationResponseValidator {
     private readonly sealer: Sealer,
     private readonly clock: Clock,
     private readonly requests: AuthorizationRequestsRepository,
+    private readonly tickets: ConnectTicketsRepository,
     private readonly progress: TicketProgress,
     private readonly watch: TicketWatch,
   ) {}
@@ -88,7 +90,7 @@ export class AuthorizationResponseValidator {
       const { consumedAt, expiresAt } = (await this.requests.find(stateHash)) ?? request;
       if (consumedAt !== null || expiresAt <= now) {
         // Another tab may have begun to exchange it since the ticket was read.
-        if ((await this.progress.find(ticketId))?.version !== ticket.version) continue;
+        if ((await this.tickets.find(ticketId))?.version !== ticket.version) continue;
         return { kind: 'stale', ticket, browserKey: key };
       }
       if (!(await this.progress.claim(ticket, requestId))) continue;
@@ -99,7 +101,7 @@ export class AuthorizationResponseValidator {
 
   /** Two tabs, a double click, a reload: one is exchanged, and the others see its outcome. */
   async #whenFree(id: string, callerSignal: AbortSignal): Promise<ConnectTicket | null> {
-    const ticket = await this.progress.find(id);
+    const ticket = await this.tickets.find(id);
     if (!ticket || !isExchanging(ticket, this.clock.now())) return ticket;
     return this.watch.waitWhile(
       id,

@@ -58,10 +58,6 @@ export class TicketProgress {
     private readonly tickets: ConnectTicketsRepository,
   ) {}
 
-  find(id: string): Promise<ConnectTicket | null> {
-    return this.tickets.find(id);
-  }
-
   /** @returns the row of a ticket that may have none; null when it had one that is gone */
   async stored(id: string, connectRequest: ConnectRequest): Promise<ConnectTicket | null> {
     const found = await this.tickets.find(id);
@@ -108,7 +104,7 @@ export class TicketProgress {
 
   /** The browser is sent to Google once more: the exchange brought no grant. */
   async resume(id: string, requestId: string, seconds: number): Promise<void> {
-    const ticket = await this.find(id);
+    const ticket = await this.tickets.find(id);
     if (!ticket) return;
     await this.#repeat(ticket, (current) =>
       current.outcome
@@ -135,7 +131,7 @@ export class TicketProgress {
     requestId: string | null,
     pendingUntil: Date = this.clock.now(),
   ): Promise<EndedTicket | null> {
-    const found = await this.find(id);
+    const found = await this.tickets.find(id);
     if (!found) return null;
     let isNew = false;
     const ticket = await this.#repeat(found, (current) => {
@@ -147,7 +143,7 @@ export class TicketProgress {
 
   /** It waits for the app only, and no longer than this. */
   async confirmBefore(id: string, until: Date): Promise<void> {
-    const ticket = await this.find(id);
+    const ticket = await this.tickets.find(id);
     if (!ticket) return;
     await this.#repeat(ticket, (current) =>
       current.state === 'pending' && current.expiresAt > until ? { expiresAt: until } : current,
@@ -165,7 +161,7 @@ export class TicketProgress {
     first: ConnectTicket,
     decide: (current: ConnectTicket) => TicketChange | ConnectTicket | null,
   ): Promise<ConnectTicket | null> {
-    for (let current: ConnectTicket | null = first; current; current = await this.find(first.id)) {
+    for (let current: ConnectTicket | null = first; current; current = await this.tickets.find(first.id)) {
       const change = decide(current);
       if (change === null || change === current) return change === null ? null : current;
       const changed = await this.#change(current, change);

@@ -9,6 +9,7 @@ import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { BrokerError } from '../domain/errors.js';
 import { aboutConnect, auditNoteOf } from '../http/audit.decorator.js';
 import { ServiceCache } from '../services/service-cache.js';
+import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 
 /** A browser at the page: for which user, with the authority of which service, read now. */
 export interface ManageSession {
@@ -25,6 +26,7 @@ export interface ManageSession {
 export class ManageSessions {
   constructor(
     private readonly tickets: ConnectTickets,
+    private readonly store: ConnectTicketsRepository,
     private readonly progress: TicketProgress,
     private readonly binding: BrowserBinding,
     private readonly services: ServiceCache,
@@ -71,7 +73,7 @@ export class ManageSessions {
    * @throws {BrokerError} `invalid_request`: not in this browser, or over; `not_allowed`: the service may not do this any more
    */
   async require(ticketId: string, request: FastifyRequest): Promise<ManageSession> {
-    const ticket = await this.progress.find(ticketId);
+    const ticket = await this.store.find(ticketId);
     if (ticket?.connectRequest.purpose !== 'manage') throw ticketUsed();
     const { connectRequest } = ticket;
     noteIn(request, connectRequest, ticketId);

@@ -11,6 +11,7 @@ import { sendPage } from '../../http/page-responses.js';
 import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.js';
 import { ConnectMetrics } from '../../operations/connect-metrics.js';
 import { ConnectTicketListsRepository } from '../../token-store/connects/connect-ticket-lists.repository.js';
+import { ConnectTicketsRepository } from '../../token-store/connects/connect-tickets.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { nextPath } from '../paths.js';
 import { choiceIn, cursorIn, type FormValues, serviceIdOf, textIn } from '../form-values.js';
@@ -27,6 +28,7 @@ export class ConsoleTicketsController {
     private readonly clock: Clock,
     private readonly cursors: PageCursors,
     private readonly tickets: ConnectTicketListsRepository,
+    private readonly store: ConnectTicketsRepository,
     private readonly services: ServicesRepository,
     private readonly progress: TicketProgress,
     private readonly metrics: ConnectMetrics,
@@ -72,7 +74,7 @@ export class ConsoleTicketsController {
     @Res() reply: FastifyReply,
     @Audit() audit: AuditNote,
   ): Promise<void> {
-    const ticket = await this.progress.find(id);
+    const ticket = await this.store.find(id);
     if (!ticket) throw noSuchTicket();
     audit.add({ ...aboutConnect(ticket.connectRequest), details: { ticket: id } });
     const outcome = { kind: 'cancelled' } as const;

@@ -18,7 +18,7 @@ import { type Endpoints, endpointsFor } from '../endpoints.js';
 import { readJsonObject } from '../read-json.js';
 import { ShutdownSignal } from '../shutdown-signal.js';
 import { classifyFailure } from './classify-failure.js';
-import { type ClaimedAccount, claimedSubject, IdTokenVerifier, readTokenInfo } from './id-token-verifier.js';
+import { type ClaimedAccount, IdTokenVerifier, readTokenInfo } from './id-token-verifier.js';
 import { askByAssertion } from './jwt-bearer-grant.js';
 import { postForm } from './post-form.js';
 import { RefreshRequests } from './refresh-requests.js';
@@ -93,11 +93,6 @@ export class GoogleOAuthClient {
    */
   verifyIdToken(idToken: Secret | null, expected: IdTokenExpectation): Promise<VerifiedAccount> {
     return this.#idTokens.verify(idToken, expected);
-  }
-
-  /** The `sub` that an id_token claims, unverified: for the slot ledger and nothing else. */
-  claimedSubject(idToken: Secret | null): string | null {
-    return claimedSubject(idToken);
   }
 
   /** @param narrowTo the scopes of the access token; null requests everything granted */

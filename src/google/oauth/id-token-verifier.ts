@@ -97,6 +97,7 @@ export function readTokenInfo(body: string, clientId: string): ClaimedAccount {
   return { sub: text(info['sub'], MAX_SUBJECT), email: isVerified ? text(info['email'], MAX_TEXT) : null };
 }
 
+/** The `sub` that an id_token claims, unverified: for the slot ledger and nothing else. */
 export function claimedSubject(idToken: Secret | null): string | null {
   try {
     return idToken && text(decodeJwt(idToken.reveal()).sub, MAX_SUBJECT);
