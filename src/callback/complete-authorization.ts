@@ -5,7 +5,6 @@ import { StartAuthorization } from '../authorization/start-authorization.js';
 import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { authorityEnded } from '../domain/connect/connect-authority.js';
-import { causeOfRedirect } from '../domain/connect/connect-cause.js';
 import { type ConnectOutcome, outcomeOfRefusal } from '../domain/connect/connect-outcome.js';
 import { type ConnectRequest, meetsRequirement } from '../domain/connect/connect-request.js';
 import type { ConnectTicket } from '../domain/connect/connect-ticket.js';
@@ -17,7 +16,7 @@ import type { Secret } from '../domain/secret.js';
 import { ServiceCache } from '../services/service-cache.js';
 import type { PendingAuthorization } from '../token-store/connects/authorization-requests.repository.js';
 import { CodeExchange } from './code-exchange.js';
-import { outcomeOfFailure, wrongAccount } from './consent-outcome.js';
+import { outcomeOfFailure, outcomeOfResponse, wrongAccount } from './consent-outcome.js';
 import { FinishExchange } from './finish-exchange.js';
 import { CONFIRM_SECONDS, PendingConsents } from './pending-consents.js';
 import { type AuthorizationResponse, AuthorizationResponseValidator } from './response-validator.js';
@@ -113,24 +112,15 @@ export class CompleteAuthorization {
 
   async #handle(
     visit: AuthorizationVisit,
-    { error, errorSubtype, code }: AuthorizationResponse,
+    response: AuthorizationResponse,
   ): Promise<ConnectOutcome | { readonly consentUrl: string }> {
     const { request } = visit;
     const { connectRequest, purpose } = request;
     const ended = authorityEnded(connectRequest, await this.services.findActive(connectRequest.serviceId));
     if (ended) return outcomeOfRefusal(ended);
-    if (error === 'access_denied') return { kind: 'denied' };
-    if (error !== null || code === null) {
-      return {
-        kind: 'failed',
-        code: error ?? 'code_missing',
-        detail: 'Google sent you back without a permission. Nothing was stored.',
-        cause: causeOfRedirect(error),
-        ...(error === null ? {} : { google: { error, subtype: errorSubtype } }),
-      };
-    }
+    if (response.error !== null || response.code === null) return outcomeOfResponse(response);
     try {
-      const tokens = await this.codeExchange.exchange(request, code);
+      const tokens = await this.codeExchange.exchange(request, response.code);
       return await (purpose === 'identify'
         ? this.#requestConsent(visit, tokens)
         : this.#storeAndFinish(visit, tokens));

@@ -1,29 +1,58 @@
-import { causeOfFailure, googleErrorCode } from '../domain/connect/connect-cause.js';
+import { causeOfFailure, causeOfRedirect, googleErrorCode } from '../domain/connect/connect-cause.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
-import { type Actor, type GoogleFailure, isTransient } from '../domain/google/google-failure.js';
-import { explainFailure } from '../domain/google/oauth-failures.js';
+import { authorizationResponseFailure, NO_REFRESH_TOKEN } from '../domain/google/authorization-failures.js';
+import { ASK_OPERATOR } from '../domain/google/failure-pages.js';
+import {
+  type Actor,
+  CONNECT_ERRORS,
+  type GoogleFailure,
+  isTransient,
+} from '../domain/google/google-failure.js';
+import { explainExchangeFailure } from '../domain/google/oauth-failures.js';
 import type { Account } from '../domain/grant/grant.js';
+import type { AuthorizationResponse } from './response-validator.js';
 
 type Failed = Extract<ConnectOutcome, { kind: 'failed' }>;
 
-/** A failure of Google, worded for the user. */
-export function outcomeOfFailure(failure: GoogleFailure): Failed {
-  const { error, subtype } = failure;
+/** An authorization response without a code, by the row of its error. */
+export function outcomeOfResponse({
+  error,
+  errorSubtype,
+}: Pick<AuthorizationResponse, 'error' | 'errorSubtype'>): ConnectOutcome {
+  const row = authorizationResponseFailure(error);
+  if (row.kind === 'denied') return { kind: 'denied' };
   return {
     kind: 'failed',
-    code: failureCode(failure),
-    detail: failureDetail(failure),
+    code: error ?? 'code_missing',
+    detail: `${row.meaning} ${row.remedy}`,
+    cause: causeOfRedirect(error),
+    page: row.page,
+    ...(error === null ? {} : { google: { error, subtype: errorSubtype } }),
+  };
+}
+
+/** A failure of the exchange, by its row. */
+export function outcomeOfFailure(failure: GoogleFailure): Failed {
+  const { error, subtype } = failure;
+  const { meaning, whoMustAct, page } = explainExchangeFailure(failure);
+  const nextStep = NEXT_STEPS[isTransient(failure) ? 'none' : whoMustAct];
+  return {
+    kind: 'failed',
+    code: CONNECT_ERRORS[failure.kind],
+    detail: `${meaning} ${nextStep} (${googleErrorCode(error)})`,
     cause: causeOfFailure(failure),
+    page,
     google: { error, subtype },
   };
 }
 
-export const NO_REFRESH_TOKEN: Failed = {
+export const OUTCOME_WITHOUT_REFRESH_TOKEN: Failed = {
   kind: 'failed',
   code: 'no_refresh_token',
-  detail: 'Google gave no lasting permission. Nothing was stored; try again.',
+  detail: `${NO_REFRESH_TOKEN.meaning} ${NO_REFRESH_TOKEN.remedy}`,
   cause: 'no_refresh_token',
+  page: NO_REFRESH_TOKEN.page,
 };
 
 /** Names both accounts: a user with several needs to know which one to choose. */
@@ -43,24 +72,12 @@ export function wrongAccount(
   };
 }
 
-function failureCode({ kind }: GoogleFailure): string {
-  if (kind === 'unavailable' || kind === 'withheld') return 'google_unavailable';
-  if (kind === 'client_rejected') return 'client_misconfigured';
-  return kind;
-}
-
 /** What the user can do, by who must act. */
 const NEXT_STEPS: Readonly<Record<Actor, string>> = {
   user: 'Start again in the app.',
   workspace_admin: 'Ask the administrator to allow it.',
-  operator: 'You cannot correct this: ask the people who run the app.',
-  developer: 'You cannot correct this: ask the people who run the app.',
+  operator: ASK_OPERATOR,
+  developer: ASK_OPERATOR,
   account_admin: 'Ask an administrator of the account.',
   none: 'Nothing is wrong with your account: try again.',
 };
-
-function failureDetail(failure: GoogleFailure): string {
-  const { meaning, whoMustAct } = explainFailure(failure, 'exchange');
-  const nextStep = NEXT_STEPS[isTransient(failure) ? 'none' : whoMustAct];
-  return `${meaning} ${nextStep} (${googleErrorCode(failure.error)})`;
-}

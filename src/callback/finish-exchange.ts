@@ -21,7 +21,7 @@ import {
 } from '../token-store/connects/pending-exchanges.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
-import { NO_REFRESH_TOKEN, outcomeOfFailure, wrongAccount } from './consent-outcome.js';
+import { OUTCOME_WITHOUT_REFRESH_TOKEN, outcomeOfFailure, wrongAccount } from './consent-outcome.js';
 import { ConsentTickets } from './consent-tickets.js';
 import { PendingConsents } from './pending-consents.js';
 
@@ -188,6 +188,8 @@ export class FinishExchange {
     account: VerifiedAccount,
   ): Promise<FinishedExchange> {
     await this.ledger.bookUnused({ ...connectRequest, account }, answer, this.clock.now());
-    return why === 'no_refresh_token' && forcedConsent ? NO_REFRESH_TOKEN : { kind: 'again', account };
+    return why === 'no_refresh_token' && forcedConsent
+      ? OUTCOME_WITHOUT_REFRESH_TOKEN
+      : { kind: 'again', account };
   }
 }

@@ -13,7 +13,7 @@ import {
   PendingExchangesRepository,
 } from '../token-store/connects/pending-exchanges.repository.js';
 import { consentFacts } from '../authorization/consent-facts.js';
-import { NO_REFRESH_TOKEN } from './consent-outcome.js';
+import { OUTCOME_WITHOUT_REFRESH_TOKEN } from './consent-outcome.js';
 import { FinishExchange, isNothing } from './finish-exchange.js';
 import { CONFIRM_SECONDS } from './pending-consents.js';
 
@@ -81,7 +81,7 @@ export class ResumeConnectsJob implements OnModuleInit {
       if (exchange.expiresAt.getTime() + MAX_OVERDUE_MS <= now.getTime()) return await this.#giveUp(exchange);
       const finished = await this.finishExchange.conclude(exchange, null);
       // No browser is there to send to Google again.
-      await this.#end(exchange, finished.kind === 'again' ? NO_REFRESH_TOKEN : finished);
+      await this.#end(exchange, finished.kind === 'again' ? OUTCOME_WITHOUT_REFRESH_TOKEN : finished);
       return true;
     } catch (fault) {
       const cause = this.finishExchange.causeOf(fault);

@@ -1,5 +1,6 @@
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
+import type { FailurePage } from '../domain/google/failure-pages.js';
 import type { Account } from '../domain/grant/grant.js';
 import type { Locale } from './locale.js';
 import { messagesOf, problemMessagesOf } from './messages/messages.js';
@@ -159,7 +160,7 @@ function wrongAccount(context: PageContext, { nextStep, connectRequest }: Result
 function failed(context: PageContext, { nextStep }: ResultFacts, outcome: Failed) {
   const { mention } = messagesOf(context.locale);
   return (
-    <Page context={context} title={problemMessagesOf(context.locale).failures.title} mood="bad">
+    <Page context={context} title={problemMessagesOf(context.locale).failed.title} mood="bad">
       <p>{failureText(outcome, context.locale)}</p>
       <NextSteps context={context} again={nextStep} />
       <p class="soft">{mention(<code>{outcome.google?.error ?? outcome.code}</code>)}</p>
@@ -201,14 +202,16 @@ function NextSteps({ context, again = null, label, isDone = false }: NextStepsPr
   );
 }
 
-/** Why a connect failed after Google sent the browser back, for the person in front of it. */
-function failureText({ code, cause }: Failed, locale: Locale): string {
-  const { failures, codes } = problemMessagesOf(locale);
-  if (cause === 'org_internal') return failures.org_internal;
+/** Why a connect failed: by the row of Google's failure, or by the code of the broker's own refusal. */
+function failureText({ code, page }: Failed, locale: Locale): string {
+  const { failed, failures, codes } = problemMessagesOf(locale);
+  if (code === 'not_allowed') return failed.notAllowed;
   if (code === 'slots_full') return codes.slots_full.detail;
-  return isFailure(code, failures) ? failures[code] : failures.google_refused;
+  const key = page ?? code;
+  return isFailurePage(key, failures) ? failures[key] : failures.google_refused;
 }
 
-function isFailure<Texts extends object>(code: string, texts: Texts): code is string & keyof Texts {
-  return code !== 'title' && Object.hasOwn(texts, code);
+/** An outcome may have been stored by another version of the broker, whose pages were others. */
+function isFailurePage(page: string, failures: Readonly<Record<FailurePage, string>>): page is FailurePage {
+  return Object.hasOwn(failures, page);
 }

@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import ts from 'typescript';
 import { ADS_FAILURES } from '../../src/domain/ads/ads-failure.js';
-import { DEAD_GRANTS, type DeadGrantRow } from '../../src/domain/google/dead-grants.js';
 import {
   AUTHORIZATION_RESPONSE_FAILURES,
-  TOKEN_ENDPOINT_FAILURES,
-} from '../../src/domain/google/oauth-failures.js';
+  NO_REFRESH_TOKEN,
+} from '../../src/domain/google/authorization-failures.js';
+import { DEAD_GRANTS, type DeadGrantRow } from '../../src/domain/google/dead-grants.js';
+import { GOOGLE_ERROR_CODES, TOKEN_ENDPOINT_FAILURES } from '../../src/domain/google/oauth-failures.js';
+import { ASK_OPERATOR, FAILURE_PAGES } from '../../src/domain/google/failure-pages.js';
 import { LOCAL_FAILURES } from '../../src/domain/google/local-failures.js';
 import { RISC_FAILURES, UNKNOWN_RISC_FAILURE } from '../../src/domain/google/risc-failures.js';
 import {
@@ -17,7 +19,7 @@ import {
 } from '../../src/domain/google/service-account.js';
 
 const TABLES =
-  /^src\/domain\/(google\/(oauth-failures|local-failures|dead-grants|service-account|risc-failures)|ads\/ads-failure)\.ts$/;
+  /^src\/domain\/(google\/(authorization-failures|failure-pages|oauth-failures|local-failures|dead-grants|service-account|risc-failures)|ads\/ads-failure)\.ts$/;
 /** So many words in a row are a copy. Shorter sentences, such as "Try again soon.", are common English. */
 const RUN = 6;
 
@@ -25,6 +27,7 @@ const rows: readonly Pick<DeadGrantRow, 'meaning' | 'remedy' | 'reported'>[] = [
   ...TOKEN_ENDPOINT_FAILURES,
   ...LOCAL_FAILURES,
   ...AUTHORIZATION_RESPONSE_FAILURES,
+  NO_REFRESH_TOKEN,
   ...Object.values<DeadGrantRow>(DEAD_GRANTS),
   ...SERVICE_ACCOUNT_FAILURES,
   UNKNOWN_SERVICE_ACCOUNT_FAILURE,
@@ -32,10 +35,39 @@ const rows: readonly Pick<DeadGrantRow, 'meaning' | 'remedy' | 'reported'>[] = [
   UNKNOWN_RISC_FAILURE,
   ...ADS_FAILURES,
 ];
-const sentences = rows
-  .flatMap((row) => [row.meaning, row.remedy, row.reported])
-  .flatMap((text) => text?.split(/(?<=[.;:]) /) ?? []);
+const sentences = [
+  ...rows.flatMap((row) => [row.meaning, row.remedy, row.reported ?? '']),
+  // What every page says where its user cannot act is no text of a failure.
+  ...Object.values(FAILURE_PAGES).map((text) => text.replace(ASK_OPERATOR, '')),
+].flatMap((text) => text.split(/(?<=[.;:]) /));
 const runs = new Set(sentences.flatMap((sentence) => runsOf(wordsOf(sentence))));
+
+/** By the rows' pages, which are their keys by type. */
+const TRANSLATIONS = /^src\/pages\/messages\/problems\.(de|fr|id)\.ts$/;
+/** Texts for another thing of the same name: a code of Cloud KMS, and problems of the broker's own. */
+const OTHER_TEXTS = [
+  'src/domain/grant/grant-import.ts: client_misconfigured',
+  'src/domain/grant/grant-import.ts: google_unavailable',
+  'src/google/kms/google-kms.ts: PERMISSION_DENIED',
+  'src/http/problem/problem-table.ts: client_misconfigured',
+  'src/http/problem/problem-table.ts: google_unavailable',
+  'src/http/problem/problem-table.ts: invalid_request',
+  'src/pages/messages/problems.en.ts: client_misconfigured',
+  'src/pages/messages/problems.en.ts: google_unavailable',
+  'src/pages/messages/problems.en.ts: invalid_request',
+];
+/** So many words are a sentence, and not a code or a name. */
+const SENTENCE = 4;
+const codes = new Set<string>([
+  ...GOOGLE_ERROR_CODES,
+  ...LOCAL_FAILURES.flatMap(({ errors }) => errors),
+  ...NO_REFRESH_TOKEN.errors,
+  ...Object.keys(DEAD_GRANTS),
+  ...Object.keys(FAILURE_PAGES),
+  ...[...SERVICE_ACCOUNT_FAILURES, UNKNOWN_SERVICE_ACCOUNT_FAILURE].map(({ cause }) => cause),
+  ...[...RISC_FAILURES, UNKNOWN_RISC_FAILURE].map(({ cause }) => cause),
+  ...ADS_FAILURES.flatMap(({ errors }) => errors),
+]);
 
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
   .map((path) => join('src', path))
@@ -47,6 +79,13 @@ describe('a text of the tables of failures', () => {
       .filter((path) => !TABLES.test(path))
       .flatMap((path) => copiesIn(readFileSync(path, 'utf8')).map((copy) => `${path}: ${copy}`));
     expect(copies).toEqual([]);
+  });
+
+  test('stands at a code of its failure nowhere else in src/, but for what is about more than the failure', () => {
+    const explained = files
+      .filter((path) => !TABLES.test(path) && !TRANSLATIONS.test(path))
+      .flatMap((path) => explainedIn(readFileSync(path, 'utf8')).map((code) => `${path}: ${code}`));
+    expect(explained.sort()).toEqual(OTHER_TEXTS);
   });
 
   test('is found in the tables, where each one stands', () => {
@@ -68,7 +107,65 @@ describe('a text of the tables of failures', () => {
   ])('is found %s', (_, source) => {
     expect(copiesIn(source)).not.toEqual([]);
   });
+
+  test.each([
+    ['at a key', `const texts = { org_internal: 'Please take an account of ours.' };`],
+    [
+      'at a key, in a row',
+      `const rows = { 'invalid_grant': { detail: \`It is dead, \${name}: too bad.\` } };`,
+    ],
+    ['in a case', `switch (code) { case 'timeout': return 'It took far too long.'; }`],
+    ['after a comparison', `if (error === 'access_denied') throw new Refusal('The user said no, alas.');`],
+    ['in a page', `const page = cause === 'inactivity' ? <p>Not used for long.</p> : null;`],
+  ])('is found %s', (_, source) => {
+    expect(explainedIn(source)).toHaveLength(1);
+  });
+
+  test.each([
+    `const texts = { other: 'Please take an account of ours.' };`,
+    `const codes = { org_internal: 'client_misconfigured' };`,
+    `if (error === 'access_denied') return { kind: 'denied' };`,
+  ])('is not %s', (source) => {
+    expect(explainedIn(source)).toEqual([]);
+  });
 });
+
+/** The codes of failures for which a source has a sentence: at a key, in a `case`, or after a comparison. */
+function explainedIn(source: string): string[] {
+  const found = new Set<string>();
+  const visit = (node: ts.Node) => {
+    const explained = explainedBy(node);
+    if (explained) {
+      const [code, texts] = explained;
+      if (codes.has(code) && texts.some(holdsSentence)) found.add(code);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile('source.tsx', source, ts.ScriptTarget.Latest, false, ts.ScriptKind.TSX));
+  return [...found];
+}
+
+/** A code, and where a text for it would stand; null for what chooses nothing by a code. */
+function explainedBy(node: ts.Node): [string, readonly ts.Node[]] | null {
+  if (ts.isPropertyAssignment(node) && (ts.isIdentifier(node.name) || ts.isStringLiteral(node.name)))
+    return [node.name.text, [node.initializer]];
+  if (ts.isCaseClause(node) && ts.isStringLiteral(node.expression))
+    return [node.expression.text, node.statements];
+  if (ts.isIfStatement(node) || ts.isConditionalExpression(node)) {
+    const [condition, chosen] = ts.isIfStatement(node)
+      ? [node.expression, node.thenStatement]
+      : [node.condition, node.whenTrue];
+    if (ts.isBinaryExpression(condition) && ts.isStringLiteral(condition.right))
+      return [condition.right.text, [chosen]];
+  }
+  return null;
+}
+
+function holdsSentence(node: ts.Node): boolean {
+  const text = textOf(node);
+  if (text !== null) return wordsOf(text).length >= SENTENCE;
+  return ts.forEachChild(node, holdsSentence) ?? false;
+}
 
 /** The copies in the literals of a source: of strings, of templates, of JSX. */
 function copiesIn(source: string): string[] {

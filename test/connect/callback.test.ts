@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { FAILURE_PAGES, type FailurePage } from '../../src/domain/google/failure-pages.js';
 import { Database } from '../../src/token-store/client/database.js';
 import { CredentialSealer } from '../../src/token-store/grants/credential-sealer.js';
 import { fromRow } from '../../src/token-store/grants/grant-row.js';
-import { exhaustive } from '../support/exhaustive.js';
+import { exhaustive, fewOf } from '../support/exhaustive.js';
 import { Browser } from '../support/api.js';
 import {
   ADS,
@@ -298,6 +299,37 @@ describe('the authorization response', () => {
       expect((await new Browser().connect(link, { account: ALICE.email })).text).toContain('Connected');
     });
 
+    test.each(
+      fewOf<readonly [string, FailurePage, object]>(
+        [
+          ['a rejected code', 'code_rejected', { named: 'malformed_auth_code' }],
+          ['a client whose secret was replaced', 'client_misconfigured', { named: 'invalid_client_secret' }],
+          ['an account outside the organisation', 'org_internal', refusedWith('org_internal')],
+          ['an unknown scope', 'scope_rejected', { named: 'invalid_scope' }],
+          ['a policy of the Workspace', 'policy_rejected', { named: 'admin_policy_enforced' }],
+          ['an outage', 'google_unavailable', { status: 503, body: 'busy' }],
+        ],
+        3,
+      ),
+    )('says after %s what the row of the failure has for its user', async (_, page, fault) => {
+      bed.google.control.failAlways('token', fault as never);
+      const answer = await bed.api.connect(ticket, { account: ALICE.email });
+      expect(answer.text).toContain(FAILURE_PAGES[page]);
+    });
+
+    test.each(
+      fewOf<readonly [string, FailurePage]>([
+        ['server_error', 'google_refused'],
+        ['org_internal', 'org_internal'],
+        ['made_up', 'google_refused'],
+      ]),
+    )('says after an authorization response with %s what its row has for its user', async (error, page) => {
+      const { browser, consent } = await begin();
+      const back = await visitConsent(consent, { account: ALICE.email });
+      back.searchParams.set('error', error);
+      expect((await browser.open(back)).text).toContain(FAILURE_PAGES[page]);
+    });
+
     test('says what was not allowed, and the next step', async () => {
       const scope = `${YOUTUBE} ${YOUTUBE_MONEY}`;
       const answer = await bed.api.connect(
@@ -404,3 +436,7 @@ describe('the authorization response', () => {
     expect(grant?.['requested_scopes']).toEqual([ADS, YOUTUBE].sort());
   });
 });
+
+function refusedWith(error: string): object {
+  return { status: 400, body: { error } };
+}

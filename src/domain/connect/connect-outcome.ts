@@ -1,4 +1,5 @@
 import type { BrokerError } from '../errors.js';
+import type { FailurePage } from '../google/failure-pages.js';
 import { missingScopes } from '../google/scopes.js';
 import type { Account, Grant } from '../grant/grant.js';
 import { causeOfReason, type ConnectCause } from './connect-cause.js';
@@ -36,6 +37,8 @@ export type ConnectOutcome =
       readonly code: string;
       readonly detail: string;
       readonly cause: ConnectCause;
+      /** That of the row of Google's failure; absent for the broker's own refusals. */
+      readonly page?: FailurePage;
       /** Google's own words, where it refused. */
       readonly google?: { readonly error: string; readonly subtype: string | null };
       /** Whether the user can do something about it with a new link. */

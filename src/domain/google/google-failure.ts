@@ -74,6 +74,24 @@ export interface FailureRow<Kind = GoogleFailureKind> {
   readonly remedy: string;
 }
 
+/** A row of a failure that can end a connect. */
+export interface PageFailureRow<Kind = GoogleFailureKind> extends FailureRow<Kind> {
+  /** What a page says to its user: the key of a text in each language (failure-pages.ts). */
+  readonly page: string;
+}
+
+/** The `connect_error` of an app, by the kind of the failure that ended its connect. */
+export const CONNECT_ERRORS = {
+  grant_dead: 'code_rejected',
+  code_rejected: 'code_rejected',
+  scope_rejected: 'scope_rejected',
+  client_rejected: 'client_misconfigured',
+  policy_rejected: 'policy_rejected',
+  service_account_rejected: 'client_misconfigured',
+  unavailable: 'google_unavailable',
+  withheld: 'google_unavailable',
+} as const satisfies Readonly<Record<GoogleFailureKind, string>>;
+
 /** The first row that fits Google's code, subtype and description. */
 export function findFailure<Row extends FailureRow<unknown>>(
   rows: readonly Row[],

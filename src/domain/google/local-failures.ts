@@ -1,19 +1,21 @@
-import type { FailureRow } from './google-failure.js';
+import type { PageFailureRow } from './google-failure.js';
 
-export const UNUSABLE_RESPONSE: FailureRow = {
+export const UNUSABLE_RESPONSE = {
   errors: [],
   shown: '`http_503`, `invalid_response`, `too_large`, `proxy_407` and the like',
   kind: 'unavailable',
+  page: 'google_unavailable',
   meaning: 'Google gave no usable response.',
   whoMustAct: 'none',
   remedy: "Try again; if it persists, the operator checks the broker's outbound network.",
-};
+} as const satisfies PageFailureRow;
 
 /** Failures without a code of Google's, by the broker's own. The last row is for all that no other fits. */
-export const LOCAL_FAILURES: readonly FailureRow[] = [
+export const LOCAL_FAILURES = [
   {
     errors: ['connection_lost'],
     kind: 'unavailable',
+    page: 'google_unavailable',
     meaning: 'Google cannot be reached from here.',
     whoMustAct: 'operator',
     remedy: 'Check the network and the proxy, and try again.',
@@ -21,6 +23,7 @@ export const LOCAL_FAILURES: readonly FailureRow[] = [
   {
     errors: ['timeout'],
     kind: 'unavailable',
+    page: 'google_unavailable',
     meaning: 'Google did not answer in time.',
     whoMustAct: 'none',
     remedy: 'Try again; if it persists, the operator checks the network and `GOOGLE_TIMEOUT_MS`.',
@@ -28,6 +31,7 @@ export const LOCAL_FAILURES: readonly FailureRow[] = [
   {
     errors: ['invalid_id_token'],
     kind: 'code_rejected',
+    page: 'code_rejected',
     meaning: 'The id_token of the response is not for this connect.',
     whoMustAct: 'user',
     remedy: 'Connect again; if it persists, the operator looks it up in the log.',
@@ -35,6 +39,7 @@ export const LOCAL_FAILURES: readonly FailureRow[] = [
   {
     errors: ['queue_timeout'],
     kind: 'withheld',
+    page: 'google_unavailable',
     meaning: 'Too many calls wait for Google before this one.',
     whoMustAct: 'none',
     remedy: 'Try again soon.',
@@ -42,6 +47,7 @@ export const LOCAL_FAILURES: readonly FailureRow[] = [
   {
     errors: ['recent_failure'],
     kind: 'withheld',
+    page: 'google_unavailable',
     meaning: 'Google failed for this grant just before, and is not asked again yet.',
     whoMustAct: 'none',
     remedy: 'Try again after `Retry-After`.',
@@ -49,6 +55,7 @@ export const LOCAL_FAILURES: readonly FailureRow[] = [
   {
     errors: ['circuit_open'],
     kind: 'withheld',
+    page: 'google_unavailable',
     meaning: 'Google failed for most users of this client lately, and is not asked for a while.',
     whoMustAct: 'none',
     remedy: 'Try again after `Retry-After`.',
@@ -56,9 +63,10 @@ export const LOCAL_FAILURES: readonly FailureRow[] = [
   {
     errors: ['caller_left', 'stopping'],
     kind: 'withheld',
+    page: 'google_unavailable',
     meaning: 'The caller closed the connection, or the broker was stopped.',
     whoMustAct: 'none',
     remedy: 'Try again.',
   },
   UNUSABLE_RESPONSE,
-];
+] as const satisfies readonly PageFailureRow[];

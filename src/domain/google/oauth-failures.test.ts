@@ -1,10 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { ADS_FAILURES, type AdsFailureKind } from '../ads/ads-failure.js';
+import { AUTHORIZATION_RESPONSE_FAILURES, NO_REFRESH_TOKEN } from './authorization-failures.js';
 import { DEAD_GRANTS, type DeadGrantRow } from './dead-grants.js';
-import { type Actor, type FailureRow, GoogleFailure, type GoogleFailureKind } from './google-failure.js';
 import {
-  AUTHORIZATION_RESPONSE_FAILURES,
+  type Actor,
+  CONNECT_ERRORS,
+  type FailureRow,
+  GoogleFailure,
+  type GoogleFailureKind,
+} from './google-failure.js';
+import {
+  explainExchangeFailure,
   explainFailure,
   TOKEN_ENDPOINT_FAILURES,
   tokenEndpointFailure,
@@ -22,14 +29,13 @@ const ACTORS: Readonly<Record<Actor, string>> = {
   none: 'none',
 };
 
-/** What the broker answers in a connect and in a refresh. */
-const ANSWERS: Readonly<Partial<Record<GoogleFailureKind, readonly [string, string]>>> = {
-  code_rejected: ['code_rejected', ''],
-  grant_dead: ['', 'reconnect_required'],
-  policy_rejected: ['policy_rejected', 'reconnect_required'],
-  client_rejected: ['client_misconfigured', 'client_misconfigured'],
-  scope_rejected: ['scope_rejected', 'client_misconfigured'],
-  unavailable: ['google_unavailable', 'google_unavailable'],
+/** What the broker answers in a refresh. */
+const REFRESH_ANSWERS: Readonly<Partial<Record<GoogleFailureKind, string>>> = {
+  grant_dead: 'reconnect_required',
+  policy_rejected: 'reconnect_required',
+  client_rejected: 'client_misconfigured',
+  scope_rejected: 'client_misconfigured',
+  unavailable: 'google_unavailable',
 };
 
 /** What it answers after a failure of the Google Ads API. */
@@ -53,9 +59,20 @@ describe('docs/google-errors.md has the same meaning, actor and remedy in every 
     );
   });
 
-  test('for the authorization response', () => {
-    const rows: readonly FailureRow<unknown>[] = AUTHORIZATION_RESPONSE_FAILURES;
-    expect(withoutColumn(tableUnder(document, 'Sent back to the broker'), 2)).toEqual(rows.map(cells));
+  test('for the authorization response, with what the app gets', () => {
+    const passedOn = ({ kind, errors, shown }: FailureRow<'denied' | 'failed'>) => {
+      if (kind === 'denied') return '`connect=denied`, `connect_error=access_denied`';
+      if (errors.length > 0) return '`connect=failed`, the same code';
+      return shown === 'another'
+        ? '`connect=failed`, the same code, or `unknown_error` where it does not look like one'
+        : '`connect=failed`, `connect_error=code_missing`';
+    };
+    expect(tableUnder(document, 'Sent back to the broker')).toEqual(
+      AUTHORIZATION_RESPONSE_FAILURES.map((row) => {
+        const [code = '', meaning = '', ...rest] = cells(row);
+        return [code, meaning, passedOn(row), ...rest];
+      }),
+    );
   });
 
   test('for dead grants, by their cause', () => {
@@ -71,7 +88,9 @@ describe('docs/google-errors.md has the same meaning, actor and remedy in every 
   });
 
   test('for failures without a code of Google', () => {
-    expect(tableUnder(document, 'Without a code of Google')).toEqual(LOCAL_FAILURES.map(cells));
+    expect(tableUnder(document, 'Without a code of Google')).toEqual(
+      [...LOCAL_FAILURES, NO_REFRESH_TOKEN].map(cells),
+    );
   });
 
   test('for the RISC API, by the code of the command', () => {
@@ -129,7 +148,9 @@ describe('the table of failures of the token endpoint', () => {
     (error, description, subtype, during, kind, meaning) => {
       const row = tokenEndpointFailure({ error, description, subtype }, during);
       expect(row).toMatchObject({ kind, meaning: expect.stringMatching(meaning) });
-      expect(explainFailure(new GoogleFailure(kind, error, description, subtype), during)).toBe(row);
+      const failure = new GoogleFailure(kind, error, description, subtype);
+      expect(explainFailure(failure, during)).toBe(row);
+      if (during === 'exchange') expect(explainExchangeFailure(failure)).toBe(row);
     },
   );
 
@@ -145,6 +166,19 @@ describe('the table of failures of the token endpoint', () => {
   ])('explains a request that got no answer (%s)', (error, meaning) => {
     expect(explainFailure(new GoogleFailure('unavailable', error), 'refresh').meaning).toMatch(meaning);
   });
+
+  test.each([
+    ['client_rejected', 'invalid_client', 'client_misconfigured'],
+    ['client_rejected', 'org_internal', 'org_internal'],
+    ['scope_rejected', 'invalid_scope', 'scope_rejected'],
+    ['policy_rejected', 'admin_policy_enforced', 'policy_rejected'],
+    ['code_rejected', 'invalid_grant', 'code_rejected'],
+    ['code_rejected', 'invalid_id_token', 'code_rejected'],
+    ['unavailable', 'http_503', 'google_unavailable'],
+    ['withheld', 'stopping', 'google_unavailable'],
+  ] as const)('shows the user of an exchange, for %s by %s, the page %s', (kind, error, page) => {
+    expect(explainExchangeFailure(new GoogleFailure(kind, error)).page).toBe(page);
+  });
 });
 
 function cells(row: FailureRow<unknown>): string[] {
@@ -153,7 +187,7 @@ function cells(row: FailureRow<unknown>): string[] {
 
 /** What the broker answers in a connect and in a refresh. */
 function answers({ kind, during }: FailureRow): string[] {
-  const [connect, refresh] = ANSWERS[kind] ?? [];
+  const [connect, refresh] = [CONNECT_ERRORS[kind], REFRESH_ANSWERS[kind]];
   return [during === 'refresh' ? '' : connect, during === 'exchange' ? '' : refresh].map((code) =>
     code ? `\`${code}\`` : '',
   );
@@ -176,8 +210,4 @@ function tableUnder(text: string, heading: string): string[][] {
       .split('|')
       .map((cell) => cell.replaceAll(/\[((?:[^\]`]|`[^`]*`)*)\]\([^)]*\)/g, '$1').trim()),
   );
-}
-
-function withoutColumn(rows: string[][], column: number): string[][] {
-  return rows.map((cells) => cells.filter((_, index) => index !== column));
 }

@@ -1,17 +1,32 @@
 /**
  * What each failure of Google's OAuth endpoints means, who must act, and what to do: the one source for the broker's
- * answers, its pages, the command line and docs/google-errors.md, which a test compares. In the same form: failures
- * without a code of Google's in local-failures.ts, of service accounts in service-account.ts, of the RISC API in
- * risc-failures.ts, of the Google Ads API in ads/ads-failure.ts, and why a grant is dead in dead-grants.ts.
+ * answers, its pages, the command line and docs/google-errors.md, which a test compares. In the same form: authorization
+ * responses in authorization-failures.ts, failures without a code of Google's in local-failures.ts, of service accounts in
+ * service-account.ts, of the RISC API in risc-failures.ts, of the Google Ads API in ads/ads-failure.ts, and why a grant is
+ * dead in dead-grants.ts.
  * Does not own how a response is parsed and classified (google/oauth/classify-failure.ts).
  */
+import { AUTHORIZATION_RESPONSE_FAILURES, ORG_INTERNAL } from './authorization-failures.js';
 import { DEAD_GRANTS, SESSION_CONTROL_SUBTYPES } from './dead-grants.js';
-import { type FailureRow, findFailure, type GoogleFailure } from './google-failure.js';
+import { type FailureRow, findFailure, type GoogleFailure, type PageFailureRow } from './google-failure.js';
 import { LOCAL_FAILURES, UNUSABLE_RESPONSE } from './local-failures.js';
 
 /** Since June 2025 Google shows a secret once: a JSON that is downloaded later lacks it. */
 const ADD_SECRET =
   'Add a new secret to it in the Google console (Clients), download its JSON then, as Google shows a secret only once, and restart.';
+
+/** Which of the reasons of dead-grants.ts it was, Google does not say. */
+const DEAD_REFRESH_TOKEN = {
+  errors: ['invalid_grant'],
+  during: 'refresh',
+  shown: 'in a refresh',
+  kind: 'grant_dead',
+  meaning:
+    'Google does not accept the refresh token: it was revoked, has expired, or belongs to another client, or the Google ' +
+    'Account was deleted or disabled.',
+  whoMustAct: 'user',
+  remedy: 'The user must connect again.',
+} as const;
 
 /** Of a code exchange or a refresh: RFC 6749 section 5.2, Google's own, and those seen in practice. */
 export const TOKEN_ENDPOINT_FAILURES = [
@@ -22,22 +37,13 @@ export const TOKEN_ENDPOINT_FAILURES = [
     kind: 'grant_dead',
     ...DEAD_GRANTS.session_control,
   },
-  {
-    errors: ['invalid_grant'],
-    during: 'refresh',
-    shown: 'in a refresh',
-    kind: 'grant_dead',
-    meaning:
-      'Google does not accept the refresh token: it was revoked, has expired, or belongs to another client, or the Google ' +
-      'Account was deleted or disabled.',
-    whoMustAct: 'user',
-    remedy: 'Connect again.',
-  },
+  DEAD_REFRESH_TOKEN,
   {
     errors: ['invalid_grant'],
     during: 'exchange',
     shown: 'in a connect',
     kind: 'code_rejected',
+    page: 'code_rejected',
     meaning:
       'Google did not accept the code: it was used before, is older than 10 minutes, was cut, or its PKCE verifier does not fit.',
     whoMustAct: 'user',
@@ -46,6 +52,7 @@ export const TOKEN_ENDPOINT_FAILURES = [
   {
     errors: ['admin_policy_enforced'],
     kind: 'policy_rejected',
+    page: 'policy_rejected',
     ...DEAD_GRANTS.admin_policy_enforced,
   },
   {
@@ -53,6 +60,7 @@ export const TOKEN_ENDPOINT_FAILURES = [
     words: /secret/i,
     shown: '"The provided client secret is invalid."',
     kind: 'client_rejected',
+    page: 'client_misconfigured',
     meaning: "The client's secret was replaced in the Google console.",
     whoMustAct: 'operator',
     remedy: `${ADD_SECRET} Grants stay.`,
@@ -61,6 +69,7 @@ export const TOKEN_ENDPOINT_FAILURES = [
     errors: ['invalid_client'],
     shown: '"The OAuth client was not found."',
     kind: 'client_rejected',
+    page: 'client_misconfigured',
     meaning: 'Google knows no client with this id.',
     whoMustAct: 'operator',
     remedy:
@@ -70,6 +79,7 @@ export const TOKEN_ENDPOINT_FAILURES = [
   {
     errors: ['deleted_client', 'disabled_client'],
     kind: 'client_rejected',
+    page: 'client_misconfigured',
     meaning: 'The client was deleted or disabled.',
     whoMustAct: 'operator',
     remedy: 'Restore or enable it in the Google console (Clients), or create a new client.',
@@ -77,6 +87,7 @@ export const TOKEN_ENDPOINT_FAILURES = [
   {
     errors: ['unauthorized_client'],
     kind: 'client_rejected',
+    page: 'client_misconfigured',
     meaning: 'The refresh token was issued to another client.',
     whoMustAct: 'operator',
     remedy:
@@ -87,6 +98,7 @@ export const TOKEN_ENDPOINT_FAILURES = [
     words: /client/i,
     shown: '"client_secret is missing."',
     kind: 'client_rejected',
+    page: 'client_misconfigured',
     meaning: "The client's JSON holds no secret that Google accepts.",
     whoMustAct: 'operator',
     remedy: ADD_SECRET,
@@ -95,6 +107,7 @@ export const TOKEN_ENDPOINT_FAILURES = [
     errors: ['invalid_request'],
     shown: 'other texts',
     kind: 'unavailable',
+    page: 'google_unavailable',
     meaning: 'Unclear; may be transient.',
     whoMustAct: 'none',
     remedy: 'Try again; if it persists, report it.',
@@ -102,6 +115,7 @@ export const TOKEN_ENDPOINT_FAILURES = [
   {
     errors: ['redirect_uri_mismatch'],
     kind: 'client_rejected',
+    page: 'client_misconfigured',
     meaning: 'The exchange names another address than the consent did: `PUBLIC_URL` changed in between.',
     whoMustAct: 'operator',
     remedy:
@@ -113,6 +127,7 @@ export const TOKEN_ENDPOINT_FAILURES = [
     during: 'exchange',
     shown: 'in a connect',
     kind: 'scope_rejected',
+    page: 'scope_rejected',
     meaning: 'A scope does not exist, or this client may not ask for it.',
     whoMustAct: 'developer',
     remedy: 'Correct `scope`.',
@@ -129,13 +144,12 @@ export const TOKEN_ENDPOINT_FAILURES = [
   {
     errors: ['org_internal'],
     kind: 'client_rejected',
-    meaning: 'The app is Internal: only accounts of its own organisation may use it.',
-    whoMustAct: 'operator',
-    remedy: 'Make the app External in the console, or let the user choose an account of the organisation.',
+    ...ORG_INTERNAL,
   },
   {
     errors: ['unsupported_grant_type'],
     kind: 'client_rejected',
+    page: 'client_misconfigured',
     meaning: 'A bug, or a proxy that changes requests.',
     whoMustAct: 'operator',
     remedy: 'Check proxies on the path, then report it.',
@@ -144,6 +158,7 @@ export const TOKEN_ENDPOINT_FAILURES = [
     errors: ['internal_failure', 'server_error', 'temporarily_unavailable'],
     shown: 'any 5xx, 408',
     kind: 'unavailable',
+    page: 'google_unavailable',
     meaning: 'Google is unavailable for a moment.',
     whoMustAct: 'none',
     remedy: 'Try again after `Retry-After`.',
@@ -152,55 +167,12 @@ export const TOKEN_ENDPOINT_FAILURES = [
     errors: ['rate_limit_exceeded'],
     shown: '429, 403 with a page "User Rate Limit Exceeded" (seen)',
     kind: 'unavailable',
+    page: 'google_unavailable',
     meaning: 'The project, or this user, exceeds a rate limit.',
     whoMustAct: 'none',
     remedy: 'Try again after `Retry-After`; if it comes often, the operator asks Google for more quota.',
   },
-] as const satisfies readonly FailureRow[];
-
-/** Of an authorization response: RFC 6749 section 4.1.2.1. */
-export const AUTHORIZATION_RESPONSE_FAILURES = [
-  {
-    errors: ['access_denied'],
-    kind: 'denied',
-    meaning: 'The user pressed Cancel, or unticked everything.',
-    whoMustAct: 'user',
-    remedy: 'The app says what it cannot do without the permission, and offers it again later.',
-  },
-  {
-    errors: ['interaction_required', 'immediate_failed'],
-    shown: 'also with an `error_subtype` (both seen)',
-    kind: 'failed',
-    meaning:
-      'Google was asked to show nothing (`prompt=none`), and would have to. The broker never sends `prompt=none`.',
-    whoMustAct: 'user',
-    remedy: 'Try again; if it persists, report it.',
-  },
-  {
-    errors: ['server_error', 'temporarily_unavailable'],
-    kind: 'failed',
-    meaning: 'Google is unavailable for a moment.',
-    whoMustAct: 'user',
-    remedy: 'Try again in a minute.',
-  },
-  {
-    errors: [],
-    shown: 'another',
-    kind: 'failed',
-    meaning:
-      'Not known to the broker. It is passed on if it looks like an error code, else as `unknown_error`.',
-    whoMustAct: 'user',
-    remedy: "Try again; if it persists, the operator looks it up in Google's documentation.",
-  },
-  {
-    errors: [],
-    shown: 'none, and no code either',
-    kind: 'failed',
-    meaning: 'Not as Google sends it. Passed on as `code_missing`.',
-    whoMustAct: 'user',
-    remedy: 'Start again in the app.',
-  },
-] as const satisfies readonly FailureRow<'denied' | 'failed'>[];
+] as const satisfies readonly (PageFailureRow | (FailureRow & { readonly during: 'refresh' }))[];
 
 type TokenEndpointError = (typeof TOKEN_ENDPOINT_FAILURES)[number]['errors'][number];
 type AuthorizationResponseError = (typeof AUTHORIZATION_RESPONSE_FAILURES)[number]['errors'][number];
@@ -214,6 +186,10 @@ export const GOOGLE_ERROR_CODES: readonly GoogleErrorCode[] = [
   ),
 ];
 
+type ExplainedRow = (typeof TOKEN_ENDPOINT_FAILURES)[number] | (typeof LOCAL_FAILURES)[number];
+/** Of a refresh only is what has no page. */
+type ExchangeRow = Extract<ExplainedRow, { readonly page: string }>;
+
 type During = NonNullable<FailureRow['during']>;
 
 /** The row by which a response is classified. @returns null for what the table does not name: it counts as transient */
@@ -226,9 +202,24 @@ export function tokenEndpointFailure(
 
 /** What a failure means, who must act and what to do. */
 export function explainFailure(failure: GoogleFailure, during: During): FailureRow {
-  const rows = rowsOf([...TOKEN_ENDPOINT_FAILURES, ...LOCAL_FAILURES], during);
+  return explain(rowsOf([...TOKEN_ENDPOINT_FAILURES, ...LOCAL_FAILURES], during), failure);
+}
+
+/** As `explainFailure`, for the exchange of a code: its user sees a page. */
+export function explainExchangeFailure(failure: GoogleFailure): ExchangeRow {
+  return explain([...TOKEN_ENDPOINT_FAILURES, ...LOCAL_FAILURES].filter(hasPage), failure);
+}
+
+function explain<Row extends FailureRow>(
+  rows: readonly Row[],
+  failure: GoogleFailure,
+): Row | typeof UNUSABLE_RESPONSE {
   const sameKind = rows.filter(({ kind }) => kind === failure.kind);
   return findFailure(sameKind, failure) ?? UNUSABLE_RESPONSE;
+}
+
+function hasPage(row: ExplainedRow): row is ExchangeRow {
+  return 'page' in row;
 }
 
 function rowsOf(rows: readonly FailureRow[], during: During): FailureRow[] {

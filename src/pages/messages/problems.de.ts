@@ -101,8 +101,11 @@ export const PROBLEMS_DE: ProblemMessages = {
         'Versuchen Sie es noch einmal. Bleibt es dabei, wenden Sie sich an die Betreiber der App und nennen Sie die Anfrage unten.',
     },
   },
-  failures: {
+  failed: {
     title: 'Das hat nicht geklappt',
+    notAllowed: `Die App darf das nicht mehr verlangen. Es wurde nichts gespeichert. ${ASK}`,
+  },
+  failures: {
     google_unavailable:
       'Google hat nicht rechtzeitig geantwortet. Mit Ihrem Konto ist alles in Ordnung: Versuchen Sie es noch einmal.',
     client_misconfigured: `Google lehnt diese App zurzeit ab. Es wurde nichts gespeichert. ${ASK}`,
@@ -115,7 +118,6 @@ export const PROBLEMS_DE: ProblemMessages = {
     scope_rejected: `Google kennt eine der verlangten Berechtigungen nicht. Es wurde nichts gespeichert. ${ASK}`,
     no_refresh_token:
       'Google hat keine dauerhafte Erlaubnis erteilt. Es wurde nichts gespeichert; versuchen Sie es noch einmal.',
-    not_allowed: `Die App darf das nicht mehr verlangen. Es wurde nichts gespeichert. ${ASK}`,
     google_refused:
       'Google hat Sie ohne Erlaubnis zurückgeschickt. Es wurde nichts gespeichert; versuchen Sie es noch einmal.',
   },

@@ -1,3 +1,5 @@
+import { ASK_OPERATOR, FAILURE_PAGES } from '../../domain/google/failure-pages.js';
+
 /** A problem, for the person in front of the page. */
 export interface ProblemMessage {
   readonly title: string;
@@ -5,7 +7,6 @@ export interface ProblemMessage {
 }
 
 const START_AGAIN = 'Go back to the app that you came from, and start again there.';
-const ASK = 'You cannot correct this: ask the people who run the app.';
 
 export const PROBLEMS_EN = {
   /** By the `reason` of a refusal, where it is about a link or an answer of Google's. */
@@ -78,7 +79,7 @@ export const PROBLEMS_EN = {
       title: 'This page cannot be opened like this',
       detail: 'Open the link that the app gave you.',
     },
-    not_allowed: { title: 'This is not allowed', detail: ASK },
+    not_allowed: { title: 'This is not allowed', detail: ASK_OPERATOR },
     rate_limited: {
       title: 'Too many calls',
       detail: 'Many requests came from your network. Wait a minute, and try again.',
@@ -92,7 +93,7 @@ export const PROBLEMS_EN = {
       title: 'Google does not answer',
       detail: 'Nothing is wrong with your account. Try again in a minute.',
     },
-    client_misconfigured: { title: 'Google refuses this app', detail: ASK },
+    client_misconfigured: { title: 'Google refuses this app', detail: ASK_OPERATOR },
     database_unavailable: {
       title: 'This service is not available',
       detail: 'Nothing was lost. Try again in a minute; if it persists, contact the people who run the app.',
@@ -102,22 +103,13 @@ export const PROBLEMS_EN = {
       detail: 'Try again. If it persists, contact the people who run the app, and mention the request below.',
     },
   },
-  /** Why a connect failed after Google sent the browser back. */
-  failures: {
+  /** A connect that failed: its heading, and the text where the service may not ask for it any more. */
+  failed: {
     title: 'That did not work',
-    google_unavailable: 'Google took too long to answer. Your account is fine: try again.',
-    client_misconfigured: `Google refuses this app at the moment. Nothing was stored. ${ASK}`,
-    org_internal:
-      'Google lets only accounts of its own organization use this app. Choose an account of that organization.',
-    policy_rejected:
-      'Your Google Workspace administrator has not approved this app, or a permission that it asks for. Ask for the approval.',
-    code_rejected:
-      'Google did not accept its own answer; it may have been used before. Start again in the app.',
-    scope_rejected: `Google does not know a permission that was asked for. Nothing was stored. ${ASK}`,
-    no_refresh_token: 'Google gave no lasting permission. Nothing was stored; try again.',
-    not_allowed: `The app may not ask for this any more. Nothing was stored. ${ASK}`,
-    google_refused: 'Google sent you back without a permission. Nothing was stored; try again.',
+    notAllowed: `The app may not ask for this any more. Nothing was stored. ${ASK_OPERATOR}`,
   },
+  /** Those of Google. */
+  failures: FAILURE_PAGES,
 };
 
 export type ProblemMessages = typeof PROBLEMS_EN;

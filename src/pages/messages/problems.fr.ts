@@ -100,8 +100,11 @@ export const PROBLEMS_FR: ProblemMessages = {
         'Réessayez. Si cela persiste, adressez-vous aux responsables de l’application en indiquant la requête ci-dessous.',
     },
   },
-  failures: {
+  failed: {
     title: 'Cela n’a pas marché',
+    notAllowed: `L’application ne peut plus demander cela. Rien n’a été enregistré. ${ASK}`,
+  },
+  failures: {
     google_unavailable: 'Google n’a pas répondu à temps. Votre compte n’est pas en cause\u00a0: réessayez.',
     client_misconfigured: `Google refuse cette application pour le moment. Rien n’a été enregistré. ${ASK}`,
     org_internal:
@@ -113,7 +116,6 @@ export const PROBLEMS_FR: ProblemMessages = {
     scope_rejected: `Google ne connaît pas l’une des autorisations demandées. Rien n’a été enregistré. ${ASK}`,
     no_refresh_token:
       'Google n’a pas donné d’autorisation durable. Rien n’a été enregistré\u00a0; réessayez.',
-    not_allowed: `L’application ne peut plus demander cela. Rien n’a été enregistré. ${ASK}`,
     google_refused: 'Google vous a renvoyé sans autorisation. Rien n’a été enregistré\u00a0; réessayez.',
   },
 };

@@ -99,8 +99,11 @@ export const PROBLEMS_ID: ProblemMessages = {
         'Coba lagi. Jika tetap terjadi, hubungi pengelola aplikasi dan sebutkan nomor permintaan di bawah.',
     },
   },
-  failures: {
+  failed: {
     title: 'Tidak berhasil',
+    notAllowed: `Aplikasi tidak boleh lagi meminta ini. Tidak ada yang disimpan. ${ASK}`,
+  },
+  failures: {
     google_unavailable: 'Google tidak menjawab tepat waktu. Tidak ada masalah dengan akun Anda: coba lagi.',
     client_misconfigured: `Google sedang menolak aplikasi ini. Tidak ada yang disimpan. ${ASK}`,
     org_internal:
@@ -111,7 +114,6 @@ export const PROBLEMS_ID: ProblemMessages = {
       'Google tidak menerima jawabannya sendiri; mungkin sudah pernah digunakan. Mulai lagi di aplikasi.',
     scope_rejected: `Google tidak mengenal salah satu izin yang diminta. Tidak ada yang disimpan. ${ASK}`,
     no_refresh_token: 'Google tidak memberikan izin yang bertahan. Tidak ada yang disimpan; coba lagi.',
-    not_allowed: `Aplikasi tidak boleh lagi meminta ini. Tidak ada yang disimpan. ${ASK}`,
     google_refused: 'Google mengirim Anda kembali tanpa izin. Tidak ada yang disimpan; coba lagi.',
   },
 };

@@ -1,5 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { isRequiredAccount } from '../../../domain/connect/connect-request.js';
+import { NO_REFRESH_TOKEN } from '../../../domain/google/authorization-failures.js';
 import type { GoogleClient } from '../../../domain/google/oauth.js';
 import { missingScopes } from '../../../domain/google/scopes.js';
 import type { GoogleTokenResponse, VerifiedAccount } from '../../../domain/grant/grant.js';
@@ -8,12 +9,7 @@ import type { GoogleOAuthClient } from '../../../google/oauth/google-oauth.clien
 import { EXIT, Failure } from '../../shared/failure.js';
 import { explainGoogleFailure } from '../reach-google.js';
 import { requiredByHint, wrongAccount } from './account-hint.js';
-import {
-  consentRefused,
-  readAuthorizationResponse,
-  refusedByGoogle,
-  wrongState,
-} from './authorization-response.js';
+import { readAuthorizationResponse, withoutCode, wrongState } from './authorization-response.js';
 import { failed, type Loopback, pageOf, type VisitResult } from './loopback.js';
 
 export interface ConsentRequest {
@@ -92,8 +88,7 @@ export class LoopbackAuthorizationRequest {
     const isState = timingSafeEqual(hash(query.get('state') ?? ''), this.#stateHash);
     // RFC 9207 section 2.4. Google has not always sent iss, so its absence is no fault.
     if (!isState || (iss !== null && !this.google.isIssuer(iss))) throw wrongState();
-    if (error === 'access_denied') throw consentRefused();
-    if (error !== null || code === null) throw refusedByGoogle(error ?? 'no code');
+    if (error !== null || code === null) throw withoutCode(error);
     const { client, scopes, loginHint } = this.request;
     const tokens = await this.google.exchangeCode({
       client,
@@ -124,8 +119,7 @@ function requireRefreshToken({ refreshToken }: GoogleTokenResponse): Secret {
   throw new Failure(
     EXIT.refused,
     'no_refresh_token',
-    'Google returned no refresh token, though the request was for one. Run the command again; if that does not help, remove ' +
-      "the app's access at https://myaccount.google.com/connections first.",
+    `${NO_REFRESH_TOKEN.meaning} Run the command again, or: ${NO_REFRESH_TOKEN.remedy}`,
   );
 }
 

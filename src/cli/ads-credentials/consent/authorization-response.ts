@@ -1,3 +1,4 @@
+import { authorizationResponseFailure } from '../../../domain/google/authorization-failures.js';
 import { Secret } from '../../../domain/secret.js';
 import { EXIT, Failure } from '../../shared/failure.js';
 
@@ -51,10 +52,11 @@ export function consentRefused(): Failure {
   );
 }
 
-export function refusedByGoogle(error: string): Failure {
-  return new Failure(
-    EXIT.refused,
-    'google_refused',
-    `Google sent the browser back without an authorization code (${error}). docs/google-errors.md says what to do.`,
-  );
+/** By the row of Google's error; null: there was none. */
+export function withoutCode(error: string | null): Failure {
+  const row = authorizationResponseFailure(error);
+  if (row.kind === 'denied') return consentRefused();
+  const nextStep =
+    row.whoMustAct === 'user' ? 'Run the command again; docs/google-errors.md says more.' : row.remedy;
+  return new Failure(EXIT.refused, 'google_refused', `${row.meaning} (${error ?? 'no code'}) ${nextStep}`);
 }
