@@ -7,7 +7,6 @@ import type { GoogleClient } from '../domain/google/oauth.js';
 import { missingScopes, SIGN_IN_SCOPES } from '../domain/google/scopes.js';
 import { type Account, type Grant, isAccount } from '../domain/grant/grant.js';
 import {
-  IMPORT_REFUSALS,
   type ImportItem,
   ImportRefused,
   type ImportResult,
@@ -37,8 +36,8 @@ export interface ImportOptions {
 }
 
 interface ImportRun extends ImportOptions {
-  /** Aliases of clients that Google rejected. */
-  readonly rejected: Set<string>;
+  /** By the alias of a client: why Google rejected it. */
+  readonly rejected: Map<string, GoogleFailure>;
 }
 
 /**
@@ -66,7 +65,7 @@ export class ImportGrants {
     options: ImportOptions,
   ): AsyncGenerator<ImportResult> {
     const underWay: Promise<ImportResult>[] = [];
-    const run: ImportRun = { ...options, rejected: new Set() };
+    const run: ImportRun = { ...options, rejected: new Map() };
     let isOutage = false;
     const settle = async () => {
       const result = (await underWay.shift()) as ImportResult;
@@ -152,7 +151,8 @@ export class ImportGrants {
   async #inspect(client: GoogleClient, item: ImportItem, options: ImportRun): Promise<Inspected> {
     const { service, callerSignal, rejected } = options;
     // Google said it once: the other items of a long file would get the same answer.
-    if (rejected.has(client.alias)) throw new ImportRefused('client_misconfigured');
+    const known = rejected.get(client.alias);
+    if (known) throw new ImportRefused('client_misconfigured', { detail: refusalByGoogle(known).detail });
     try {
       return await this.google.verify(client, item.refreshToken, {
         serviceId: service?.id ?? null,
@@ -161,7 +161,7 @@ export class ImportGrants {
     } catch (error) {
       if (!(error instanceof GoogleFailure)) throw error;
       const refused = refusalByGoogle(error);
-      if (refused.reason === 'client_misconfigured') rejected.add(client.alias);
+      if (refused.reason === 'client_misconfigured') rejected.set(client.alias, error);
       throw refused;
     }
   }
@@ -200,8 +200,12 @@ export class ImportGrants {
     return { sub: known, email: address };
   }
 
-  #refuse({ reason, facts }: ImportRefused, item: ImportItem | null, options: ImportRun): ImportResult {
-    const { errors, missingScopes: missing, googleError, detail } = facts;
+  #refuse(
+    { reason, facts, detail }: ImportRefused,
+    item: ImportItem | null,
+    options: ImportRun,
+  ): ImportResult {
+    const { errors, missingScopes: missing, googleError } = facts;
     const isTransient = isTransientRefusal(reason);
     const { service, requestId, dryRun } = options;
     const isAudited = item !== null && !isTransient && !dryRun;
@@ -225,7 +229,7 @@ export class ImportGrants {
       userId: item?.userId ?? null,
       client,
       cause: reason,
-      detail: detail ?? IMPORT_REFUSALS[reason].detail,
+      detail,
       ...(errors ? { errors } : {}),
       ...(missing ? { missingScopes: missing } : {}),
     };

@@ -53,7 +53,9 @@ describe('token-broker grant import', () => {
       /^line 1 {2}imported {2}alice {2}default {2}alice@example\.com {2}[0-9a-f-]{36}$/,
     );
     expect(lines[1]).toMatch(/^line 2 {2}refused {2}invalid_item: {2}line must be one JSON object/);
-    expect(lines[2]).toMatch(/^line 4 {2}refused {2}alice {2}dead_token: {2}Google no longer accepts/);
+    expect(lines[2]).toMatch(
+      /^line 4 {2}refused {2}alice {2}dead_token: {2}Google does not accept the refresh token/,
+    );
     expect(lines[3]).toMatch(
       /^line 5 {2}refused {2}invalid_item: {2}.*refresh_token must be .*scopes must be/,
     );

@@ -46,8 +46,6 @@ const runs = new Set(sentences.flatMap((sentence) => runsOf(wordsOf(sentence))))
 const TRANSLATIONS = /^src\/pages\/messages\/problems\.(de|fr|id)\.ts$/;
 /** Texts for another thing of the same name: a code of Cloud KMS, and problems of the broker's own. */
 const OTHER_TEXTS = [
-  'src/domain/grant/grant-import.ts: client_misconfigured',
-  'src/domain/grant/grant-import.ts: google_unavailable',
   'src/google/kms/google-kms.ts: PERMISSION_DENIED',
   'src/http/problem/problem-table.ts: client_misconfigured',
   'src/http/problem/problem-table.ts: google_unavailable',

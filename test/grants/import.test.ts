@@ -1,5 +1,6 @@
 /** POST /grants/import: grants that another system made move in, each verified at Google, and nothing is done twice. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { DEAD_REFRESH_TOKEN } from '../../src/domain/google/oauth-failures.js';
 import { ServiceRegistry } from '../../src/services/service-registry.js';
 import type { Answer, Api } from '../support/api.js';
 import { exhaustive } from '../support/exhaustive.js';
@@ -111,6 +112,17 @@ describe('an import', () => {
     expect(body).toMatchObject({ slots: { used: 2 } });
   });
 
+  test('is refused with what Google says of its client, for all items, of which only the first ask Google', async () => {
+    bed.google.control.failAlways('token', { named: 'invalid_client_secret' });
+    const items = Array.from({ length: 8 }, () => ({ user_id: 'alice', refresh_token: issue() }));
+    const results = resultsOf(await post(items));
+    expect(new Set(results.map(({ cause }) => cause))).toEqual(new Set(['client_misconfigured']));
+    expect(new Set(results.map(({ detail }) => detail))).toEqual(
+      new Set([expect.stringMatching(/^The client's secret was replaced.* Add a new secret/)]),
+    );
+    expect(bed.google.control.count('token')).toBeLessThan(items.length);
+  });
+
   test('is refused with its cause, and one refusal does not stop the others', async () => {
     const dead = issue();
     bed.google.control.killRefreshToken(dead);
@@ -128,8 +140,12 @@ describe('an import', () => {
       { user_id: 'alice', refresh_token: issue(undefined, BOB.sub) },
     ]);
     expect(resultsOf(answer)).toMatchObject([
-      { status: 'refused', cause: 'dead_token' },
-      { status: 'refused', cause: 'wrong_client' },
+      {
+        status: 'refused',
+        cause: 'dead_token',
+        detail: `${DEAD_REFRESH_TOKEN.meaning} ${DEAD_REFRESH_TOKEN.remedy}`,
+      },
+      { status: 'refused', cause: 'wrong_client', detail: expect.stringContaining('Name the alias') },
       { status: 'refused', cause: 'unknown_client' },
       { status: 'refused', cause: 'scope_missing', missing_scopes: [ADS] },
       { status: 'refused', cause: 'wrong_account' },

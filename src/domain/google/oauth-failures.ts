@@ -16,7 +16,7 @@ const ADD_SECRET =
   'Add a new secret to it in the Google console (Clients), download its JSON then, as Google shows a secret only once, and restart.';
 
 /** Which of the reasons of dead-grants.ts it was, Google does not say. */
-const DEAD_REFRESH_TOKEN = {
+export const DEAD_REFRESH_TOKEN = {
   errors: ['invalid_grant'],
   during: 'refresh',
   shown: 'in a refresh',

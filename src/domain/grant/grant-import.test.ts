@@ -3,6 +3,7 @@ import { GoogleFailure, type GoogleFailureKind } from '../google/google-failure.
 import {
   IMPORT_REFUSALS,
   type ImportRefusal,
+  ImportRefused,
   isTransientRefusal,
   narrowedScopes,
   refusalByGoogle,
@@ -13,19 +14,39 @@ test('only what was not decided may be imported again later', () => {
   expect(all.filter(isTransientRefusal)).toEqual(['being_revoked', 'google_unavailable', 'not_attempted']);
 });
 
-test.each<[GoogleFailureKind, string, ImportRefusal]>([
-  ['grant_dead', 'invalid_grant', 'dead_token'],
-  ['policy_rejected', 'admin_policy_enforced', 'policy_rejected'],
-  ['client_rejected', 'unauthorized_client', 'wrong_client'],
-  ['client_rejected', 'invalid_client', 'client_misconfigured'],
-  ['unavailable', 'timeout', 'google_unavailable'],
-  ['withheld', 'circuit_open', 'google_unavailable'],
-  ['scope_rejected', 'invalid_scope', 'google_unavailable'],
-])('a failure of Google of the kind %s by %s refuses an import as %s', (kind, error, reason) => {
+test.each<[GoogleFailureKind, string, ImportRefusal, RegExp]>([
+  [
+    'grant_dead',
+    'invalid_grant',
+    'dead_token',
+    /^Google does not accept the refresh token.* connect again\.$/,
+  ],
+  ['policy_rejected', 'admin_policy_enforced', 'policy_rejected', /does not allow this app.* Admin console/],
+  [
+    'client_rejected',
+    'unauthorized_client',
+    'wrong_client',
+    /another client\. Name the alias of that client\.$/,
+  ],
+  ['client_rejected', 'deleted_client', 'client_misconfigured', /deleted or disabled\. Restore or enable it/],
+  ['unavailable', 'timeout', 'google_unavailable', /^Google did not answer in time\. Import again later\.$/],
+  ['withheld', 'circuit_open', 'google_unavailable', /lately.* Import again later\.$/],
+  ['scope_rejected', 'invalid_scope', 'google_unavailable', /no usable response\. Import again later\.$/],
+  ['code_rejected', 'invalid_id_token', 'google_unavailable', /no usable response\. Import again later\.$/],
+])('a failure of Google of the kind %s by %s refuses an import as %s, by its row', (...refusal) => {
+  const [kind, error, reason, detail] = refusal;
   expect(refusalByGoogle(new GoogleFailure(kind, error))).toMatchObject({
     reason,
+    detail: expect.stringMatching(detail),
     facts: { googleError: error },
   });
+});
+
+test('a refusal of the broker itself has the text of its own', () => {
+  expect(new ImportRefused('scope_missing').detail).toMatch(/does not cover every scope/);
+  expect(new ImportRefused('not_allowed', { detail: 'The service was revoked meanwhile.' }).detail).toMatch(
+    /revoked meanwhile/,
+  );
 });
 
 describe('an import', () => {

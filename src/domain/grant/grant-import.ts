@@ -1,5 +1,6 @@
-import { DEAD_GRANTS } from '../google/dead-grants.js';
 import { type GoogleFailure, isTransient } from '../google/google-failure.js';
+import { UNUSABLE_RESPONSE } from '../google/local-failures.js';
+import { DEAD_REFRESH_TOKEN, explainFailure } from '../google/oauth-failures.js';
 import { commonScopes, missingScopes, scopeSet, SIGN_IN_SCOPES } from '../google/scopes.js';
 import type { Secret } from '../secret.js';
 import type { Account } from './grant.js';
@@ -28,26 +29,21 @@ export interface InvalidItem {
 interface ImportRefusalRow {
   /** Whether the same line may be imported later: nothing was decided. */
   readonly isTransient?: boolean;
-  readonly detail: string;
+  /** Null for a failure of Google: its row in the tables of domain/google/ says what it means, and what to do. */
+  readonly detail: string | null;
+  /** Of a failure of Google: what to do in an import, in place of what its row says. */
+  readonly remedy?: string;
 }
 
 export const IMPORT_REFUSALS = {
   invalid_item: { detail: 'It is not well formed; `errors` names each field.' },
   unknown_client: { detail: 'The broker serves no such client. Name an alias of GOOGLE_CLIENT_SECRETS.' },
   not_allowed: { detail: 'The policy of the service does not allow it.' },
-  dead_token: {
-    detail:
-      'Google no longer accepts this refresh token: it expired or was revoked. The user must connect again.',
-  },
-  wrong_client: {
-    detail: 'Another client obtained this refresh token. Name the alias of that client.',
-  },
-  client_misconfigured: {
-    detail: 'Google rejects the client itself. `token-broker client check` says why; then import again.',
-  },
-  policy_rejected: {
-    detail: `${DEAD_GRANTS.admin_policy_enforced.meaning} ${DEAD_GRANTS.admin_policy_enforced.remedy}`,
-  },
+  // Without asking Google, too: the ledger knows when a token ended.
+  dead_token: { detail: `${DEAD_REFRESH_TOKEN.meaning} ${DEAD_REFRESH_TOKEN.remedy}` },
+  wrong_client: { detail: null, remedy: 'Name the alias of that client.' },
+  client_misconfigured: { detail: null },
+  policy_rejected: { detail: null },
   scope_missing: { detail: 'The refresh token does not cover every scope that `scopes` names.' },
   account_unknown: {
     detail:
@@ -64,7 +60,7 @@ export const IMPORT_REFUSALS = {
     isTransient: true,
     detail: 'The access of this account is being revoked at Google. Import again when that is finished.',
   },
-  google_unavailable: { isTransient: true, detail: 'Google gave no usable answer. Import again later.' },
+  google_unavailable: { isTransient: true, detail: null, remedy: 'Import again later.' },
   not_attempted: {
     isTransient: true,
     detail: 'Google was not asked, because it gave no usable answer to others. Import again later.',
@@ -72,6 +68,11 @@ export const IMPORT_REFUSALS = {
 } as const satisfies Readonly<Record<string, ImportRefusalRow>>;
 
 export type ImportRefusal = keyof typeof IMPORT_REFUSALS;
+
+/** Those that say what they mean by themselves. */
+type OwnRefusal = {
+  [Cause in ImportRefusal]: (typeof IMPORT_REFUSALS)[Cause]['detail'] extends null ? never : Cause;
+}[ImportRefusal];
 
 export function isTransientRefusal(cause: ImportRefusal): boolean {
   const row: ImportRefusalRow = IMPORT_REFUSALS[cause];
@@ -102,17 +103,29 @@ export interface ImportResult extends Partial<Pick<RefusalFacts, 'errors' | 'mis
 export class ImportRefused extends Error {
   override readonly name = 'ImportRefused';
 
+  constructor(reason: OwnRefusal, facts?: Partial<RefusalFacts>);
+  constructor(reason: ImportRefusal, facts: Partial<RefusalFacts> & Pick<RefusalFacts, 'detail'>);
   constructor(
     readonly reason: ImportRefusal,
     readonly facts: Partial<RefusalFacts> = {},
   ) {
     super(reason);
   }
+
+  get detail(): string {
+    return this.facts.detail ?? IMPORT_REFUSALS[this.reason].detail ?? '';
+  }
 }
 
-/** What a failure of Google says about a refresh token that is to be imported. */
+/** What a failure of Google says about a refresh token that is to be imported, with the text of its row. */
 export function refusalByGoogle(failure: GoogleFailure): ImportRefused {
-  return new ImportRefused(reasonOf(failure), { googleError: failure.error });
+  const reason = reasonOf(failure);
+  const row: ImportRefusalRow = IMPORT_REFUSALS[reason];
+  // What is no verdict on the token counts as an outage, whatever its row says of grants and connects.
+  const isVerdict = reason !== 'google_unavailable' || isTransient(failure);
+  const { meaning, remedy } = isVerdict ? explainFailure(failure, 'refresh') : UNUSABLE_RESPONSE;
+  const detail = `${meaning} ${row.remedy ?? remedy}`;
+  return new ImportRefused(reason, { googleError: failure.error, detail });
 }
 
 function reasonOf(failure: GoogleFailure): ImportRefusal {
