@@ -9,7 +9,11 @@ import {
   NO_REFRESH_TOKEN,
 } from '../../src/domain/google/authorization-failures.js';
 import { DEAD_GRANTS, type DeadGrantRow } from '../../src/domain/google/dead-grants.js';
-import { GOOGLE_ERROR_CODES, TOKEN_ENDPOINT_FAILURES } from '../../src/domain/google/oauth-failures.js';
+import {
+  GOOGLE_ERROR_CODES,
+  REVOCATION_FAILURES,
+  TOKEN_ENDPOINT_FAILURES,
+} from '../../src/domain/google/oauth-failures.js';
 import { ASK_OPERATOR, FAILURE_PAGES } from '../../src/domain/google/failure-pages.js';
 import { LOCAL_FAILURES } from '../../src/domain/google/local-failures.js';
 import { RISC_FAILURES, UNKNOWN_RISC_FAILURE } from '../../src/domain/google/risc-failures.js';
@@ -31,6 +35,7 @@ const rows: readonly Pick<DeadGrantRow, 'meaning' | 'remedy' | 'reported'>[] = [
   ...Object.values<DeadGrantRow>(DEAD_GRANTS),
   ...SERVICE_ACCOUNT_FAILURES,
   UNKNOWN_SERVICE_ACCOUNT_FAILURE,
+  ...REVOCATION_FAILURES,
   ...RISC_FAILURES,
   UNKNOWN_RISC_FAILURE,
   ...ADS_FAILURES,

@@ -13,6 +13,7 @@ import {
 import {
   explainExchangeFailure,
   explainFailure,
+  REVOCATION_FAILURES,
   TOKEN_ENDPOINT_FAILURES,
   tokenEndpointFailure,
 } from './oauth-failures.js';
@@ -91,6 +92,10 @@ describe('docs/google-errors.md has the same meaning, actor and remedy in every 
     expect(tableUnder(document, 'Without a code of Google')).toEqual(
       [...LOCAL_FAILURES, NO_REFRESH_TOKEN].map(cells),
     );
+  });
+
+  test('for revocations', () => {
+    expect(tableUnder(document, 'At the revocation endpoint')).toEqual(REVOCATION_FAILURES.map(cells));
   });
 
   test('for the RISC API, by the code of the command', () => {

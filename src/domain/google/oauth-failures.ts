@@ -174,6 +174,25 @@ export const TOKEN_ENDPOINT_FAILURES = [
   },
 ] as const satisfies readonly (PageFailureRow | (FailureRow & { readonly during: 'refresh' }))[];
 
+/** RFC 7009 section 2.2.1. No revocation fails for good: it is done, or the broker asks again. */
+export const REVOCATION_FAILURES = [
+  {
+    errors: ['invalid_token'],
+    kind: 'already_dead',
+    meaning: 'The token was dead before.',
+    whoMustAct: 'none',
+    remedy: 'The grant is disconnected. No other grant ends with it, unless an earlier request took effect.',
+  },
+  {
+    errors: [],
+    shown: 'any other, and no response',
+    kind: 'unavailable',
+    meaning: 'Google has not confirmed the revocation.',
+    whoMustAct: 'none',
+    remedy: 'The grant gives no token meanwhile, and the broker asks Google again until it confirms.',
+  },
+] as const satisfies readonly FailureRow<'already_dead' | 'unavailable'>[];
+
 type TokenEndpointError = (typeof TOKEN_ENDPOINT_FAILURES)[number]['errors'][number];
 type AuthorizationResponseError = (typeof AUTHORIZATION_RESPONSE_FAILURES)[number]['errors'][number];
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
-import { GoogleFailure } from '../../domain/google/google-failure.js';
+import { findFailure, GoogleFailure } from '../../domain/google/google-failure.js';
+import { REVOCATION_FAILURES } from '../../domain/google/oauth-failures.js';
 import {
   Assertion,
   CodeExchangeRequest,
@@ -185,7 +186,8 @@ export class GoogleOAuthClient {
       throw new GoogleFailure('unavailable', 'invalid_response', 'The response to a revocation is invalid.');
     }
     const failure = classifyFailure({ ...response, during: 'refresh' });
-    if (response.status === 400 && failure.error === 'invalid_token') return 'already_dead';
+    const { kind } = findFailure(REVOCATION_FAILURES, failure) ?? failure;
+    if (response.status === 400 && kind === 'already_dead') return kind;
     throw failure;
   }
 
