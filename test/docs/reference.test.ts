@@ -7,15 +7,16 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { Command } from 'commander';
-import { meaningOf } from '../../sandbox/google/scopes.js';
-import { freePort } from '../../sandbox/trying/postgres.js';
+import { meaningOf } from '../sandbox/google/scopes.js';
+import { freePort } from '../sandbox/trying/postgres.js';
 import { AUDIT_ACTIONS } from '../../src/domain/audit-entry.js';
 import { DEAD_GRANTS } from '../../src/domain/google/dead-grants.js';
+import { CONNECT_ERRORS } from '../../src/domain/google/google-failure.js';
 import { TOKEN_ENDPOINT_FAILURES } from '../../src/domain/google/oauth-failures.js';
 import { REVOKING } from '../../src/domain/grant/diagnosis.js';
 import { Secret } from '../../src/domain/secret.js';
 import { signMessage } from '../../src/webhooks/send-event.js';
-import { emptyFolder } from '../cli/token-broker.js';
+import { emptyFolder } from './cli/token-broker.js';
 import { until } from '../support/until.js';
 
 // Compiled: it finds package.json by its own path.
@@ -76,7 +77,12 @@ describe('the codes', () => {
       'docs/errors.md',
       'reason',
     ],
-    ['how a connect failed', emitted(/\bcode: '([a-z_]+)'/g, 'callback/'), 'docs/errors.md', 'connect_error'],
+    [
+      'how a connect failed',
+      [...emitted(/\bcode: '([a-z_]+)'/g, 'callback/'), ...Object.values(CONNECT_ERRORS), 'code_missing'],
+      'docs/errors.md',
+      'connect_error',
+    ],
     ['an audit action', [...AUDIT_ACTIONS], 'docs/audit.md', 'action'],
   ])('contain each %s on its page, with a row of its table', (_, codes, page, column) => {
     expect(codes.length).toBeGreaterThan(0);
