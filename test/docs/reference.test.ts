@@ -7,8 +7,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { Command } from 'commander';
-import { meaningOf } from '../sandbox/google/scopes.js';
-import { freePort } from '../sandbox/trying/postgres.js';
+import { meaningOf } from '../../sandbox/google/scopes.js';
+import { freePort } from '../../sandbox/trying/postgres.js';
 import { AUDIT_ACTIONS } from '../../src/domain/audit-entry.js';
 import { DEAD_GRANTS } from '../../src/domain/google/dead-grants.js';
 import { CONNECT_ERRORS } from '../../src/domain/google/google-failure.js';
@@ -16,7 +16,7 @@ import { TOKEN_ENDPOINT_FAILURES } from '../../src/domain/google/oauth-failures.
 import { REVOKING } from '../../src/domain/grant/diagnosis.js';
 import { Secret } from '../../src/domain/secret.js';
 import { signMessage } from '../../src/webhooks/send-event.js';
-import { emptyFolder } from './cli/token-broker.js';
+import { emptyFolder } from '../cli/token-broker.js';
 import { until } from '../support/until.js';
 
 // Compiled: it finds package.json by its own path.
