@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { type Fleet, type Replica, startFleet } from '../../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../../sandbox/fleet/seed.js';
@@ -21,8 +22,6 @@ import { ALICE, createDatabase, startTestBed, YOUTUBE } from '../support/test-be
 const NOTICED_MS = 2000;
 const SLACK_MS = 2000;
 const LIFETIME_SECONDS = 2;
-
-const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 class Replicas {
   private constructor(
@@ -81,15 +80,12 @@ class Replicas {
   async assertGone(user: string, withinMs: number): Promise<void> {
     const deadline = performance.now() + withinMs;
     for (const replica of this.fleet.replicas) {
-      while ((await this.ask(replica, user)) === 200) {
-        if (performance.now() > deadline)
-          throw new Error(`Still served after ${withinMs} ms:\n${replica.log()}`);
-        await wait(50);
-      }
+      const isRefused = async () => (await this.ask(replica, user)) !== 200;
+      await until(isRefused, deadline - performance.now(), () => replica.log());
     }
     for (let look = 0; look < 10; look++) {
       for (const replica of this.fleet.replicas) expect(await this.ask(replica, user)).not.toBe(200);
-      await wait(20);
+      await pause(20);
     }
   }
 
@@ -100,13 +96,12 @@ class Replicas {
   }
 
   async untilChanges(replica: Replica, expected: object): Promise<void> {
-    const deadline = performance.now() + 10_000;
-    for (;;) {
-      const changes = await this.changes(replica);
-      if (JSON.stringify(changes) === JSON.stringify(expected)) return;
-      if (performance.now() > deadline) expect(changes).toEqual(expected);
-      await wait(50);
-    }
+    let changes = '';
+    const isExpected = async () => {
+      changes = JSON.stringify(await this.changes(replica));
+      return changes === JSON.stringify(expected);
+    };
+    await until(isExpected, 10_000, () => `${changes}, not ${JSON.stringify(expected)}`);
   }
 
   async stop(): Promise<void> {
@@ -210,9 +205,7 @@ describe('the triggers that publish changes', () => {
     await sql(`BEGIN; ALTER TABLE grants DISABLE TRIGGER USER; ALTER TABLE services DISABLE TRIGGER USER;
       DELETE FROM grants WHERE user_id = '${user}'; UPDATE services SET revoked_at = now() WHERE id = '${key.split('_')[1] ?? ''}';
       ALTER TABLE services ENABLE TRIGGER USER; ALTER TABLE grants ENABLE TRIGGER USER; COMMIT`);
-    const deadline = performance.now() + 2000 + SLACK_MS;
-    while ((await replicas.ask(second(), user, key)) !== 401)
-      expect(performance.now()).toBeLessThan(deadline);
+    await until(async () => (await replicas.ask(second(), user, key)) === 401, 2000 + SLACK_MS);
     await replicas.assertGone(user, 2000 + SLACK_MS);
     expect(second().log()).not.toContain('heartbeat_not_received');
   });
@@ -286,7 +279,7 @@ test('what exceeds the maximum age is read once for all who ask, and not again',
     const services = jest.spyOn(bed.app.get(ServicesRepository), 'listActive');
     await bed.api.token('popular');
     expect([grants, services].map(({ mock }) => mock.calls.length)).toEqual([0, 0]);
-    await wait(2100);
+    await pause(2100);
     for (let round = 0; round < 2; round++) {
       const answers = await Promise.all(Array.from({ length: 50 }, () => bed.api.token('popular')));
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));

@@ -5,10 +5,11 @@
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { isCluster, servers } from '../support/cluster.js';
 import { type ClusterFleet, startClusterFleet } from '../support/cluster-fleet.js';
-import { ClusterLoad, NOTHING_LOST, NOTICED_MS, wait } from '../support/cluster-load.js';
+import { ClusterLoad, NOTHING_LOST, NOTICED_MS } from '../support/cluster-load.js';
 import { until } from '../support/until.js';
 
 const WORKERS = (servers ?? []).slice(1).map((_, index) => index);
@@ -60,7 +61,7 @@ const START = process.env['TEST_CITUS_START'];
     for (let round = 0; round < 5; round++) {
       await cluster.fleet.replicas.at(-1)?.end('SIGKILL');
       await cluster.fleet.add();
-      await wait(500);
+      await pause(500);
     }
     expect(await load.stop()).toEqual(NOTHING_LOST);
   }, 180_000);
@@ -83,16 +84,16 @@ const START = process.env['TEST_CITUS_START'];
     const load = await ClusterLoad.start(cluster, await cluster.idsOf(names(prefix, 300)));
     const spans: [number, number][] = [];
     for (let round = 0; round < rounds; round++) {
-      await wait(2000);
+      await pause(2000);
       await away(port);
       const from = performance.now();
-      await wait(NOTICED_MS + 1000);
+      await pause(NOTICED_MS + 1000);
       const left = await load.disconnectOthers(port, 5);
       expect([...left.values()]).toEqual(Array(left.size).fill(200));
       // Their events are written while those of the worker wait.
       const trail = `SELECT FROM audit_trail WHERE user_id = $1 AND action = 'grant.disconnect'`;
       for (const user of left.keys()) await until(async () => (await rows(trail, [user])).length > 0);
-      await wait(1000);
+      await pause(1000);
       spans.push([from, performance.now()]);
       await back(port);
       await until(isReady);

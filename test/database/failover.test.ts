@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Fleet, type Replica, startFleet } from '../../sandbox/fleet/fleet.js';
@@ -24,7 +25,6 @@ const NOTICED_MS = (LIFETIME_SECONDS + 2) * 1000 + 4000;
 const SCOPE = 'https://www.googleapis.com/auth/yt-analytics.readonly';
 const FLAGS = ['-c', 'fsync=off'];
 
-const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const names = (kind: string, count: number) => Array.from({ length: count }, (_, each) => `${kind}-${each}`);
 
 /** The data folder that each pair begins with. */
@@ -153,7 +153,7 @@ function load(
     for (const user of users) {
       if (isOver) return;
       if (await act(user, pair.api(replica)).catch(() => false)) done.push(user);
-      else await wait(20);
+      else await pause(20);
     }
   };
   const queues = {
@@ -293,10 +293,8 @@ describe('with an asynchronous standby', () => {
     for (const replica of [0, 1]) {
       const { url } = pair.fleet.replicas[replica] as Replica;
       const log = () => pair.fleet.replicas[replica]?.log() ?? '';
-      while ((await pair.api(replica).token('gone')).status === 200) {
-        if (performance.now() > deadline) throw new Error(log());
-        await wait(50);
-      }
+      const isRefused = async () => (await pair.api(replica).token('gone')).status !== 200;
+      await until(isRefused, deadline - performance.now(), log);
       await until(async () => {
         const answer = await fetch(`${url}/health/ready`);
         const { details } = (await answer.json()) as { details: { changes: { status: string } } };

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { query } from '../cli/token-broker.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
@@ -55,7 +56,7 @@ describe('session settings of a role, a database or a URL', () => {
       // From the cache, from the database.
       await bed.restart();
     }
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    await pause(600);
     expect((await ready(bed)).status).toBe(200);
     const { grants } = (await bed.api.get('/users/alice/grants')).body as {
       grants: { created_at: string }[];

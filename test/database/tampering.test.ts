@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Metrics } from '../../src/operations/metrics.js';
+import { Scheduler } from '../../src/operations/scheduler.js';
 import { generateKey } from '../../src/services/service-key.js';
 import { ServiceRegistry } from '../../src/services/service-registry.js';
 import { ServicesRepository } from '../../src/token-store/services/services.repository.js';
 import { Api, Browser } from '../support/api.js';
 import { ADS, ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { visitConsent } from '../support/visit-consent.js';
+import { until } from '../support/until.js';
 
 /**
  * A writer of the database is not a reader of tokens: each test is what an attacker could do with SQL alone, and then asks
@@ -342,7 +344,7 @@ describe('a grant', () => {
       bed.google.control.reset();
       await bed.sql('UPDATE revocations SET next_attempt_at = now()');
       const open = () => bed.sql('SELECT 1 FROM revocations WHERE finished_at IS NULL');
-      while ((await open()).length > 0) await new Promise((resolve) => setTimeout(resolve, 50));
+      await until(async () => (await open()).length === 0);
     };
     /** Neither from memory nor from the database, nor from Google, nor by a process that starts now. */
     const expectNoToken = async (user = 'alice', query = {}, ways = [false, true]) => {
@@ -497,10 +499,7 @@ describe('a grant', () => {
     await bed.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
     await bed.sql(`UPDATE revocations SET ${change}, next_attempt_at = now(), attempt_id = NULL`);
     bed.google.control.reset();
-    for (let looks = 0; looks < 100 && alarmsSince(from).length === 0; looks++) {
-      bed.clock.advance(1);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    await bed.app.get(Scheduler).runNow('resume revocations');
     await expectAlarm(from, 'revocation');
     expect(bed.google.control.count('revoke')).toBe(0);
     expect((await bed.api.token('bob')).status).toBe(200);

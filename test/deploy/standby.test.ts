@@ -15,11 +15,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { postgresUser } from '../../sandbox/trying/postgres-files.js';
 import { freePort } from '../../sandbox/trying/postgres.js';
+import { openRetrying } from '../support/standby.js';
 import { until } from '../support/until.js';
 
 interface Service {
@@ -149,19 +149,8 @@ withPrograms(
       started.push(child);
       return child;
     };
-    const open = async (at: number, database = 'token_broker') => {
-      const connectionString = `postgresql://postgres:superuser-secret@127.0.0.1:${at}/${database}`;
-      for (;;) {
-        const client = new pg.Client({ connectionString });
-        client.on('error', () => undefined);
-        try {
-          await client.connect();
-          return client;
-        } catch {
-          await new Promise((resolve) => setTimeout(resolve, 50));
-        }
-      }
-    };
+    const open = (at: number, database = 'token_broker') =>
+      openRetrying(`postgresql://postgres:superuser-secret@127.0.0.1:${at}/${database}`);
     const psql = (...files: string[]) =>
       execFileSync('psql', ['--quiet', '--no-psqlrc', ...files.map((name) => `--file=${path(name)}`)], {
         ...options,

@@ -1,10 +1,10 @@
 /** Which Google Ads accounts a user reaches: read from Google, cached with an age, and the access path to one of them. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type AdsHierarchy, guideHierarchy, guideIds, noAds } from '../../sandbox/google/ads/hierarchy.js';
+import { WorkInFlight } from '../../src/outbound/shared-work.js';
 import { ServiceRegistry } from '../../src/services/service-registry.js';
 import type { Api } from '../support/api.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
-import { pause } from '../support/webhook-receiver.js';
 import { until } from '../support/until.js';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
 import { exhaustive, fewOf } from '../support/exhaustive.js';
@@ -111,8 +111,10 @@ exhaustive.test(
     const before = control.count('ads');
     const beginning = first.get('/users/dave/ads/customers');
     await until(() => control.count('ads') > before);
+    const joins = jest.spyOn(WorkInFlight.prototype, 'has');
     const joining = second.get('/users/dave/ads/customers');
-    await pause(200);
+    await until(() => joins.mock.results.some(({ value }) => value === true));
+    joins.mockRestore();
     await bed.app.get(ServiceRegistry).revoke(first.key.split('_')[1] ?? '');
     expect((await beginning).status).toBe(401);
     expect((await joining).status).toBe(200);

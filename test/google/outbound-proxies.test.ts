@@ -17,6 +17,7 @@ import { startTokenBroker, tokenBroker } from '../cli/token-broker.js';
 import { ConnectProxy } from '../support/connect-proxy.js';
 import { LocalIssuer, SigningKey } from '../support/local-issuer.js';
 import { createDatabase } from '../support/test-bed.js';
+import { until } from '../support/until.js';
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 const describeWithTls = hasOpenssl ? describe : describe.skip;
@@ -213,15 +214,9 @@ describeWithTls(
         proxy.isUnresponsive = true;
         await database.query(`INSERT INTO outbox_events (id, type, webhook_id, payload, created_at, next_attempt_at)
         SELECT 'msg_2', 'grant.connected', id, '${EVENT}', now(), now() FROM webhooks`);
-        const until = async (look: () => boolean) => {
-          for (const end = Date.now() + 8_000; !look() && Date.now() < end;) {
-            await new Promise((resolve) => setTimeout(resolve, 20));
-          }
-          return look();
-        };
-        expect(await until(() => proxy.waiting > 0)).toBe(true);
+        await until(() => proxy.waiting > 0, 8_000);
         // Before it is tried again.
-        expect(await until(() => proxy.waiting === 0)).toBe(true);
+        await until(() => proxy.waiting === 0, 8_000);
         proxy.isUnresponsive = false;
         await database.query('DELETE FROM outbox_events');
       }, 30_000);
@@ -243,9 +238,7 @@ describeWithTls(
           headers: { authorization: `Bearer ${jwt}` },
         });
         expect(answer.status).toBe(404);
-        for (const end = Date.now() + 10_000; delivered.length === 0 && Date.now() < end;) {
-          await new Promise((resolve) => setTimeout(resolve, 50));
-        }
+        await until(() => delivered.length > 0, 10_000);
         expect(delivered).toEqual(['/hooks']);
         expect(new Set(proxy.asked)).toEqual(
           new Set(['CONNECT issuer.example.com:443', 'CONNECT app.example.com:443']),

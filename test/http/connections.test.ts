@@ -1,5 +1,6 @@
 /** The limits of a connection: time for its request, idle time, and the number of connections. */
 import type { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { defaultMaxConnections } from '../../src/http/server/connections.js';
 import { openSocket, type RawResponse, readResponse, sendRaw } from '../support/raw-http.js';
@@ -85,8 +86,10 @@ describe('an incomplete request', () => {
   test('is served where it becomes complete within the limit', async () => {
     const socket = open(post(2, ''));
     const answer = readResponse(socket);
-    setTimeout(() => socket.write('{}'), 400);
-    setTimeout(() => socket.end(), 900);
+    await pause(400);
+    socket.write('{}');
+    await pause(500);
+    socket.end();
     expect((await answer).status).toBe(400);
     expect((await sendRaw(bed.url, get('/health/live'))).status).toBe(200);
   });
@@ -116,7 +119,7 @@ describe('the limit of connections', () => {
     const slow = Array.from({ length: 30 }, () => open(post(20, '{"us')));
     await until(() => [...silent, ...slow].filter(({ destroyed }) => destroyed).length >= 70);
     // Only a connection that has waited for a moment is evicted (MIN_WAIT_MS).
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await pause(300);
     for (let call = 0; call < 5; call++) {
       const answer = await sendRaw(bed.url, get('/tokens/alice'));
       expect(answer.status).toBe(404);

@@ -6,6 +6,7 @@ import { Browser } from '../support/api.js';
 import { sendRaw } from '../support/raw-http.js';
 import { ALICE, APP, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { visitConsent } from '../support/visit-consent.js';
+import { until } from '../support/until.js';
 
 const IDS = [
   'auth0|5f7c',
@@ -106,8 +107,7 @@ test('confirm mode and webhooks name the user to the letter', async () => {
   const back = await browser.open(await visitConsent(consent, { account: ALICE.email }));
   const code = new URL(back.headers.get('location') ?? '').searchParams.get('connect_code');
   expect((await bed.api.post('/connect/completions', { code, user_id: id })).status).toBe(200);
-  for (let wait = 0; wait < 100 && delivered.length === 0; wait++)
-    await new Promise((next) => setTimeout(next, 100));
+  await until(() => delivered.length > 0);
   expect(delivered.map((body) => (JSON.parse(body) as { data: { user_id: string } }).data.user_id)).toContain(
     id,
   );

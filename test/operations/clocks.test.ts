@@ -3,10 +3,12 @@ import pg from 'pg';
 import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Fleet, type Replica, startFleet } from '../../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../../sandbox/fleet/seed.js';
 import { createDatabase } from '../support/test-bed.js';
+import { until } from '../support/until.js';
 
 const LIBRARY = ['x86_64-linux-gnu', 'aarch64-linux-gnu']
   .map((machine) => `/usr/lib/${machine}/faketime/libfaketime.so.1`)
@@ -18,8 +20,6 @@ interface Answered {
   readonly status: number;
   readonly body: { readonly access_token?: string; readonly expires_in?: number; readonly code?: string };
 }
-
-const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 maybe(LIBRARY === undefined ? 'wrong clocks (skipped: no libfaketime here)' : 'wrong clocks', () => {
   let folder: string;
@@ -81,8 +81,8 @@ maybe(LIBRARY === undefined ? 'wrong clocks (skipped: no libfaketime here)' : 'w
     expect(await skew(RIGHT)).toBeCloseTo(0, 0);
     expect(await skew(SLOW)).toBeCloseTo(-10 * MINUTES, 0);
     expect(await skew(FAST)).toBeCloseTo(10 * MINUTES, 0);
-    while (!replica(SLOW).log().includes('"skew_seconds":-600')) await wait(50);
-    while (!replica(FAST).log().includes('"skew_seconds":600')) await wait(50);
+    await until(() => replica(SLOW).log().includes('"skew_seconds":-600'));
+    await until(() => replica(FAST).log().includes('"skew_seconds":600'));
     expect(replica(RIGHT).log()).not.toContain('skew_seconds');
   });
 
@@ -94,7 +94,7 @@ maybe(LIBRARY === undefined ? 'wrong clocks (skipped: no libfaketime here)' : 'w
       expect(status).toBe(200);
       expect(body.expires_in).toBeLessThanOrEqual(5);
     }
-    await wait(5000);
+    await pause(5000);
     for (const at of [RIGHT, SLOW, FAST]) expect((await ask(at, 'ending')).status).toBe(503);
     fleet.google.control.clearFaults();
   });
@@ -130,27 +130,20 @@ maybe(LIBRARY === undefined ? 'wrong clocks (skipped: no libfaketime here)' : 'w
     expect(before).toBeGreaterThanOrEqual(20);
     ahead.get(replica(SET_BACK))?.(-60 * MINUTES);
     fleet.google.control.clearFaults();
-    const until = performance.now() + 20_000;
-    while ((await ask(SET_BACK, 'backing-off-0')).status !== 200) {
-      expect(performance.now()).toBeLessThan(until);
-      await wait(200);
-    }
+    await until(async () => (await ask(SET_BACK, 'backing-off-0')).status === 200, 20_000);
     expect(await skew(SET_BACK)).toBeCloseTo(-60 * MINUTES, 0);
   }, 60_000);
 
   test('a broker is not ready beyond the maximum skew, says why, and is ready again when the clock is right', async () => {
-    const ready = async () => (await fetch(`${replica(SET_BACK).url}/health/ready`)).status;
-    const until = async (status: number) => {
-      while ((await ready()) !== status) await wait(50);
-    };
+    const readiness = async () => (await fetch(`${replica(SET_BACK).url}/health/ready`)).status;
     ahead.get(replica(SET_BACK))?.(-60 * MINUTES);
-    await until(503);
+    await until(async () => (await readiness()) === 503);
     const answer = await fetch(`${replica(SET_BACK).url}/health/ready`);
     expect(await answer.json()).toMatchObject({
       code: 'clock_skewed',
       detail: expect.stringContaining('behind'),
     });
     ahead.get(replica(SET_BACK))?.(0);
-    await until(200);
+    await until(async () => (await readiness()) === 200);
   });
 });

@@ -10,6 +10,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { freePort } from '../../sandbox/trying/postgres.js';
 import { startTestBed } from '../support/test-bed.js';
+import { until } from '../support/until.js';
 
 const { engines } = JSON.parse(readFileSync('package.json', 'utf8')) as { engines: { node: string } };
 const version = `${engines.node.replace('>=', '')}.0`;
@@ -80,9 +81,8 @@ whereItIs(`Node.js ${version} (skipped unless scripts/lowest-node.mjs has fetche
 });
 
 async function untilReady(url: string, hasEnded: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 30_000; Date.now() < deadline && !hasEnded();) {
-    if ((await fetch(`${url}/health/ready`).catch(() => null))?.ok) return;
-    await new Promise((done) => setTimeout(done, 50));
-  }
-  throw new Error('The broker did not become ready.');
+  await until(async () => {
+    if (hasEnded()) throw new Error('The broker ended before it was ready.');
+    return (await fetch(`${url}/health/ready`).catch(() => null))?.ok === true;
+  }, 30_000);
 }

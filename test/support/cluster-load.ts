@@ -2,6 +2,7 @@
  * Calls of a fleet on a cluster, from callers for each worker apart, so that one that is away keeps no caller of others: tokens are
  * read, and users disconnected. Owns no fault: tests move, cut and kill meanwhile, and compare what was answered.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ClusterFleet } from './cluster-fleet.js';
 import { until } from './until.js';
 
@@ -17,9 +18,7 @@ const LEASE_MS = 40_000;
 /** Of each worker, for `disconnectOthers`. */
 const KEPT = 20;
 
-export const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-interface Answered {
+export interface Answered {
   readonly user: string;
   readonly call: 'token' | 'disconnect';
   readonly status: number;
@@ -86,7 +85,7 @@ export class ClusterLoad {
     while (!this.#isOver) {
       const user = users[Math.floor(Math.random() * users.length)] ?? '';
       const status = await this.#answer(user, 'token', () => this.#api().token(user));
-      if (status !== 200) await wait(status === 404 ? 50 : 5);
+      if (status !== 200) await pause(status === 404 ? 50 : 5);
     }
   }
 
@@ -94,7 +93,7 @@ export class ClusterLoad {
     for (const user of users) {
       if (this.#isOver) return;
       await this.#disconnect(user);
-      await wait(DISCONNECT_MS);
+      await pause(DISCONNECT_MS);
     }
   }
 

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { postgresUser } from '../../sandbox/trying/postgres-files.js';
 import { freePort } from '../../sandbox/trying/postgres.js';
+import { until } from './until.js';
 
 const PROGRAM = ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer', '/opt/homebrew/bin/pgbouncer'].find(existsSync);
 
@@ -58,10 +59,11 @@ ${mode === 'transaction' ? 'default_pool_size = 4' : ''}
   });
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
-  for (const deadline = Date.now() + 20_000; !(await isOpen(own));) {
-    if (child.exitCode !== null || Date.now() > deadline) throw new Error(`PgBouncer did not start:\n${log}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  const isListening = () => {
+    if (child.exitCode !== null) throw new Error(`PgBouncer did not start:\n${log}`);
+    return isOpen(own);
+  };
+  await until(isListening, 20_000, () => log);
   const url = new URL(target);
   url.host = `127.0.0.1:${own}`;
   return {

@@ -1,4 +1,5 @@
 /** Answers as bytes on a socket, and what of them does not differ between two brokers with the same data. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { openSocket } from './raw-http.js';
 
 /** Behind each request: its answer shows what became of the connection, and ends it. */
@@ -17,7 +18,7 @@ export async function exchangeBytes(url: string, parts: readonly string[]): Prom
   socket.on('data', (chunk) => chunks.push(chunk));
   const closed = new Promise((resolve) => socket.once('close', resolve));
   for (const [at, part] of parts.entries()) {
-    if (at > 0) await new Promise((resolve) => setTimeout(resolve, 30));
+    if (at > 0) await pause(30);
     socket.write(part);
   }
   await closed;

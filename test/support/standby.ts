@@ -3,6 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { freePort, startPostgres, type RunningPostgres } from '../../sandbox/trying/postgres.js';
+import { until } from './until.js';
 
 interface Primary {
   readonly postgres: RunningPostgres;
@@ -80,23 +81,28 @@ export async function startStandby(
           await standby.query<{ here: boolean }>('SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn AS here', [
             sent.rows[0]?.lsn,
           ])
-        ).rows[0]?.here;
-      while (!(await arrived())) await new Promise((resolve) => setTimeout(resolve, 20));
+        ).rows[0]?.here === true;
+      await until(arrived);
       return promoteNow();
     },
   };
 }
 
-async function openRetrying(connectionString: string): Promise<pg.Client> {
-  for (let attempt = 0; ; attempt++) {
-    const client = new pg.Client({ connectionString });
+/** Opens a connection to a server that is starting. */
+export async function openRetrying(connectionString: string): Promise<pg.Client> {
+  let client = new pg.Client({ connectionString });
+  let failure = '';
+  const isOpen = async () => {
+    client = new pg.Client({ connectionString });
     client.on('error', () => undefined);
-    try {
-      await client.connect();
-      return client;
-    } catch (error) {
-      if (attempt > 400) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
+    return client.connect().then(
+      () => true,
+      (error: unknown) => {
+        failure = String(error);
+        return false;
+      },
+    );
+  };
+  await until(isOpen, 20_000, () => failure);
+  return client;
 }

@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Writable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { newSigningKey } from '../../sandbox/google/signing-key.js';
 import { type StandIn, startStandIn } from '../../sandbox/google/stand-in.js';
@@ -230,7 +231,7 @@ export async function startTestBed(
     restart: async (changes = {}) => {
       await app.close();
       // Node's fetch keeps connections; it must see that these are closed before it uses one again.
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await pause(50);
       app = await start({ ...settings, ...changes });
     },
     stop: async () => {

@@ -1,8 +1,18 @@
-/** Waits for a condition by looking at it again and again. The time limit only decides how soon a test fails. */
-export async function until(look: () => boolean | Promise<boolean>, ms = 20_000): Promise<void> {
+import { setTimeout as pause } from 'node:timers/promises';
+
+/**
+ * Waits for a condition by looking at it again and again. The time limit only decides how soon a test fails.
+ * @param detail what the error says besides the condition
+ */
+export async function until(
+  look: () => boolean | Promise<boolean>,
+  ms = 20_000,
+  detail: () => string = () => '',
+): Promise<void> {
   for (const end = Date.now() + ms; !(await look());) {
-    if (Date.now() > end) throw new Error(`This did not become true within ${ms} ms: ${look.toString()}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    if (Date.now() > end)
+      throw new Error(`This did not become true within ${ms} ms: ${look.toString()}\n${detail()}`.trimEnd());
+    await pause(20);
   }
 }
 

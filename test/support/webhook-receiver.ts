@@ -6,6 +6,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { until } from './until.js';
 
 interface Received {
   readonly id: string;
@@ -81,9 +82,8 @@ export async function startReceiver(now: () => Date): Promise<Receiver> {
       replies.length = 0;
     },
     wait: async (count, ms = 5000) => {
-      const end = Date.now() + ms;
-      while (received.length < count && Date.now() < end) await pause(20);
-      if (received.length < count) throw new Error(`Only ${received.length} of ${count} webhooks came.`);
+      const isComplete = () => received.length >= count;
+      await until(isComplete, ms, () => `Only ${received.length} of ${count} webhooks came.`);
       return received;
     },
     close: async () => {
@@ -95,8 +95,4 @@ export async function startReceiver(now: () => Date): Promise<Receiver> {
       await listen(port);
     },
   };
-}
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Answer, Browser } from '../support/api.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
@@ -174,7 +175,7 @@ describe('GET /tokens/:userId', () => {
               bed.api.token('alice', { min_ttl: '301' }),
               bed.api.token('unknown-9-19'),
             ]);
-            const late = new Promise<null>((resolve) => setTimeout(resolve, 3000, null));
+            const late = pause(3000, null);
             return (await Promise.race([answers, late]))?.map(({ status }) => status).join() === '200,404';
           } finally {
             await bed.sql('ROLLBACK');

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Fleet, type Replica, startFleet } from '../../sandbox/fleet/fleet.js';
@@ -10,7 +11,6 @@ import { until } from '../support/until.js';
 
 const ALICE = { email: 'alice@example.com' };
 
-const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 /** Three brokers, each a process of its own, over one database. */
 describe('the replicas', () => {
   let fleet: Fleet;
@@ -238,14 +238,14 @@ describe('the replicas', () => {
     expect(new Set(await askAll(users.slice(30)))).toEqual(new Set([503]));
     expect(asked()).toBe(before);
 
-    await wait(5100);
+    await pause(5100);
     fleet.google.control.clearFaults();
     fleet.google.control.latency('token', 500);
     const tried = await askAll(users.slice(30));
     expect(tried.toSorted()).toEqual([200, ...Array.from({ length: 9 }, () => 503)]);
     expect(asked()).toBe(before + 1);
     // The refused calls hold no lease; their failure is cached for a second.
-    await wait(1100);
+    await pause(1100);
     expect(new Set(await askAll(users.slice(30)))).toEqual(new Set([200]));
   }, 30_000);
 

@@ -8,7 +8,7 @@ import { fromRow } from '../../src/token-store/grants/grant-row.js';
 import { credentialAad } from '../../src/token-store/sealed/aad.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 import { until } from '../support/until.js';
-import { pause } from '../support/webhook-receiver.js';
+import { setTimeout as pause } from 'node:timers/promises';
 
 /** Responses of Google that the database does not accept: a full disk, an outage. */
 let bed: TestBed;
@@ -62,7 +62,7 @@ test('Google is not asked again, for any scopes, before a new refresh token is s
   for (let call = 0; call < 20; call++) {
     await bed.api.token('alice', { min_ttl: '3000' });
     await bed.api.token('alice', { min_ttl: '3000', scope: YOUTUBE });
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await pause(100);
   }
   const count = asked();
   // Nor does another replica ask, with the refresh token that the row has.

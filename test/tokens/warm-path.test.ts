@@ -19,6 +19,7 @@ import { linesOf, valueOf } from '../support/metric-lines.js';
 import { openSocket } from '../support/raw-http.js';
 import { exchangeBytes, LAST, normalize } from '../support/same-answers.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
+import { until } from '../support/until.js';
 
 const AUDIENCE = 'https://broker.example.com';
 const WORKLOAD = 'system:serviceaccount:analytics:reports';
@@ -398,8 +399,10 @@ describe('a call that is answered from the cache', () => {
     for (const id of ids) expect(bed.log().split(`"request_id":"${id}"`)).toHaveLength(2);
     const named = { authorization: `Bearer ${bed.api.key}`, 'x-request-id': 'named-by-its-caller' };
     const line = /"level":"debug"[^\n]*"request_id":"named-by-its-caller"[^\n]*"status":200[^\n]*\n/;
-    while (!bed.log().includes('named-by-its-caller'))
+    await until(async () => {
       await fetch(`${bed.url}/tokens/alice`, { headers: named });
+      return bed.log().includes('named-by-its-caller');
+    });
     expect(line.exec(bed.log())?.[0]).toContain('"path":"/tokens/alice"');
   });
 
@@ -437,9 +440,9 @@ describe('a cached refusal', () => {
   ])('has another link once its link was used (%s)', async (user, query) => {
     const link = await repeated(user, query);
     await new Browser().begin(link);
-    let next = await linkOf(user, query);
+    let next = link;
     // The notification may take a moment.
-    while (next === link) next = await linkOf(user, query);
+    await until(async () => (next = await linkOf(user, query)) !== link);
     await new Browser().begin(next);
   });
 

@@ -8,7 +8,8 @@ import { DeliverEvents } from '../../src/webhooks/deliver-events.js';
 import { contractOf } from '../support/contract.js';
 import { exhaustive, fewOf } from '../support/exhaustive.js';
 import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
-import { pause, type Receiver, startReceiver } from '../support/webhook-receiver.js';
+import { until } from '../support/until.js';
+import { type Receiver, startReceiver } from '../support/webhook-receiver.js';
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;
@@ -49,11 +50,17 @@ const grantIdOf = async (userId: string) => {
 const outbox = () => bed.sql('SELECT * FROM outbox_events ORDER BY sequence');
 /** The broker looks for work every second of its clock. */
 const arrive = async (count: number) => {
-  for (let looks = 0; looks < 250 && receiver.received.length < count; looks++) {
-    if (looks % 5 === 0) bed.clock.advance(1);
-    await pause(20);
-  }
-  const events = await receiver.wait(count);
+  let looks = 0;
+  await until(
+    () => {
+      if (receiver.received.length >= count) return true;
+      if (looks++ % 5 === 0) bed.clock.advance(1);
+      return false;
+    },
+    10_000,
+    () => `Only ${receiver.received.length} of ${count} webhooks came.`,
+  );
+  const events = receiver.received;
   const contract = await contractOf(bed.url);
   for (const { text, data } of events) {
     // What pile() makes holds no data.
@@ -83,13 +90,8 @@ const pile = async (count: number, inSeconds = 0) => {
   );
   return ids;
 };
-const isOver = async () => {
-  for (let looks = 0; looks < 100; looks++) {
-    if ((await outbox()).every((row) => row['delivered_at'] ?? row['abandoned_at'])) return;
-    await pause(20);
-  }
-  throw new Error('Some webhooks are neither delivered nor abandoned.');
-};
+const untilDone = () =>
+  until(async () => (await outbox()).every((row) => row['delivered_at'] ?? row['abandoned_at']));
 
 describe('the app', () => {
   test('is notified of connected, more scopes, dead, connected again and disconnected, each once, in order, signed', async () => {
@@ -137,7 +139,7 @@ describe('the app', () => {
     });
     expect(gone?.data).toMatchObject({ status: 'revoked', revoked_at_google: true });
 
-    await isOver();
+    await untilDone();
     await quiet(5);
     for (const secret of bed.google.control.secrets()) {
       for (const { text } of events) expect(text).not.toContain(secret);
@@ -242,13 +244,13 @@ describe('a receiver that refuses an event', () => {
       [3, 30],
       [4, 120],
     ] as const) {
-      await failuresAre(attempt - 1);
+      await untilFailed(attempt - 1);
       bed.clock.advance(seconds * 0.9 - 2);
       await quiet(attempt - 1);
       bed.clock.advance(seconds * 0.2 + 2);
       await receiver.wait(attempt);
     }
-    await isOver();
+    await untilDone();
     expect(new Set(receiver.received.map(({ id }) => id)).size).toBe(1);
     expect(new Set(receiver.received.map(({ text }) => text)).size).toBe(1);
     expect(receiver.received.every(({ isSigned }) => isSigned)).toBe(true);
@@ -258,18 +260,12 @@ describe('a receiver that refuses an event', () => {
     expect(log).not.toContain(receiver.url);
   });
 
-  const failuresAre = async (count: number) => {
-    for (let looks = 0; looks < 100; looks++) {
-      if ((await outbox())[0]?.['attempts'] === count) return;
-      await pause(20);
-    }
-    throw new Error(`The webhook did not fail ${count} times.`);
-  };
+  const untilFailed = (times: number) => until(async () => (await outbox())[0]?.['attempts'] === times);
 
   test('gets every event when it is back', async () => {
     await receiver.close();
     await connect('alice');
-    await failuresAre(1);
+    await untilFailed(1);
     expect((await outbox())[0]?.['last_error']).toBe('econnrefused');
     await receiver.reopen();
     bed.clock.advance(6);
@@ -288,7 +284,7 @@ describe('a receiver that refuses an event', () => {
     receiver.answer(410, { status: 302, location: `${receiver.url}/elsewhere` });
     await connect('alice');
     await arrive(1);
-    await isOver();
+    await untilDone();
     await connect('bob');
     await arrive(2);
     await quiet(2);
@@ -303,11 +299,11 @@ describe('a receiver that refuses an event', () => {
     receiver.answer(503, 503);
     await connect();
     await arrive(1);
-    await failuresAre(1);
+    await untilFailed(1);
     await bed.sql('UPDATE outbox_events SET attempts = 9');
     bed.clock.advance(6);
     await arrive(2);
-    await isOver();
+    await untilDone();
     await quiet(2);
     expect(await outbox()).toMatchObject([{ abandoned_at: expect.any(Date), attempts: 10 }]);
   });
@@ -315,14 +311,14 @@ describe('a receiver that refuses an event', () => {
   exhaustive.test('has delivered events deleted after 30 days, and others kept', async () => {
     await connect('alice');
     await arrive(1);
-    await isOver();
+    await untilDone();
     receiver.answer(...Array.from({ length: 5 }, () => 503));
     bed.clock.advance(29 * DAY);
     await connect('bob');
     await arrive(2);
     expect(await outbox()).toHaveLength(2);
     bed.clock.advance(2 * DAY);
-    for (let looks = 0; looks < 50 && (await outbox()).length > 1; looks++) await pause(20);
+    await until(async () => (await outbox()).length === 1);
     expect(await outbox()).toMatchObject([{ delivered_at: null }]);
   });
 });
@@ -348,7 +344,7 @@ describe('a row of the outbox that the broker did not write', () => {
     await bed.sql(`UPDATE outbox_events SET ${change} WHERE id IN ('msg_0', 'msg_3')`);
     bed.clock.advance(5);
     await arrive(10);
-    await isOver();
+    await untilDone();
     await quiet(10);
     const given = (await outbox()).filter((row) => row['abandoned_at'] !== null);
     expect(given).toHaveLength(2);
@@ -375,7 +371,7 @@ exhaustive.describe('brokers that come and go', () => {
     await connect('carol', { client: 'elsewhere' });
     await bed.restart();
     const events = (await receiver.wait(4)).slice(1);
-    await isOver();
+    await untilDone();
     // Also the one that waited for an answer is sent again at once, and none counts as failed.
     expect(events.map(({ data }) => data['user_id'])).toEqual(['alice', 'bob', 'carol']);
     expect((await outbox()).map(({ attempts }) => attempts)).toEqual([1, 1, 1]);
@@ -395,7 +391,7 @@ exhaustive.describe('brokers that come and go', () => {
     try {
       await pile(40);
       await arrive(40);
-      await isOver();
+      await untilDone();
       await quiet(40);
       await quiet(40, { app: second });
       expect(new Set(receiver.received.map(({ id }) => id)).size).toBe(40);
