@@ -45,7 +45,7 @@ const FLOWS = [
   'http/limits',
   'http/user-ids',
   'http/bad-input',
-  'google/google-answers',
+  'google/odd-responses',
   'operations/clocks',
   'operations/readiness',
   'console/overview',

@@ -370,9 +370,9 @@ describe('the audit trail', () => {
 
 describe('a reader of the trail', () => {
   test('is a service whose policy says so, and no other', async () => {
-    const answer = await bed.api.get('/audit');
-    expect(answer.status).toBe(403);
-    expect(answer.body).toMatchObject({ code: 'not_allowed' });
+    const response = await bed.api.get('/audit');
+    expect(response.status).toBe(403);
+    expect(response.body).toMatchObject({ code: 'not_allowed' });
     expect((await fetch(`${bed.url}/audit`)).status).toBe(401);
   });
 

@@ -47,8 +47,8 @@ const run = async (...args: string[]) => {
   return { lines: linesOf(stdout), stderr };
 };
 const fetchExport = async (after?: string, reader = auditor) => {
-  const answer = await reader.get('/audit/export', after === undefined ? {} : { after });
-  return { ...answer, lines: answer.status === 200 ? linesOf(answer.text) : [] };
+  const response = await reader.get('/audit/export', after === undefined ? {} : { after });
+  return { ...response, lines: response.status === 200 ? linesOf(response.text) : [] };
 };
 const nextOf = (headers: Headers) =>
   /^<\/audit\/export\?after=([^>]+)>; rel="next"$/.exec(headers.get('link') ?? '')?.[1] ?? '';
@@ -74,9 +74,9 @@ test('goes on after a cursor and from a time; the end of one is the beginning of
   expect((await run('--after', '4m')).lines).toEqual(lines.slice(1));
   const [, next = ''] = /^3 event\(s\)\. The next export: --after (\S+)$/m.exec(stderr) ?? [];
   expect((await run('--after', next)).lines).toEqual([]);
-  const answer = await fetchExport(lines[1]?.cursor);
-  expect(answer.lines).toEqual(lines.slice(2));
-  expect((await fetchExport(nextOf(answer.headers))).lines).toEqual([]);
+  const response = await fetchExport(lines[1]?.cursor);
+  expect(response.lines).toEqual(lines.slice(2));
+  expect((await fetchExport(nextOf(response.headers))).lines).toEqual([]);
 });
 
 test('has rows from before there was a time of recording, by the time of the event', async () => {

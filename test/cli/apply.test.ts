@@ -43,7 +43,7 @@ const applyJson = async (text: string, options: string[] = [], env: Record<strin
   const { code, stdout, stderr } = await apply(text, [...options, '--json'], env);
   return {
     code,
-    answer: stdout === '' ? {} : (JSON.parse(stdout) as Record<string, unknown>),
+    output: stdout === '' ? {} : (JSON.parse(stdout) as Record<string, unknown>),
     failure: stderr === '' ? null : (JSON.parse(stderr) as { faults?: string[] }),
   };
 };
@@ -96,9 +96,9 @@ webhooks:
 
 describe('a file that is applied', () => {
   test('makes services, faces, webhooks, issuers and settings of clients, and shows new secrets once', async () => {
-    const { code, answer } = await applyJson(full());
+    const { code, output } = await applyJson(full());
     expect(code).toBe(0);
-    const { changes, service_keys: keys, webhook_secrets: secrets } = answer;
+    const { changes, service_keys: keys, webhook_secrets: secrets } = output;
     expect((changes as { section: string; name: string; action: string }[]).map((change) => change)).toEqual(
       expect.arrayContaining([
         expect.objectContaining({ section: 'issuers', name: issuer.url, action: 'create' }),
@@ -149,8 +149,8 @@ describe('a file that is applied', () => {
   exhaustive.test(
     'changes policies, faces and webhooks as the diff says, and leaves what it does not name',
     async () => {
-      const { answer } = await applyJson(full());
-      const key = (answer['service_keys'] as Record<string, string>)['reports'] ?? '';
+      const { output } = await applyJson(full());
+      const key = (output['service_keys'] as Record<string, string>)['reports'] ?? '';
       const changed = full()
         .replace("'team-*', alice", "'team-*', bob")
         .replace('Acme Reports', 'Reports of Acme')

@@ -21,7 +21,7 @@ beforeEach(() => {
   keyFile = join(folder, 'reports.key');
   writeFileSync(keyFile, 'tbk_aaaaaaaaaaaa_secret\n');
   broker.requests.length = 0;
-  broker.answer = () => broker.token();
+  broker.respond = () => broker.token();
 });
 afterAll(() => broker.stop());
 
@@ -98,7 +98,7 @@ describe('token-broker client-config where a broker is configured', () => {
   });
 
   test('shows the link when the user must connect again, and says when no broker answers', async () => {
-    broker.answer = () => RECONNECT;
+    broker.respond = () => RECONNECT;
     const refused = await run('--format', 'curl', ...proof());
     expect(refused).toMatchObject({ code: 3, stderr: expect.stringContaining(LINK) });
     const offline = ['client-config', '--format', 'perl', ...proof()];
@@ -150,7 +150,7 @@ describe('token-broker client-config where a broker is configured', () => {
       '--output',
       '-',
     ];
-    expect((await asJson(named)).answer).toMatchObject({
+    expect((await asJson(named)).output).toMatchObject({
       content: expect.stringContaining('use_application_default_credentials: true'),
     });
   });

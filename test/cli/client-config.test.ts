@@ -497,7 +497,7 @@ async function issueRefreshToken(google: StandIn) {
     access_type: 'offline',
   }).toString();
   const back = await visitConsent(consent, { account: ALICE.email });
-  const answer = await fetch(`${google.url}/token`, {
+  const response = await fetch(`${google.url}/token`, {
     method: 'POST',
     body: new URLSearchParams({
       client_id: 'desk',
@@ -507,6 +507,6 @@ async function issueRefreshToken(google: StandIn) {
       redirect_uri: redirectUri,
     }),
   });
-  const { refresh_token: token } = (await answer.json()) as { refresh_token: string };
+  const { refresh_token: token } = (await response.json()) as { refresh_token: string };
   return { token, control: google.control };
 }

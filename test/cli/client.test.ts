@@ -21,8 +21,8 @@ afterEach(() => {
 });
 
 async function check(env: Record<string, string> = {}, ...options: string[]) {
-  const { code, answer } = await asJson(['client', 'check', ...options], { ...bed.settings, ...env });
-  return { code, clients: answer?.['clients'] as Checked[], faults: answer?.['faults'] };
+  const { code, output } = await asJson(['client', 'check', ...options], { ...bed.settings, ...env });
+  return { code, clients: output?.['clients'] as Checked[], faults: output?.['faults'] };
 }
 
 /** A client_secret JSON of the stand-in's, changed. */
@@ -43,15 +43,15 @@ describe('token-broker client list', () => {
     expect(inWords.stdout).toMatch(
       /^ALIAS +KIND +PROJECT +CLIENT ID +REDIRECT URIS\ndefault +web +project-a +default +http/,
     );
-    const { answer } = await asJson(['client', 'list'], env);
-    expect(answer?.['clients']).toContainEqual({
+    const { output } = await asJson(['client', 'list'], env);
+    expect(output?.['clients']).toContainEqual({
       alias: 'elsewhere',
       client_id: 'elsewhere',
       kind: 'web',
       project_id: 'project-b',
       redirect_uris: [`${bed.url}/callback`, `${bed.url}/console/callback`],
     });
-    expect(inWords.stdout + JSON.stringify(answer)).not.toContain('GOCSPX');
+    expect(inWords.stdout + JSON.stringify(output)).not.toContain('GOCSPX');
   });
 
   test('exits with 78 where a file is no client', async () => {
@@ -175,15 +175,15 @@ describe('token-broker client check', () => {
     const broken = join(emptyFolder(), 'broken.json');
     writeFileSync(broken, 'GOCSPX-in-a-broken-file');
     const env = { ...rest, GOOGLE_CLIENT_SECRETS: `${rest['GOOGLE_CLIENT_SECRETS'] ?? ''},broken=${broken}` };
-    const { code, answer, failure } = await asJson(['client', 'check'], env);
+    const { code, output, failure } = await asJson(['client', 'check'], env);
     expect({ code, failure }).toEqual({ code: 78, failure: null });
-    expect(answer?.['faults']).toEqual([
+    expect(output?.['faults']).toEqual([
       'PUBLIC_URL is not set',
       'DATABASE_URL is not set',
       'KEY_RING_FILE is not set',
       `GOOGLE_CLIENT_SECRETS: ${broken} is not JSON`,
     ]);
-    const clients = answer?.['clients'] as Checked[];
+    const clients = output?.['clients'] as Checked[];
     expect(clients.map(({ google }) => google.verdict)).toEqual(['accepted', 'accepted', 'accepted']);
     expect(clients[0]?.redirect_uri).toEqual({ uri: null, state: 'not_checked' });
 
@@ -205,14 +205,14 @@ describe('token-broker client check', () => {
     expect(inWords.stdout).toContain(
       'WARNING: Google no longer serves v22 of the Google Ads API. Set GOOGLE_ADS_API_VERSION to a newer one.',
     );
-    const { answer } = await asJson(['client', 'check', '--offline'], env);
-    expect(answer?.['google_ads_api']).toEqual({ version: 'v22', sunset: '2026-10-07', state: 'ended' });
+    const { output } = await asJson(['client', 'check', '--offline'], env);
+    expect(output?.['google_ads_api']).toEqual({ version: 'v22', sunset: '2026-10-07', state: 'ended' });
     const newest = await tokenBroker(['client', 'check', '--offline'], {
       ...bed.settings,
       GOOGLE_ADS_API_VERSION: 'v99',
     });
     expect(newest.stdout).not.toContain('WARNING');
-    const byDefault = (await asJson(['client', 'check', '--offline'], bed.settings)).answer?.[
+    const byDefault = (await asJson(['client', 'check', '--offline'], bed.settings)).output?.[
       'google_ads_api'
     ];
     expect(byDefault).toMatchObject({ sunset: expect.stringMatching(/^\d{4}-/) });

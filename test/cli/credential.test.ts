@@ -46,23 +46,23 @@ describe('token-broker credential', () => {
 
   test('says the same with --json, with every option', async () => {
     const args = ['--client', 'default', '--account', ALICE.sub, '--scope', YOUTUBE, '--expires', '12h'];
-    const { answer } = await asJson(
+    const { output } = await asJson(
       ['credential', 'create', '--service', 'reports', '--user', 'alice', ...args],
       bed.settings,
     );
-    expect(answer).toMatchObject({
+    expect(output).toMatchObject({
       service: 'reports',
       user_id: 'alice',
       credential: expect.stringMatching(HANDLE),
     });
-    const left = new Date(String(answer?.['expires_at'])).getTime() - Date.now();
+    const left = new Date(String(output?.['expires_at'])).getTime() - Date.now();
     expect(left).toBeGreaterThan(11.9 * 3600_000);
     expect(left).toBeLessThanOrEqual(12 * 3600_000);
     const listed = await asJson(['credential', 'list', '--limit', '1'], bed.settings);
-    expect(listed.answer).toMatchObject({
+    expect(listed.output).toMatchObject({
       credentials: [
         {
-          id: answer?.['id'],
+          id: output?.['id'],
           state: 'active',
           service: 'reports',
           client: 'default',

@@ -28,7 +28,7 @@ beforeEach(() => {
   writeFileSync(keyFile, 'tbk_aaaaaaaaaaaa_secret\n');
   writeFileSync(credentialFile, `${CREDENTIAL}\n`);
   broker.requests.length = 0;
-  broker.answer = () => broker.token();
+  broker.respond = () => broker.token();
 });
 afterAll(() => broker.stop());
 
@@ -69,7 +69,7 @@ describe('a file for external_account', () => {
   });
 
   test('makes the Node library show the link when the user must connect again', async () => {
-    broker.answer = () => RECONNECT;
+    broker.respond = () => RECONNECT;
     await tokenBroker(
       ['credentials-file', '--user', 'alice', '--for', 'external_account', '--key-file', keyFile],
       { PUBLIC_URL: broker.url },
@@ -236,7 +236,7 @@ describe('token-broker credentials-file', () => {
     const args = ['--user', 'alice', '--key-file', keyFile, '--output', '-', '--json'];
     const plain = { PUBLIC_URL: 'http://127.0.0.1:9' };
     const notes = async (reader: string, env: Record<string, string>) =>
-      JSON.stringify((await asJson(['credentials-file', '--for', reader, ...args], env)).answer?.['notes']);
+      JSON.stringify((await asJson(['credentials-file', '--for', reader, ...args], env)).output?.['notes']);
     expect(await notes('google-ads-java', plain)).toContain('refuses a token_url without https');
     expect(await notes('external_account', plain)).toContain('refuses a token_url without https');
     expect(await notes('google-ads-java', OFFLINE)).not.toContain('without https');

@@ -134,7 +134,7 @@ function expectFailure(run: CommandResult | Failure, exitCode: number, says: Reg
   expect(run.message).not.toMatch(/\n|GOCSPX|AIza/);
 }
 
-function expectAnswer(run: CommandResult | Failure): CommandResult {
+function expectSuccess(run: CommandResult | Failure): CommandResult {
   if (run instanceof Failure) throw run;
   return run;
 }
@@ -240,8 +240,8 @@ describe('the desktop flow', () => {
       } = await go(running);
       expect(code).toBe(0);
       expect(JSON.parse(stderr)).toEqual({ open: url.href, timeout_seconds: 300 });
-      const answer = JSON.parse(stdout) as Record<string, unknown>;
-      expect(answer).toMatchObject({
+      const output = JSON.parse(stdout) as Record<string, unknown>;
+      expect(output).toMatchObject({
         refresh_token: google.control.liveRefreshTokens(ALICE.sub, 'desktop')[0],
         account: { sub: ALICE.sub, email: ALICE.email },
         missing_scopes: [],
@@ -249,7 +249,7 @@ describe('the desktop flow', () => {
         configuration_page: 'https://developers.google.com/google-ads/api/rest/auth',
         configuration: expect.stringMatching(/^Authorization: Bearer \S+\n$/),
       });
-      expect(String(answer['scope']).split(' ')).toEqual(expect.arrayContaining([ADS, YOUTUBE]));
+      expect(String(output['scope']).split(' ')).toEqual(expect.arrayContaining([ADS, YOUTUBE]));
     },
   );
 
@@ -264,13 +264,13 @@ describe('the desktop flow', () => {
       const back = await visitConsent(await shown, { account: ALICE.email });
       const page = await fetch(back, { headers: { 'accept-language': language } });
       expect(await page.text()).toContain(text);
-      expectAnswer(await finished);
+      expectSuccess(await finished);
     }
   });
 
   test('names what the user does not tick, and exits with 18', async () => {
     const { run, page } = await go(start('desktop', { additional_scopes: [YOUTUBE] }), { untick: [YOUTUBE] });
-    const { exitCode, text } = expectAnswer(run);
+    const { exitCode, text } = expectSuccess(run);
     expect(exitCode).toBe(18);
     expect(text).toContain(`were not allowed. Run the command again and tick them:\n${YOUTUBE}\n`);
     expect(page.text).toContain('Done in part');
@@ -342,13 +342,13 @@ describe('a machine without a browser', () => {
     await until(() => said.length === 5);
     for (const line of said.slice(1)) expect(line).toMatch(/^That is not the address\./);
     paste(`\ufeff  ${back.href}\r`);
-    expect(expectAnswer(await finished).json).toMatchObject({ account: { email: ALICE.email } });
+    expect(expectSuccess(await finished).json).toMatchObject({ account: { email: ALICE.email } });
   });
 
   test('takes an address without its scheme, as some browsers show it', async () => {
     const { paste, shown, finished } = start('desktop');
     paste((await visitConsent(await shown, { account: ALICE.email })).href.replace('http://', ''));
-    expect(expectAnswer(await finished).exitCode).toBeUndefined();
+    expect(expectSuccess(await finished).exitCode).toBeUndefined();
   });
 
   test('checks a pasted address as it checks a browser that comes back', async () => {
@@ -373,7 +373,7 @@ describe('a machine without a browser', () => {
   exhaustive.test('stores a grant that way too', async () => {
     const { paste, shown, finished } = store({ user: 'paula', client: 'desktop' });
     paste((await visitConsent(await shown, { account: ALICE.email })).href);
-    expect(expectAnswer(await finished).json).toMatchObject({
+    expect(expectSuccess(await finished).json).toMatchObject({
       user_id: 'paula',
       account: { email: ALICE.email },
     });
@@ -468,7 +468,7 @@ describe('--login_hint', () => {
       go(start('desktop', { login_hint: ALICE.email.toUpperCase() })),
       go(start('desktop', { login_hint: ALICE.sub })),
     ]);
-    for (const { run } of [byCase, bySub]) expect(expectAnswer(run).exitCode).toBeUndefined();
+    for (const { run } of [byCase, bySub]) expect(expectSuccess(run).exitCode).toBeUndefined();
   });
 
   test('stores nothing of another account', async () => {
@@ -483,7 +483,7 @@ describe('the web flow', () => {
   test('listens at exactly the address of this machine that the client lists', async () => {
     const running = start('local');
     const { run, back, page } = await go(running);
-    expect({ code: expectAnswer(run).exitCode, status: page.status }).toEqual({
+    expect({ code: expectSuccess(run).exitCode, status: page.status }).toEqual({
       code: undefined,
       status: 200,
     });
@@ -606,7 +606,7 @@ describe('a run that fails before the user is involved', () => {
 describe('--store', () => {
   test('puts the grant of a desktop client into the broker, books and audits it, and shows no token', async () => {
     const { run, page } = await go(store({ user: 'dora', client: 'desktop' }));
-    const { text, json, exitCode } = expectAnswer(run);
+    const { text, json, exitCode } = expectSuccess(run);
     expect(exitCode).toBeUndefined();
     const [token = '?'] = google.control.liveRefreshTokens(ALICE.sub, 'desktop');
     expect(text + JSON.stringify(json) + page.text).not.toContain(token);
@@ -625,7 +625,7 @@ describe('--store', () => {
 
     // The second time, no consent is needed. The client may also be named by its file.
     const again = store({ user: 'dora', client_secrets_path: file('desktop') });
-    expect(expectAnswer(await again.finished).text).toContain('holds all of this');
+    expect(expectSuccess(await again.finished).text).toContain('holds all of this');
     await expect(again.shown).rejects.toThrow();
   });
 
@@ -641,7 +641,7 @@ describe('--store', () => {
       const emil = await asBob('emil');
       expect(emil.back.status).toBe(303);
       await open(await visitConsent(emil.back.headers.get('location') ?? '', { account: BOB.email }));
-      const { text } = expectAnswer(await emil.running.finished);
+      const { text } = expectSuccess(await emil.running.finished);
       expect(text).toContain('Careful: this account holds 1 of the 1 refresh tokens');
 
       const pia = begin(
@@ -650,7 +650,7 @@ describe('--store', () => {
       );
       pia.paste((await visitConsent(await pia.shown, { account: BOB.email })).href);
       pia.paste((await visitConsent(await pia.next, { account: BOB.email })).href);
-      expect(expectAnswer(await pia.finished).json).toMatchObject({
+      expect(expectSuccess(await pia.finished).json).toMatchObject({
         user_id: 'pia',
         account: { email: BOB.email },
       });
@@ -709,7 +709,7 @@ describe('--store', () => {
     expect(link.href).toContain(`${bed.url}/connect?ticket=`);
     const page = await new Browser().connect(link.href, { account: BOB.email });
     expect(page.text).toContain('<h1>Connected</h1>');
-    expect(expectAnswer(await running.finished).text).toMatch(
+    expect(expectSuccess(await running.finished).text).toMatch(
       /^The broker may now use bob@gmail\.test for the user wera \(client ads\), grant \S+\.\nNo token was shown/,
     );
     expect((await bed.api.token('wera', { client: 'ads' })).status).toBe(200);

@@ -87,9 +87,9 @@ describe('token-broker grant import', () => {
     expect(held).toBeLessThan(12);
     bed.google.control.latency('token', 0);
     const asked = refreshes();
-    const { code, answer } = await asJson(['grant', 'import', path], bed.settings);
+    const { code, output } = await asJson(['grant', 'import', path], bed.settings);
     expect(code).toBe(0);
-    expect(answer).toMatchObject({ summary: { imported: 12 - held, unchanged: held } });
+    expect(output).toMatchObject({ summary: { imported: 12 - held, unchanged: held } });
     expect(refreshes()).toBe(asked + 12 - held);
   });
 
@@ -118,12 +118,12 @@ describe('token-broker grant import', () => {
     );
     const path = file(Buffer.from(`\uFEFF${one ?? ''}\r\n${two ?? ''}\r\n`, 'utf16le'));
     const first = await asJson(['grant', 'import', path, '--dry-run'], bed.settings);
-    expect(first).toMatchObject({ code: 0, answer: { dry_run: true, summary: { imported: 2 } } });
+    expect(first).toMatchObject({ code: 0, output: { dry_run: true, summary: { imported: 2 } } });
     expect(await bed.sql('SELECT 1 FROM grants')).toEqual([]);
     const utf8 = file(`\uFEFF${one ?? ''}\r\n${two ?? ''}`);
     expect(await asJson(['grant', 'import', utf8], bed.settings)).toMatchObject({
       code: 0,
-      answer: {
+      output: {
         results: [
           { line: 1, status: 'imported' },
           { line: 2, status: 'imported' },
@@ -143,8 +143,8 @@ describe('token-broker grant import', () => {
     const { code, stderr } = await tokenBroker(['grant', 'import', open], bed.settings);
     expect(code).toBe(0);
     expect(stderr).toMatch(/^Careful: others on this machine can read .*chmod 600/);
-    const { answer } = await asJson(['grant', 'import', open], bed.settings);
-    expect(answer?.['notes']).toEqual([expect.stringContaining('chmod 600')]);
+    const { output } = await asJson(['grant', 'import', open], bed.settings);
+    expect(output?.['notes']).toEqual([expect.stringContaining('chmod 600')]);
     const missing = await asJson(['grant', 'import', `${open}.gone`], bed.settings);
     expect(missing).toMatchObject({ code: 4, failure: { error: 'file_not_found' } });
   });
@@ -156,9 +156,9 @@ describe('token-broker grant import', () => {
     );
     const other = file(lineOf({ user_id: 'alice', refresh_token: issue() }));
     const kept = await asJson(['grant', 'import', other], bed.settings);
-    expect(kept).toMatchObject({ code: 3, answer: { results: [{ cause: 'other_token' }] } });
+    expect(kept).toMatchObject({ code: 3, output: { results: [{ cause: 'other_token' }] } });
     const replaced = await asJson(['grant', 'import', other, '--replace'], bed.settings);
-    expect(replaced).toMatchObject({ code: 0, answer: { summary: { replaced: 1 } } });
+    expect(replaced).toMatchObject({ code: 0, output: { summary: { replaced: 1 } } });
   });
 
   test('keeps what it imported when the database goes, and exits with 69', async () => {

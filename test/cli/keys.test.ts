@@ -53,7 +53,7 @@ describe('token-broker keys generate', () => {
   test('puts a new key in front of the old ones with --add, and leaves nothing else behind', async () => {
     const out = join(emptyFolder(), 'ring.json');
     const first = await asJson(generate(out));
-    expect(first.answer).toEqual({
+    expect(first.output).toEqual({
       file: realpathSync(out),
       sealing_key_id: sealingIds(out)[0],
       older_key_ids: [],
@@ -61,9 +61,9 @@ describe('token-broker keys generate', () => {
     });
     const old = read(out).keys;
     chmodSync(out, 0o644);
-    const { code, answer } = await asJson(generate(out, '--add'));
+    const { code, output } = await asJson(generate(out, '--add'));
     expect(code).toBe(0);
-    expect(answer).toMatchObject({
+    expect(output).toMatchObject({
       older_key_ids: [old[0]?.kid],
       added: true,
       sealing_key_id: sealingIds(out)[0],
@@ -155,9 +155,9 @@ describe('token-broker keys reseal', () => {
     const newId = readKeyRing(ring).sealingKeyId;
     await bed.restart();
 
-    const { code, answer } = await reseal();
+    const { code, output } = await reseal();
     expect(code).toBe(0);
-    expect(answer).toEqual({
+    expect(output).toEqual({
       newest_key_id: newId,
       columns: [
         { column: 'grants.sealed_refresh_token', resealed: 2, newest: 0, changed: 0, unopened: 0 },
@@ -194,7 +194,7 @@ describe('token-broker keys reseal', () => {
   test('finds damaged values of the newest key with --verify, as after a restore', async () => {
     const verify = () => asJson(['keys', 'reseal', '--verify'], bed.settings);
     await reseal();
-    expect(await verify()).toMatchObject({ code: 0, answer: { problems: [] } });
+    expect(await verify()).toMatchObject({ code: 0, output: { problems: [] } });
     // The first part, which names the key, stays.
     const [row] = await bed.sql(
       'SELECT id, sealed_refresh_token AS sealed FROM grants ORDER BY id::text LIMIT 1',
@@ -206,9 +206,9 @@ describe('token-broker keys reseal', () => {
     );
     await bed.sql('UPDATE grants SET sealed_refresh_token = $1 WHERE id = $2', [sealed, row?.['id']]);
     expect(await reseal()).toMatchObject({ code: 0 });
-    const { code, answer } = await verify();
+    const { code, output } = await verify();
     expect(code).toBe(3);
-    const { columns, problems } = answer as {
+    const { columns, problems } = output as {
       columns: { column: string; unopened: number }[];
       problems: string[];
     };
@@ -225,8 +225,8 @@ describe('token-broker keys reseal', () => {
       `SELECT table_name || '.' || column_name AS name FROM information_schema.columns
        WHERE table_schema = 'public' AND column_name LIKE 'sealed%' ORDER BY name`,
     );
-    const { answer } = await reseal();
-    const resealed = (answer as { columns: { column: string }[] }).columns.map(({ column }) => column);
+    const { output } = await reseal();
+    const resealed = (output as { columns: { column: string }[] }).columns.map(({ column }) => column);
     expect(resealed.sort()).toEqual(columns.map(({ name }) => name));
   });
 
@@ -248,9 +248,9 @@ describe('token-broker keys reseal', () => {
       SELECT decode(md5(n || ticket_id), 'hex'), 'copy-' || n || ticket_id, connect_request, purpose, forced_consent, sealed_verifier,
         nonce_hash, browser_hash, created_at, expires_at, consumed_at
       FROM authorization_requests, generate_series(1, 250) AS n`);
-      const { code, answer } = await reseal();
+      const { code, output } = await reseal();
       expect(code).toBe(3);
-      expect(answer?.['columns']).toEqual([
+      expect(output?.['columns']).toEqual([
         { column: 'grants.sealed_refresh_token', resealed: 2, newest: 0, changed: 0, unopened: 5250 },
         { column: 'grants.sealed_key', resealed: 0, newest: 0, changed: 0, unopened: 0 },
         { column: 'access_tokens.sealed_token', resealed: 2, newest: 0, changed: 0, unopened: 500 },
@@ -267,9 +267,9 @@ describe('token-broker keys reseal', () => {
         { column: 'pending_exchanges.sealed_exchange', resealed: 0, newest: 0, changed: 0, unopened: 0 },
         { column: 'webhooks.sealed_secrets', resealed: 0, newest: 0, changed: 0, unopened: 0 },
       ]);
-      expect(answer?.['keys_in_use']).toEqual({ [readKeyRing(ring).sealingKeyId]: 8, [oldId]: 6750 });
-      expect(answer?.['problems']).toEqual([expect.stringContaining('it was moved')]);
-      expect(answer?.['unused_key_ids']).toEqual([]);
+      expect(output?.['keys_in_use']).toEqual({ [readKeyRing(ring).sealingKeyId]: 8, [oldId]: 6750 });
+      expect(output?.['problems']).toEqual([expect.stringContaining('it was moved')]);
+      expect(output?.['unused_key_ids']).toEqual([]);
       await bed.sql(`DELETE FROM access_tokens WHERE scope_set LIKE 'copy%'`);
       await bed.sql(`DELETE FROM grants WHERE user_id LIKE 'copy%'`);
       await bed.sql(`DELETE FROM connect_tickets WHERE id LIKE 'copy%'`);
@@ -290,16 +290,16 @@ describe('token-broker keys reseal', () => {
     // The command has read the old value and now waits for the row that this test has locked.
     await until(async () => (await bed.sql(BLOCKED_SESSIONS))[0]?.['count'] !== 0);
     await bed.sql('COMMIT');
-    const { code, answer } = await run;
+    const { code, output } = await run;
     expect(code).toBe(3);
-    expect(answer?.['columns']).toContainEqual({
+    expect(output?.['columns']).toContainEqual({
       column: 'grants.sealed_refresh_token',
       resealed: 1,
       newest: 0,
       changed: 1,
       unopened: 0,
     });
-    expect(answer?.['keys_in_use']).toMatchObject({ '(unreadable)': 1 });
+    expect(output?.['keys_in_use']).toMatchObject({ '(unreadable)': 1 });
     const [after] = await bed.sql(
       `SELECT sealed_refresh_token AS sealed FROM grants WHERE user_id = 'alice'`,
     );
@@ -336,15 +336,15 @@ describe('token-broker keys reseal', () => {
       await owner(`UPDATE services SET mac = NULL WHERE id = '${idOf(old)}'`);
       await owner(`UPDATE services SET audit = true WHERE id = '${idOf(changed)}'`);
       expect((await old.get('/users/alice/grants')).status).toBe(401);
-      const { answer } = await reseal();
-      expect(answer?.['unverified_services']).toHaveLength(2);
-      expect(answer?.['adopted_services']).toEqual([]);
+      const { output } = await reseal();
+      expect(output?.['unverified_services']).toHaveLength(2);
+      expect(output?.['adopted_services']).toEqual([]);
       const listed = await asJson(['service', 'list'], bed.settings);
-      const ids = (listed.answer as { unverified: { id: string }[] }).unverified.map(({ id }) => id);
+      const ids = (listed.output as { unverified: { id: string }[] }).unverified.map(({ id }) => id);
       expect(ids.sort()).toEqual([idOf(old), idOf(changed)].sort());
       const adopting = await asJson(['keys', 'reseal', '--adopt'], bed.settings);
-      expect(adopting.answer?.['adopted_services']).toHaveLength(1);
-      expect(adopting.answer?.['unverified_services']).toHaveLength(1);
+      expect(adopting.output?.['adopted_services']).toHaveLength(1);
+      expect(adopting.output?.['unverified_services']).toHaveLength(1);
       expect((await old.get('/users/alice/grants')).status).toBe(200);
       expect((await changed.get('/users/alice/grants')).status).toBe(401);
     },

@@ -67,10 +67,10 @@ describe('token-broker migrate', () => {
     const env = { DATABASE_URL_FILE: file };
     expect(await asJson(['migrate'], env)).toEqual({
       code: 0,
-      answer: { applied: MIGRATIONS },
+      output: { applied: MIGRATIONS },
       failure: null,
     });
-    expect(await asJson(['migrate'], env)).toEqual({ code: 0, answer: { applied: [] }, failure: null });
+    expect(await asJson(['migrate'], env)).toEqual({ code: 0, output: { applied: [] }, failure: null });
   });
 
   test.each(

@@ -34,8 +34,8 @@ afterAll(async () => {
 
 const run = (...args: string[]) => tokenBroker(args, bed.settings);
 const json = async (...args: string[]) => {
-  const { code, answer, failure } = await asJson(args, bed.settings);
-  return { code, answer: answer ?? {}, failure };
+  const { code, output, failure } = await asJson(args, bed.settings);
+  return { code, output: output ?? {}, failure };
 };
 const connect = (user_id: string, account: { email: string } = ALICE, client = 'default') =>
   bed.api.connect({ user_id, scope: YOUTUBE, client, another_account: true }, { account: account.email });
@@ -43,7 +43,7 @@ const idOf = async (userId: string) => {
   const [row] = await bed.sql('SELECT id FROM grants WHERE user_id = $1', [userId]);
   return String(row?.['id']);
 };
-const list = (answer: Record<string, unknown>, name: string) => answer[name] as Record<string, unknown>[];
+const list = (output: Record<string, unknown>, name: string) => output[name] as Record<string, unknown>[];
 const longest = (text: string) => Math.max(...text.split('\n').map((line) => Array.from(line).length));
 const audited = (action: string) =>
   bed.sql('SELECT actor, outcome, user_id, details FROM audit_trail WHERE action = $1 ORDER BY sequence', [
@@ -57,11 +57,11 @@ describe('token-broker ticket', () => {
   test('makes a link as a service, and shows how far it is and how it ended', async () => {
     const [service] = await bed.sql('SELECT name FROM services WHERE id = $1', [bed.api.key.split('_')[1]]);
     const as = ['ticket', 'create', '--service', String(service?.['name']), '--scope', YOUTUBE];
-    const { code, answer } = await json(...as, '--user', 'alice');
+    const { code, output } = await json(...as, '--user', 'alice');
     expect(code).toBe(0);
-    const id = String(answer['id']);
-    expect((await json('ticket', 'show', id)).answer).toMatchObject({ state: 'created', user_id: 'alice' });
-    await new Browser().connect(String(answer['connect_url']), { account: ALICE.email });
+    const id = String(output['id']);
+    expect((await json('ticket', 'show', id)).output).toMatchObject({ state: 'created', user_id: 'alice' });
+    await new Browser().connect(String(output['connect_url']), { account: ALICE.email });
     const { stdout } = await run('ticket', 'show', id);
     expect(stdout).toMatch(/^Ticket \S+\n {2}state +success\n/);
     expect(longest(stdout)).toBeLessThanOrEqual(80);
@@ -74,7 +74,7 @@ describe('token-broker ticket', () => {
     async () => {
       const [service] = await bed.sql('SELECT name FROM services WHERE id = $1', [bed.api.key.split('_')[1]]);
       const as = ['ticket', 'create', '--service', String(service?.['name']), '--user', 'reasonable'];
-      const link = async (...args: string[]) => String((await json(...as, ...args)).answer['connect_url']);
+      const link = async (...args: string[]) => String((await json(...as, ...args)).output['connect_url']);
       const both = await link('--scope', YOUTUBE, '--scope', ADS, '--reason', `${YOUTUBE}=Views = reach.`);
       expect((await new Browser().open(both)).text).toContain('Views = reach.');
       await new Browser().connect(both, { account: ALICE.email });
@@ -98,14 +98,14 @@ describe('token-broker ticket', () => {
   test('makes a link to the page of a user, which takes nothing of a connect', async () => {
     const [service] = await bed.sql('SELECT name FROM services WHERE id = $1', [bed.api.key.split('_')[1]]);
     const as = ['ticket', 'create', '--service', String(service?.['name']), '--user', 'alice'];
-    const { code, answer } = await json(...as, '--manage');
+    const { code, output } = await json(...as, '--manage');
     expect(code).toBe(0);
-    expect((await new Browser().open(String(answer['connect_url']))).text).toContain('Show my connections');
-    const { stdout } = await run('ticket', 'show', String(answer['id']));
+    expect((await new Browser().open(String(output['connect_url']))).text).toContain('Show my connections');
+    const { stdout } = await run('ticket', 'show', String(output['id']));
     expect(stdout).toMatch(/purpose +manage\n/);
     expect((await audited('connect.ticket')).at(-1)).toMatchObject({
       actor: 'operator',
-      details: { purpose: 'manage', ticket: answer['id'] },
+      details: { purpose: 'manage', ticket: output['id'] },
     });
     for (const wrong of [['--manage', '--scope', YOUTUBE], []]) {
       expect(await json(...as, ...wrong)).toMatchObject({ code: 2 });
@@ -152,9 +152,9 @@ describe('token-broker grant list', () => {
       3,
     ),
   )('finds by %j the grants of %j', async (args, users) => {
-    const { code, answer } = await json('grant', 'list', ...args);
+    const { code, output } = await json('grant', 'list', ...args);
     expect(code).toBe(0);
-    expect(list(answer, 'grants').map(({ user_id }) => user_id)).toEqual(users);
+    expect(list(output, 'grants').map(({ user_id }) => user_id)).toEqual(users);
   });
 
   exhaustive.test('fits a terminal of 80 columns with whole ids, and --wide shows all', async () => {
@@ -169,9 +169,9 @@ describe('token-broker grant list', () => {
   });
 
   exhaustive.test('says that there are more than --limit', async () => {
-    expect((await json('grant', 'list', '--limit', '1')).answer).toMatchObject({ has_more: true });
+    expect((await json('grant', 'list', '--limit', '1')).output).toMatchObject({ has_more: true });
     expect((await run('grant', 'list', '--limit', '1')).stdout).toContain('There are more');
-    expect((await json('grant', 'list', '--limit', '2')).answer).toMatchObject({ has_more: false });
+    expect((await json('grant', 'list', '--limit', '2')).output).toMatchObject({ has_more: false });
   });
 
   test('refuses filters that do not go together, and words that are no filter', async () => {
@@ -195,9 +195,9 @@ describe('token-broker grant show', () => {
     expect(stdout).toMatch(/slots +2 of 100 taken, 98 free\n +evicted next +that of grant/);
     expect(stdout.replaceAll(/\s+/g, ' ')).toContain(`that of grant ${await idOf('alice')} of user alice`);
     expect(stdout).toMatch(/Timeline\n {2}\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ {2}connect\.consent ok, by user/);
-    const { answer } = await json('grant', 'show', id);
-    expect(answer).toMatchObject({ grant: { id, status: 'active' }, slots: { used: 2 }, has_more: false });
-    const tokens = (answer['slots'] as { tokens: unknown[] }).tokens;
+    const { output } = await json('grant', 'show', id);
+    expect(output).toMatchObject({ grant: { id, status: 'active' }, slots: { used: 2 }, has_more: false });
+    const tokens = (output['slots'] as { tokens: unknown[] }).tokens;
     expect(tokens).toMatchObject([{ user_id: 'alice' }, { user_id: 'bob', grant_id: id }]);
   });
 
@@ -246,10 +246,10 @@ describe('token-broker grant disconnect', () => {
     expect(shown.stdout).toContain('Nothing was changed.');
     expect(longest(shown.stdout)).toBeLessThanOrEqual(80);
     expect(bed.google.control.count('revoke')).toBe(0);
-    const { code, answer } = await json('grant', 'disconnect', id, '--yes');
+    const { code, output } = await json('grant', 'disconnect', id, '--yes');
     expect(code).toBe(0);
-    expect(answer).toMatchObject({ dry_run: false, complete: true, grants: [{ id, outcome: 'revoked' }] });
-    expect(answer['also_revoked']).toMatchObject([{ user_id: 'bob', client: 'second' }]);
+    expect(output).toMatchObject({ dry_run: false, complete: true, grants: [{ id, outcome: 'revoked' }] });
+    expect(output['also_revoked']).toMatchObject([{ user_id: 'bob', client: 'second' }]);
     expect((await bed.api.token('alice')).status).toBe(404);
     expect((await bed.api.token('bob', { client: 'second' })).status).toBe(410);
     expect(await audited('grant.disconnect')).toMatchObject([
@@ -273,8 +273,8 @@ describe('token-broker grant disconnect', () => {
 
   test('deletes here only with --local', async () => {
     await connect('alice');
-    const { answer } = await json('grant', 'disconnect', await idOf('alice'), '--local', '--yes');
-    expect(answer).toMatchObject({ mode: 'local', grants: [{ outcome: 'deleted' }] });
+    const { output } = await json('grant', 'disconnect', await idOf('alice'), '--local', '--yes');
+    expect(output).toMatchObject({ mode: 'local', grants: [{ outcome: 'deleted' }] });
     expect(bed.google.control.count('revoke')).toBe(0);
     expect(await bed.sql('SELECT 1 FROM grants')).toEqual([]);
   });
@@ -293,9 +293,9 @@ describe('token-broker user offboard', () => {
     expect(shown.stdout).toContain('1 delegated credential(s) for this user will be revoked.');
     expect(shown.stdout.match(/will be revoked {2}/g)).toHaveLength(2);
     expect(await bed.sql('SELECT 1 FROM grants')).toHaveLength(2);
-    const { code, answer } = await json('user', 'offboard', 'alice', '--yes');
+    const { code, output } = await json('user', 'offboard', 'alice', '--yes');
     expect(code).toBe(0);
-    expect(answer).toMatchObject({ user_id: 'alice', complete: true, credentials_revoked: 1 });
+    expect(output).toMatchObject({ user_id: 'alice', complete: true, credentials_revoked: 1 });
     expect(await bed.sql('SELECT 1 FROM grants')).toEqual([]);
     expect(await audited('user.offboard')).toMatchObject([
       { actor: 'operator', outcome: 'ok', user_id: 'alice', details: { mode: 'revoke', grants: 2 } },
@@ -308,13 +308,13 @@ describe('token-broker user offboard', () => {
 
 describe('token-broker webhook', () => {
   test('lists events with attempts and errors, and replays one and a range under the same id', async () => {
-    receiver.answer(410);
+    receiver.respondWith(410);
     await connect('alice');
     await connect('bob', BOB);
     const waiting = 'SELECT 1 FROM outbox_events WHERE abandoned_at IS NULL AND delivered_at IS NULL';
     await until(async () => (await bed.sql(waiting)).length === 0);
-    const { answer } = await json('webhook', 'events', '--state', 'abandoned');
-    const [abandoned, ...others] = list(answer, 'events');
+    const { output } = await json('webhook', 'events', '--state', 'abandoned');
+    const [abandoned, ...others] = list(output, 'events');
     expect(others).toEqual([]);
     expect(abandoned).toMatchObject({
       webhook: 'app',
@@ -330,16 +330,16 @@ describe('token-broker webhook', () => {
     expect(longest(stdout)).toBeLessThanOrEqual(80);
     expect(stdout).toMatch(new RegExp(`^${id} +abandoned +1 +http_410`, 'm'));
     receiver.clear();
-    expect((await json('webhook', 'replay', id)).answer).toEqual({ replayed: 1 });
+    expect((await json('webhook', 'replay', id)).output).toEqual({ replayed: 1 });
     await delivered();
     expect(receiver.received.map((event) => event.id)).toEqual([id]);
     receiver.clear();
     const range = ['--type', 'grant.connected', '--since', '1h'];
-    expect((await json('webhook', 'replay', ...range)).answer).toEqual({ replayed: 2 });
+    expect((await json('webhook', 'replay', ...range)).output).toEqual({ replayed: 2 });
     await receiver.wait(2);
     await delivered();
     expect(await json('webhook', 'replay', '--until', '2020-01-01')).toMatchObject({
-      answer: { replayed: 0 },
+      output: { replayed: 0 },
     });
     expect(await audited('webhook.replay')).toMatchObject([
       { actor: 'operator', details: { event: id } },
@@ -351,12 +351,12 @@ describe('token-broker webhook', () => {
   });
 
   test('sends a signed test event, and says what the receiver answers', async () => {
-    const { code, answer } = await json('webhook', 'test');
+    const { code, output } = await json('webhook', 'test');
     expect(code).toBe(0);
-    expect(answer).toMatchObject({ type: 'webhook.test', result: 'accepted', error: null });
+    expect(output).toMatchObject({ type: 'webhook.test', result: 'accepted', error: null });
     const [received] = await receiver.wait(1);
     expect(received).toMatchObject({ type: 'webhook.test', data: { sent_by: 'operator' }, isSigned: true });
-    receiver.answer(503);
+    receiver.respondWith(503);
     const refused = await run('webhook', 'test');
     expect(refused).toMatchObject({ code: 69, stdout: expect.stringContaining('http_503') });
     expect(await json('webhook', 'test', 'nobody')).toMatchObject({ code: 4 });
@@ -365,15 +365,15 @@ describe('token-broker webhook', () => {
 
 describe('a webhook on the command line', () => {
   const named = async (name: string) =>
-    list((await json('webhook', 'list')).answer, 'webhooks').find((each) => each['name'] === name);
+    list((await json('webhook', 'list')).output, 'webhooks').find((each) => each['name'] === name);
 
   test('is created, listed, changed, rotated, disabled, enabled and deleted', async () => {
     await run('service', 'create', 'reports', '--client', '*', '--scope', '*', '--user', '*');
     const url = 'https://hooks.example.com/in';
     const filters = ['--event', 'grant.expiring', '--service', 'reports'];
-    const { code, answer } = await json('webhook', 'create', 'second', '--url', url, ...filters);
+    const { code, output } = await json('webhook', 'create', 'second', '--url', url, ...filters);
     expect(code).toBe(0);
-    expect(answer).toMatchObject({
+    expect(output).toMatchObject({
       name: 'second',
       url,
       events: ['grant.expiring'],
@@ -386,20 +386,20 @@ describe('a webhook on the command line', () => {
     expect(stdout).toMatch(/^second +enabled +https:/m);
     expect(stdout).not.toContain('whsec_');
 
-    expect((await json('webhook', 'update', 'second', '--event', '*')).answer).toMatchObject({
+    expect((await json('webhook', 'update', 'second', '--event', '*')).output).toMatchObject({
       changed: true,
     });
     expect(await named('second')).toMatchObject({ events: [], services: ['reports'], url });
-    const rotated = (await json('webhook', 'rotate', 'second', '--overlap', '7d')).answer;
+    const rotated = (await json('webhook', 'rotate', 'second', '--overlap', '7d')).output;
     expect(rotated).toMatchObject({
       secret: expect.stringMatching(/^whsec_/),
       overlap_until: expect.any(String),
     });
-    expect(rotated['secret']).not.toBe(answer['secret']);
-    expect((await json('webhook', 'disable', 'second')).answer).toMatchObject({ changed: true });
-    expect((await json('webhook', 'disable', 'second')).answer).toMatchObject({ changed: false });
+    expect(rotated['secret']).not.toBe(output['secret']);
+    expect((await json('webhook', 'disable', 'second')).output).toMatchObject({ changed: true });
+    expect((await json('webhook', 'disable', 'second')).output).toMatchObject({ changed: false });
     expect(await named('second')).toMatchObject({ disabled_reason: 'operator' });
-    expect((await json('webhook', 'enable', 'second')).answer).toMatchObject({
+    expect((await json('webhook', 'enable', 'second')).output).toMatchObject({
       disabled_at: null,
       changed: true,
     });
@@ -515,8 +515,8 @@ test('`service list` shows when a service called last, and how often in a day', 
   await api.token('unknown');
   await bed.app.get(ServiceUsageJob).store();
   await bed.app.get(ServiceUsageJob).store();
-  const { answer } = await json('service', 'list');
-  const known = list(answer, 'services').find((service) => service['id'] === id);
+  const { output } = await json('service', 'list');
+  const known = list(output, 'services').find((service) => service['id'] === id);
   expect(known).toMatchObject({ calls_24h: 6, last_used_at: expect.stringMatching(/T\d\d:00:00\.000Z$/) });
-  expect(list(before.answer, 'services').some((service) => service['id'] === id)).toBe(false);
+  expect(list(before.output, 'services').some((service) => service['id'] === id)).toBe(false);
 });

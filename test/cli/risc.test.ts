@@ -57,9 +57,9 @@ describe('token-broker risc', () => {
     const configured = await risc('configure');
     expect(configured).toMatchObject({
       code: 0,
-      answer: { project_id: 'project-a', url: url(), notes: [] },
+      output: { project_id: 'project-a', url: url(), notes: [] },
     });
-    expect(configured.answer?.['events_requested']).toEqual([
+    expect(configured.output?.['events_requested']).toEqual([
       `${OAUTH}tokens-revoked`,
       `${OAUTH}token-revoked`,
       `${RISC}account-disabled`,
@@ -78,12 +78,12 @@ describe('token-broker risc', () => {
 
     expect(await risc('verify', '--state', 'after the move')).toMatchObject({
       code: 0,
-      answer: { state: 'after the move' },
+      output: { state: 'after the move' },
     });
     await until(() => /"event":"verification".*"state":"after the move"/.test(bed.log()));
 
-    const { answer } = await risc('verify');
-    await until(() => bed.log().includes(`"state":"${String(answer?.['state'])}"`));
+    const { output } = await risc('verify');
+    await until(() => bed.log().includes(`"state":"${String(output?.['state'])}"`));
   });
 
   test('replaces what was set by --url and --events, by name or whole type', async () => {
@@ -96,7 +96,7 @@ describe('token-broker risc', () => {
       'verification',
       `${RISC}new`,
     );
-    expect((await risc('status')).answer).toEqual({
+    expect((await risc('status')).output).toEqual({
       project_id: 'project-a',
       status: 'enabled',
       url: 'https://broker.example.com/events',
@@ -106,9 +106,9 @@ describe('token-broker risc', () => {
 
   test('switches the stream off and on with status --set', async () => {
     await risc('configure');
-    expect((await risc('status', '--set', 'disabled')).answer?.['status']).toBe('disabled');
-    expect((await risc('status')).answer?.['status']).toBe('disabled');
-    expect((await risc('status', '--set', 'enabled')).answer?.['status']).toBe('enabled');
+    expect((await risc('status', '--set', 'disabled')).output?.['status']).toBe('disabled');
+    expect((await risc('status')).output?.['status']).toBe('disabled');
+    expect((await risc('status', '--set', 'enabled')).output?.['status']).toBe('enabled');
     expect((await risc('status', '--set', 'perhaps')).code).toBe(2);
   });
 

@@ -45,8 +45,8 @@ test(
 
     const list = await tokenBroker(['service', 'list', '--wide'], bed.settings);
     expect(list.stdout).toMatch(new RegExp(` reports +active .* ${SUBJECT} of ${issuer.url} `));
-    const { answer } = await asJson(['service', 'list'], bed.settings);
-    expect(answer?.['services']).toEqual([
+    const { output } = await asJson(['service', 'list'], bed.settings);
+    expect(output?.['services']).toEqual([
       expect.objectContaining({ identity: null }),
       expect.objectContaining({ name: 'reports', identity: { issuer: issuer.url, subject: SUBJECT } }),
     ]);
@@ -58,8 +58,8 @@ test(
     expect((await tokenBroker(['service', 'revoke', 'reports'], bed.settings)).code).toBe(0);
     expect((await service.token('alice')).status).toBe(401);
     const again = await asJson(create('again', '--issuer', issuer.url, '--subject', SUBJECT), bed.settings);
-    expect(again.answer).toMatchObject({ name: 'again', identity: { issuer: issuer.url, subject: SUBJECT } });
-    expect(again.answer).not.toHaveProperty('key');
+    expect(again.output).toMatchObject({ name: 'again', identity: { issuer: issuer.url, subject: SUBJECT } });
+    expect(again.output).not.toHaveProperty('key');
   },
   LONG,
 );

@@ -75,16 +75,16 @@ describe('token-broker service', () => {
     );
     expect(created).toEqual({
       code: 0,
-      answer: { id: expect.any(String), name: 'narrow', key: expect.stringMatching(KEY), policy },
+      output: { id: expect.any(String), name: 'narrow', key: expect.stringMatching(KEY), policy },
       failure: null,
     });
-    const service = new Api(bed.url, String(created.answer?.['key']));
+    const service = new Api(bed.url, String(created.output?.['key']));
     expect((await service.token('team-a:1', { scope: YOUTUBE, client: 'second' })).status).toBe(404);
     expect((await service.token('bob', { scope: YOUTUBE })).status).toBe(403);
 
-    const { answer } = await asJson(['service', 'list'], bed.settings);
-    const id = created.answer?.['id'];
-    expect(answer?.['services']).toContainEqual({
+    const { output } = await asJson(['service', 'list'], bed.settings);
+    const id = created.output?.['id'];
+    expect(output?.['services']).toContainEqual({
       id,
       name: 'narrow',
       identity: null,
@@ -95,13 +95,13 @@ describe('token-broker service', () => {
       calls_24h: 0,
       credentials: 0,
     });
-    expect(JSON.stringify(answer)).not.toMatch(/hash|tbk_/i);
+    expect(JSON.stringify(output)).not.toMatch(/hash|tbk_/i);
 
     // By its id this time; repeating it is no error.
     const revoked = await asJson(['service', 'revoke', String(id)], bed.settings);
-    expect(revoked).toMatchObject({ code: 0, answer: { id, name: 'narrow', changed: true } });
+    expect(revoked).toMatchObject({ code: 0, output: { id, name: 'narrow', changed: true } });
     const again = await asJson(['service', 'revoke', 'narrow'], bed.settings);
-    expect(again).toEqual({ ...revoked, answer: { ...revoked.answer, changed: false } });
+    expect(again).toEqual({ ...revoked, output: { ...revoked.output, changed: false } });
   });
 
   test('refuses a name that is taken, with exit code 3', async () => {
@@ -109,7 +109,7 @@ describe('token-broker service', () => {
     await tokenBroker(create, bed.settings);
     expect(await asJson(create, bed.settings)).toEqual({
       code: 3,
-      answer: null,
+      output: null,
       failure: {
         error: 'name_taken',
         exit_code: 3,
@@ -148,8 +148,8 @@ describe('token-broker service', () => {
     );
     // Written past the broker: they count once an operator has adopted them.
     expect((await asJson(['keys', 'reseal', '--adopt'], bed.settings)).code).toBe(0);
-    const { answer } = await asJson(['service', 'list'], bed.settings);
-    const names = (answer as { services: { name: string }[] }).services.map(({ name }) => name);
+    const { output } = await asJson(['service', 'list'], bed.settings);
+    const names = (output as { services: { name: string }[] }).services.map(({ name }) => name);
     expect(names.filter((name) => name.startsWith('many'))).toHaveLength(1100);
     expect(new Set(names).size).toBe(names.length);
     await bed.sql(`DELETE FROM services WHERE id LIKE 'many%'`);
@@ -166,7 +166,7 @@ describe('token-broker service', () => {
   test('exits with 4 where the service to revoke is unknown', async () => {
     expect(await asJson(['service', 'revoke', 'nobody'], bed.settings)).toEqual({
       code: 4,
-      answer: null,
+      output: null,
       failure: {
         error: 'service_not_found',
         exit_code: 4,
@@ -179,7 +179,7 @@ describe('token-broker service', () => {
     const env = { ...bed.settings, DATABASE_URL: 'postgresql://broker:hunter2@127.0.0.1:1/broker' };
     expect(await asJson(['service', 'list'], env)).toEqual({
       code: 69,
-      answer: null,
+      output: null,
       failure: {
         error: 'database_unavailable',
         exit_code: 69,

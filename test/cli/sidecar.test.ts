@@ -93,7 +93,7 @@ describe('a sidecar', () => {
     delete process.env['GOOGLE_APPLICATION_CREDENTIALS'];
   });
   beforeEach(() => {
-    broker.answer = () => broker.token();
+    broker.respond = () => broker.token();
   });
   afterAll(async () => {
     process.env = ownEnv;
@@ -149,7 +149,7 @@ describe('a sidecar', () => {
   });
 
   test('makes the Node library show the link when the user must connect again, and says so once', async () => {
-    broker.answer = () => RECONNECT;
+    broker.respond = () => RECONNECT;
     const auth = new GoogleAuth({ scopes: [DRIVE] });
     await expect(auth.getAccessToken()).rejects.toThrow(LINK);
     expect(await get(`${ACCOUNT}/token`)).toMatchObject({
@@ -158,7 +158,7 @@ describe('a sidecar', () => {
     });
     // An old token would be refused by Google, with less to go by.
     expect(existsSync(tokenFile)).toBe(false);
-    broker.answer = () => broker.token();
+    broker.respond = () => broker.token();
     const { status, text } = await get(`${ACCOUNT}/token`);
     expect({ status, text: JSON.parse(text) as unknown }).toEqual({
       status: 200,
@@ -252,7 +252,7 @@ describe('a sidecar', () => {
   });
 
   test('waits as long as a broker in trouble asks for', async () => {
-    broker.answer = () => OUTAGE;
+    broker.respond = () => OUTAGE;
     const { status, text } = await get(`${ACCOUNT}/token?scopes=profile`);
     expect({ status, text }).toEqual({ status: 503, text: 'Google does not answer.\n' });
     expect(askedFor('profile')).toHaveLength(1);
@@ -271,7 +271,7 @@ describe('a sidecar', () => {
 describe('token-broker sidecar', () => {
   test('works with a delegated credential, prints exports, and reports each trouble once', async () => {
     const broker = await TokenEndpoint.start();
-    broker.answer = () => RECONNECT;
+    broker.respond = () => RECONNECT;
     const folder = emptyFolder();
     // Of a sidecar that was killed.
     const tokenFile = join(folder, 'token');
@@ -288,7 +288,7 @@ describe('token-broker sidecar', () => {
     expect(stdout).toMatch(/^export GCE_METADATA_HOST=127\.0\.0\.1:\d+\n/);
     const port = Number(/GCE_METADATA_HOST=127\.0\.0\.1:(\d+)/.exec(stdout)?.[1]);
     for (let time = 0; time < 3; time++) expect((await ask(port, `${ACCOUNT}/token`)).status).toBe(400);
-    broker.answer = () => broker.token();
+    broker.respond = () => broker.token();
     // The account's address is not known here.
     expect((await ask(port, `${ACCOUNT}/email`)).text).toBe('default');
     expect((await ask(port, `${ROOT}/project/project-id`)).status).toBe(404);

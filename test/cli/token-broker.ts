@@ -140,7 +140,7 @@ export function startTokenBroker(
 export async function asJson(args: string[], env: Record<string, string> = {}) {
   const { code, stdout, stderr } = await tokenBroker([...args, '--json'], env);
   const parse = (text: string) => (text === '' ? null : (JSON.parse(text) as Record<string, unknown>));
-  return { code, answer: parse(stdout), failure: parse(stderr) };
+  return { code, output: parse(stdout), failure: parse(stderr) };
 }
 
 /** @returns the URL of a new database without a single table */

@@ -75,7 +75,7 @@ describe('the command line', () => {
     expect(inWords.stderr).toMatch(/See `token-broker.* --help`\.\n$/);
     expect(await asJson(args)).toEqual({
       code: 2,
-      answer: null,
+      output: null,
       failure: { error: 'wrong_usage', exit_code: 2, message: expect.stringContaining(what) },
     });
   });

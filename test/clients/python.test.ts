@@ -65,7 +65,7 @@ for line in sys.stdin:
     scope = {**globals(), "broker": TokenBroker(given["url"], key=given["key"] + "\\n")}
     try:
         exec(case["lines"], scope)
-        printed = {"answer": scope["answer"]}
+        printed = {"result": scope["result"]}
     except BaseException:
         printed = {"error": traceback.format_exc()}
     print(json.dumps(printed), flush=True)
@@ -86,12 +86,12 @@ function startDriver(interpreter: string): Driver {
     run: async (lines, given) => {
       child.stdin.write(`${JSON.stringify({ lines, given })}\n`);
       const { value } = await printed.next();
-      const { answer, error } = JSON.parse(value ?? '{"error": "Python ended."}') as {
-        answer?: Record<string, unknown>;
+      const { result, error } = JSON.parse(value ?? '{"error": "Python ended."}') as {
+        result?: Record<string, unknown>;
         error?: string;
       };
-      if (answer === undefined) throw new Error(error);
-      return answer;
+      if (result === undefined) throw new Error(error);
+      return result;
     },
     stop: () => child.stdin.end(),
   };
@@ -99,7 +99,7 @@ function startDriver(interpreter: string): Driver {
 
 const drivers = new Map<string, Driver>();
 
-/** Runs lines in which `broker` is a client. @returns what they leave in `answer` */
+/** Runs lines in which `broker` is a client. @returns what they leave in `result` */
 function run(
   lines: string,
   interpreter = python ?? '',
@@ -114,18 +114,18 @@ describe('the client for Python', () => {
   pythonTest(
     'gets a token once for all threads that ask, caches it, and replaces one that Google refused',
     async () => {
-      const answer = await run(`
+      const result = await run(`
 from concurrent.futures import ThreadPoolExecutor
 with ThreadPoolExecutor(10) as pool:
     tokens = list(pool.map(lambda _: broker.token("alice", scope=["${YOUTUBE}"]), range(10)))
 again = broker.token("alice", scope="${YOUTUBE}")
 other = broker.token("alice", scope="${YOUTUBE}", refused=again.token_id)
 same = broker.token("alice", scope="${YOUTUBE}", refused=again.token_id)
-answer = {"tokens": len({token.access_token for token in tokens}), "is_cached": again is tokens[0],
+result = {"tokens": len({token.access_token for token in tokens}), "is_cached": again is tokens[0],
           "is_other": other.token_id != again.token_id, "is_same": same is other,
           "account": dict(other.account), "scopes": other.scopes, "secret_in_repr": other.access_token in repr(other),
           "zone": str(other.expires_at.tzinfo)}`);
-      expect(answer).toMatchObject({
+      expect(result).toMatchObject({
         tokens: 1,
         is_cached: true,
         is_other: true,
@@ -145,7 +145,7 @@ answer = {"tokens": len({token.access_token for token in tokens}), "is_cached": 
 
   pythonTest('raises what a caller can act on, with code and link', async () => {
     const { missing, unconnected, stranger, slash } = await run(`
-answer = {"missing": failure(lambda: broker.token("alice", scope="${ADS}")),
+result = {"missing": failure(lambda: broker.token("alice", scope="${ADS}")),
           "unconnected": failure(lambda: broker.token("bob")),
           "slash": failure(lambda: broker.token("a/ü")),
           "stranger": failure(lambda: TokenBroker(given["url"], jwt=lambda: "tbk_unknown").token("alice"))}`);
@@ -165,32 +165,32 @@ answer = {"missing": failure(lambda: broker.token("alice", scope="${ADS}")),
     'retries what is transient, keeps a token that still lives, and waits no longer than it may',
     async () => {
       const down = Array.from({ length: 3 }, () => scriptedProblem('database_unavailable', 503, 0));
-      proxy.answer(
+      proxy.respondWith(
         ...[scriptedProblem('google_unavailable', 503, 0), scriptedProblem('rate_limited', 429, 0)],
         // Nothing scripted: the broker answers.
       );
-      const { client } = await run(`answer = {"client": broker.token("alice").client}`);
+      const { client } = await run(`result = {"client": broker.token("alice").client}`);
       expect(client).toBe('default');
       expect(proxy.calls).toHaveLength(3);
-      proxy.answer(...down);
-      expect(await run(`answer = failure(lambda: broker.token("alice"))`)).toMatchObject({
+      proxy.respondWith(...down);
+      expect(await run(`result = failure(lambda: broker.token("alice"))`)).toMatchObject({
         kind: 'Unavailable',
         code: 'database_unavailable',
         retry_after: 0,
       });
-      proxy.answer(scriptedProblem('google_unavailable', 503, 3600), {
+      proxy.respondWith(scriptedProblem('google_unavailable', 503, 3600), {
         status: 302,
         headers: { location: bed.url },
       });
       const { long, redirect, closed, kept } = await run(`
 closed = TokenBroker("http://127.0.0.1:9", key="x", retries=0)
-answer = {"long": failure(lambda: broker.token("alice")),
+result = {"long": failure(lambda: broker.token("alice")),
           "redirect": failure(lambda: broker.token("alice")),
           "closed": failure(lambda: closed.token("alice"))}
 held = broker.token("alice")
 broker._url = "http://127.0.0.1:9"
 broker._retries = 0
-answer["kept"] = broker.token("alice", min_ttl=int(held.seconds_left) + 10) is held`);
+result["kept"] = broker.token("alice", min_ttl=int(held.seconds_left) + 10) is held`);
       expect(long).toMatchObject({ kind: 'Unavailable', retry_after: 3600 });
       expect(redirect).toMatchObject({ code: 'invalid_response' });
       expect(closed).toMatchObject({ kind: 'Unavailable', code: 'connection_failed' });
@@ -199,7 +199,7 @@ answer["kept"] = broker.token("alice", min_ttl=int(held.seconds_left) + 10) is h
       expect(
         await run(`
 broker = TokenBroker(given["url"], key=given["key"], timeout=0.05, retries=0)
-answer = failure(lambda: broker.token("alice"))`),
+result = failure(lambda: broker.token("alice"))`),
       ).toMatchObject({ kind: 'Unavailable', code: 'timeout' });
       release();
     },
@@ -209,15 +209,15 @@ answer = failure(lambda: broker.token("alice"))`),
     'raises its own errors where a refusal breaks off, and shows no credential that no header can hold',
     async () => {
       const headers = { 'content-type': 'application/problem+json', 'content-length': '100' };
-      proxy.answer({ status: 503, headers, body: '{' }, { status: 200, headers, body: '{' });
+      proxy.respondWith({ status: 503, headers, body: '{' }, { status: 200, headers, body: '{' });
       const { refusal, token, shown } = await run(`
 broker = TokenBroker(given["url"], key=given["key"], retries=0, timeout=5)
-answer = {"refusal": failure(lambda: broker.token("alice")), "token": failure(lambda: broker.token("alice")), "shown": []}
+result = {"refusal": failure(lambda: broker.token("alice")), "token": failure(lambda: broker.token("alice")), "shown": []}
 for key in ["tbk_one\\ntwo", "tbk_\u201cquoted\u201d"]:
     try:
         TokenBroker(given["url"], key=key).token("alice")
     except ValueError as error:
-        answer["shown"].append(str(error))`);
+        result["shown"].append(str(error))`);
       for (const error of [refusal, token])
         expect(error).toMatchObject({ kind: 'Unavailable', code: 'connection_failed' });
       expect(shown).toEqual(
@@ -236,7 +236,7 @@ def fault(*args, **options):
         TokenBroker(*args, **options)
     except ValueError as error:
         return str(error)
-answer = {"unset": fault(given["url"], key=""), "bare": fault("localhost:3000", key=given["key"])}`);
+result = {"unset": fault(given["url"], key=""), "bare": fault("localhost:3000", key=given["key"])}`);
     expect(unset).toBe('Give either key or jwt.');
     expect(bare).toMatch(/^url must begin with/);
   });
@@ -247,7 +247,7 @@ link = broker.connect_link("dave", "${YOUTUBE}", client="second", account_hint="
                            require_account={"email": "${ALICE.email}"}, return_to="https://app.example.com/done",
                            locale="de", reasons={"${YOUTUBE}": "Für Ihren Monatsbericht."})
 page = broker.manage_link("dave", user_label="Dave Example")
-answer = {"url": link.url, "expires": link.expires_at.isoformat(), "id": link.id, "page": page.url}`);
+result = {"url": link.url, "expires": link.expires_at.isoformat(), "id": link.id, "page": page.url}`);
     expect((await new Browser().open(url as string)).text).toContain('Für Ihren Monatsbericht.');
     expect((await new Browser().open(page as string)).text).toContain('Dave Example');
     expect(Date.parse(expires as string)).toBeGreaterThan(Date.now());
@@ -256,7 +256,7 @@ answer = {"url": link.url, "expires": link.expires_at.isoformat(), "id": link.id
     const outcome = await run(`
 outcome = broker.connect_outcome("${String(id)}", wait_seconds=5)
 waiting = broker.connect_outcome(broker.connect_link("dave", "${YOUTUBE}").id, wait_seconds=1)
-answer = {"state": outcome.state, "ended": outcome.has_ended, "account": outcome.account,
+result = {"state": outcome.state, "ended": outcome.has_ended, "account": outcome.account,
           "waiting": waiting.state, "unknown": failure(lambda: broker.connect_outcome("aaaaaaaaaaaa"))["code"]}`);
     expect(outcome).toEqual({
       state: 'success',
@@ -272,20 +272,20 @@ answer = {"state": outcome.state, "ended": outcome.has_ended, "account": outcome
     const other = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
     const old = signMessage([new Secret(receiver.secret)], 'msg_1', new Date(Date.now() - 301_000), body);
     const given = { body, headers, old, secret: receiver.secret, other };
-    const answer = await run(
+    const result = await run(
       `
 body, headers, old = given["body"].encode(), given["headers"], given["old"]
 secret, other = given["secret"], given["other"]
 event = broker.verify_webhook(body, headers, [other, secret])
 upper = broker.verify_webhook(body, {name.title(): value for name, value in headers.items()}, secret)
-answer = {"event": event, "is_same": event == upper,
+result = {"event": event, "is_same": event == upper,
           "refused": [failure(lambda: broker.verify_webhook(*each))["kind"] for each in [
               (body + b" ", headers, secret), (body, headers, other), (body, {}, secret), (body, old, secret),
               (body, {**headers, "webhook-id": "msg_2"}, secret)]]}`,
       python,
       given,
     );
-    expect(answer).toMatchObject({
+    expect(result).toMatchObject({
       event: { id: headers['webhook-id'], type: 'grant.connected', data: { user_id: 'alice' } },
       is_same: true,
       refused: Array.from({ length: 5 }, () => 'InvalidWebhook'),
@@ -299,9 +299,9 @@ answer = {"event": event, "is_same": event == upper,
 from google.auth.transport.requests import AuthorizedSession
 session = AuthorizedSession(broker.credentials_for("${user}", scope="${YOUTUBE}"))
 try:
-    answer = {"status": session.get(given["report"]).status_code}
+    result = {"status": session.get(given["report"]).status_code}
 except TokenBrokerError as error:
-    answer = {"kind": type(error).__name__, "code": error.code, "connect_url": error.connect_url}`,
+    result = {"kind": type(error).__name__, "code": error.code, "connect_url": error.connect_url}`,
         withGoogleAuth,
         {
           report: `${bed.google.url}/v2/reports?ids=channel==MINE&startDate=2026-01-01&endDate=2026-01-31&metrics=views`,

@@ -96,11 +96,11 @@ describe('a token', () => {
       key: bed.api.key,
       fetch: async (...request: Parameters<typeof fetch>) => {
         const isFirst = calls++ === 0;
-        const answer = await fetch(...request);
-        if (!isFirst) return answer;
+        const response = await fetch(...request);
+        if (!isFirst) return response;
         answered.resolve(null);
         await released.promise;
-        return answer;
+        return response;
       },
     });
     const first = slow.token('slow');
@@ -176,17 +176,17 @@ describe('a refusal', () => {
   });
 
   test('that is transient is retried after the time that it says, and given up after the attempts that are allowed', async () => {
-    proxy.answer(scriptedProblem('google_unavailable', 503, 0), scriptedProblem('rate_limited', 429, 0));
+    proxy.respondWith(scriptedProblem('google_unavailable', 503, 0), scriptedProblem('rate_limited', 429, 0));
     await broker.token('alice');
     expect(proxy.calls).toHaveLength(3);
-    proxy.answer(...Array.from({ length: 3 }, () => scriptedProblem('rate_limited', 429, 0)));
+    proxy.respondWith(...Array.from({ length: 3 }, () => scriptedProblem('rate_limited', 429, 0)));
     const other = new TokenBroker({ url: proxy.url, key: bed.api.key });
     expect(await failure(other.token('alice'))).toMatchObject({ code: 'rate_limited', retryAfter: 0 });
     expect(proxy.calls).toHaveLength(6);
   });
 
   test('that says to wait longer than the call may take is not waited for', async () => {
-    proxy.answer(scriptedProblem('google_unavailable', 503, 3600));
+    proxy.respondWith(scriptedProblem('google_unavailable', 503, 3600));
     expect(await failure(broker.token('alice'))).toMatchObject({
       code: 'google_unavailable',
       retryAfter: 3600,
@@ -196,14 +196,14 @@ describe('a refusal', () => {
 
   test('does not take a token away that still lives, while the broker does not answer', async () => {
     const held = await broker.token('alice');
-    proxy.answer(...Array.from({ length: 3 }, () => scriptedProblem('database_unavailable', 503, 0)));
+    proxy.respondWith(...Array.from({ length: 3 }, () => scriptedProblem('database_unavailable', 503, 0)));
     const left = Math.ceil((held.endsAt - performance.now()) / 1000);
     expect(await broker.token('alice', { minTtl: left + 10 })).toBe(held);
     expect(proxy.calls).toHaveLength(4);
   });
 
   test('is no connection, no answer in time, or no answer of a broker', async () => {
-    proxy.answer('hang_up', 'hang_up');
+    proxy.respondWith('hang_up', 'hang_up');
     const quick = { url: proxy.url, key: bed.api.key, retries: 1 };
     expect(await failure(new TokenBroker(quick).token('alice'))).toMatchObject({ code: 'connection_failed' });
     expect(proxy.calls).toHaveLength(2);
@@ -213,7 +213,7 @@ describe('a refusal', () => {
       { status: 302, headers: { location: bed.url } },
       { status: 200, headers: { 'content-type': 'application/json' }, body: '{' },
     ]) {
-      proxy.answer(page);
+      proxy.respondWith(page);
       expect(await failure(broker.token('alice'))).toMatchObject({ code: 'invalid_response' });
     }
     const release = proxy.hold();

@@ -65,9 +65,9 @@ describe('a connect', () => {
       const { browser, consent } = await begin();
       const back = await visitConsent(consent, { account: ALICE.email });
       await end(service);
-      const answer = await browser.open(back);
-      expect(answer.text).toContain('ask the people who run the app');
-      expect(answer.text).not.toContain('/connect?ticket=');
+      const response = await browser.open(back);
+      expect(response.text).toContain('ask the people who run the app');
+      expect(response.text).not.toContain('/connect?ticket=');
       expect(bed.google.control.count('token')).toBe(0);
       expect(await grants()).toHaveLength(0);
     });
@@ -79,11 +79,11 @@ describe('a connect', () => {
         const back = await visitConsent(consent, { account: ALICE.email });
         bed.google.control.latency('token', 700);
         const before = bed.google.control.count('token');
-        const answering = browser.open(back);
+        const pending = browser.open(back);
         await until(() => bed.google.control.count('token') > before);
         await end(service);
-        const answer = await answering;
-        expect(answer.headers.get('location')).toBe(`${APP}/done?connect=failed&connect_error=not_allowed`);
+        const response = await pending;
+        expect(response.headers.get('location')).toBe(`${APP}/done?connect=failed&connect_error=not_allowed`);
         expect(await grants()).toHaveLength(0);
         expect(await bed.sql('SELECT * FROM pending_exchanges')).toHaveLength(0);
         // It is not revoked: that would end what the account granted others.
@@ -95,8 +95,8 @@ describe('a connect', () => {
 
     test('is not confirmed while its consent waits', async () => {
       const { browser, consent } = await begin({ confirm: true, return_to: `${APP}/done` });
-      const answer = await browser.open(await visitConsent(consent, { account: ALICE.email }));
-      const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+      const response = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      const code = new URL(response.headers.get('location') ?? '').searchParams.get('connect_code');
       await end(service);
       const { status } = await service.post('/connect/completions', { code, user_id: 'alice' });
       expect([401, 403]).toContain(status);
@@ -136,19 +136,19 @@ describe('a connect', () => {
     bed.clock.advance(3600);
     bed.google.control.latency('token', 700);
     const before = bed.google.control.count('token');
-    const answering = service.token('alice');
+    const pending = service.token('alice');
     await until(() => bed.google.control.count('token') > before);
     await ends[0]?.[1](service);
-    const answer = await answering;
-    expect(answer.status).toBe(401);
-    expect(answer.text).not.toContain('ya29.');
+    const response = await pending;
+    expect(response.status).toBe(401);
+    expect(response.text).not.toContain('ya29.');
   });
 
   test('keeps its first expiry, however often the user tries again', async () => {
     let url = await service.connectUrl(ticket);
     const tryAgain = async () => {
-      const answer = await new Browser().connect(url, { account: ALICE.email, deny: true });
-      return /href="([^"]*\/connect\?ticket=[^"]+)"/.exec(answer.text)?.[1] ?? null;
+      const response = await new Browser().connect(url, { account: ALICE.email, deny: true });
+      return /href="([^"]*\/connect\?ticket=[^"]+)"/.exec(response.text)?.[1] ?? null;
     };
     for (let round = 0; round < 2; round++) {
       const next = await tryAgain();
@@ -173,15 +173,15 @@ describe('a connect', () => {
     })();
     const back = await visitConsent(consent, { account: ALICE.email, deny: true });
     bed.clock.advance(2 * 60);
-    const answer = await browser.open(back);
-    expect(answer.text).toContain('Not connected');
-    expect(answer.text).not.toContain('/connect?ticket=');
+    const response = await browser.open(back);
+    expect(response.text).toContain('Not connected');
+    expect(response.text).not.toContain('/connect?ticket=');
   });
 
   test('has a completion code that another service cannot use, and that stays valid for its own', async () => {
     const { browser, consent } = await begin({ confirm: true, return_to: `${APP}/done` });
-    const answer = await browser.open(await visitConsent(consent, { account: ALICE.email }));
-    const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+    const response = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+    const code = new URL(response.headers.get('location') ?? '').searchParams.get('connect_code');
     const other = await bed.service();
     const stolen = await other.post('/connect/completions', { code, user_id: 'alice' });
     const madeUp = await other.post('/connect/completions', { code: 'A'.repeat(43), user_id: 'alice' });

@@ -100,14 +100,14 @@ describe('the authorization response', () => {
   test('in two callbacks at the same moment leads to one exchange and one grant', async () => {
     const { browser, consent } = await begin();
     const back = await visitConsent(consent, { account: ALICE.email });
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 5 }, () => {
         const copy = new Browser();
         browser.cookies.forEach((value, name) => copy.cookies.set(name, value));
         return copy.open(back);
       }),
     );
-    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
     expect(bed.google.control.count('token')).toBe(1);
     expect(await grants()).toHaveLength(1);
   });
@@ -148,9 +148,9 @@ describe('the authorization response', () => {
     const { browser, consent } = await begin();
     const back = await visitConsent(consent, { account: ALICE.email });
     back.searchParams.set(name, value);
-    const answer = await browser.open(back);
-    expect(answer.status).toBe(400);
-    expect(answer.text).toContain(text);
+    const response = await browser.open(back);
+    expect(response.status).toBe(400);
+    expect(response.text).toContain(text);
     expect(bed.google.control.count('token')).toBe(0);
   });
 
@@ -158,8 +158,8 @@ describe('the authorization response', () => {
     const { browser, consent } = await begin();
     const back = await visitConsent(consent, { account: ALICE.email });
     bed.clock.advance(31 * 60);
-    const answer = await browser.open(back);
-    expect(answer.text).toContain('took too long');
+    const response = await browser.open(back);
+    expect(response.text).toContain('took too long');
     expect(bed.google.control.count('token')).toBe(0);
   });
 
@@ -168,9 +168,9 @@ describe('the authorization response', () => {
     ['a 10 KB state', `/callback?state=${'a'.repeat(10_000)}`],
     ['a state given twice', '/callback?state=a&state=b'],
   ])('is refused with %s', async (_, path) => {
-    const answer = await new Browser().open(new URL(path, bed.url));
-    expect(answer.status).toBe(400);
-    expect(answer.headers.get('content-type')).toContain('text/html');
+    const response = await new Browser().open(new URL(path, bed.url));
+    expect(response.status).toBe(400);
+    expect(response.headers.get('content-type')).toContain('text/html');
   });
 
   test('may have unknown parameters, which are ignored', async () => {
@@ -183,37 +183,40 @@ describe('the authorization response', () => {
   test('does not show an error text that a third party put into the link', async () => {
     const { browser, consent } = await begin();
     const state = consent.searchParams.get('state') ?? '';
-    const answer = await browser.open(`${bed.url}/callback?state=${state}&error=%3Cscript%3E`);
-    expect(answer.text).toContain('unknown_error');
-    expect(answer.text).not.toContain('script>');
+    const response = await browser.open(`${bed.url}/callback?state=${state}&error=%3Cscript%3E`);
+    expect(response.text).toContain('unknown_error');
+    expect(response.text).not.toContain('script>');
   });
 
   describe('the outcome for the app', () => {
     const returning = { return_to: `${APP}/settings?tab=google` };
-    const locationOf = (answer: { status: number; headers: Headers }) => {
-      expect(answer.status).toBe(303);
-      return answer.headers.get('location');
+    const locationOf = (response: { status: number; headers: Headers }) => {
+      expect(response.status).toBe(303);
+      return response.headers.get('location');
     };
 
     test('is success', async () => {
-      const answer = await bed.api.connect({ ...ticket, ...returning }, { account: ALICE.email });
-      expect(locationOf(answer)).toBe(`${APP}/settings?tab=google&connect=success`);
+      const response = await bed.api.connect({ ...ticket, ...returning }, { account: ALICE.email });
+      expect(locationOf(response)).toBe(`${APP}/settings?tab=google&connect=success`);
     });
 
     test('is partial when a tick is missing', async () => {
-      const answer = await bed.api.connect(
+      const response = await bed.api.connect(
         { ...ticket, scope: `${YOUTUBE} ${YOUTUBE_MONEY}`, ...returning },
         { account: ALICE.email, untick: [YOUTUBE_MONEY] },
       );
-      expect(locationOf(answer)).toBe(`${APP}/settings?tab=google&connect=partial`);
+      expect(locationOf(response)).toBe(`${APP}/settings?tab=google&connect=partial`);
       const [grant] = await grants();
       expect(grant?.['granted_scopes']).not.toContain(YOUTUBE_MONEY);
       expect(grant?.['requested_scopes']).toContain(YOUTUBE_MONEY);
     });
 
     test('is denied when the user says no', async () => {
-      const answer = await bed.api.connect({ ...ticket, ...returning }, { account: ALICE.email, deny: true });
-      expect(locationOf(answer)).toBe(
+      const response = await bed.api.connect(
+        { ...ticket, ...returning },
+        { account: ALICE.email, deny: true },
+      );
+      expect(locationOf(response)).toBe(
         `${APP}/settings?tab=google&connect=denied&connect_error=access_denied`,
       );
       expect(await grants()).toHaveLength(0);
@@ -228,19 +231,19 @@ describe('the authorization response', () => {
       [{ drop: true, afterProcessing: true }, 'google_unavailable'],
     ])('is failed when the exchange fails with %j, and the code is sent once', async (fault, code) => {
       bed.google.control.failAlways('token', fault as never);
-      const answer = await bed.api.connect({ ...ticket, ...returning }, { account: ALICE.email });
-      expect(locationOf(answer)).toBe(`${APP}/settings?tab=google&connect=failed&connect_error=${code}`);
+      const response = await bed.api.connect({ ...ticket, ...returning }, { account: ALICE.email });
+      expect(locationOf(response)).toBe(`${APP}/settings?tab=google&connect=failed&connect_error=${code}`);
       expect(bed.google.control.count('token')).toBe(1);
       expect(await grants()).toHaveLength(0);
     });
 
     test('is not affected by conditions of null, and the other conditions hold', async () => {
       const require_account = { email: ALICE.email, sub: null, hd: null };
-      const answer = await bed.api.connect(
+      const response = await bed.api.connect(
         { ...ticket, ...returning, require_account },
         { account: ALICE.email },
       );
-      expect(locationOf(answer)).toContain('connect=success');
+      expect(locationOf(response)).toContain('connect=success');
     });
 
     test.each([
@@ -293,9 +296,9 @@ describe('the authorization response', () => {
 
   describe('the page for a user without a return_to', () => {
     test('says in plain words that the consent was denied, and the next step', async () => {
-      const answer = await bed.api.connect(ticket, { account: ALICE.email, deny: true });
-      expect(answer.text).toContain('Not connected');
-      const link = /href="([^"]*\/connect\?ticket=[^"]+)"/.exec(answer.text)?.[1] ?? '';
+      const response = await bed.api.connect(ticket, { account: ALICE.email, deny: true });
+      expect(response.text).toContain('Not connected');
+      const link = /href="([^"]*\/connect\?ticket=[^"]+)"/.exec(response.text)?.[1] ?? '';
       expect((await new Browser().connect(link, { account: ALICE.email })).text).toContain('Connected');
     });
 
@@ -332,21 +335,21 @@ describe('the authorization response', () => {
 
     test('says what was not allowed, and the next step', async () => {
       const scope = `${YOUTUBE} ${YOUTUBE_MONEY}`;
-      const answer = await bed.api.connect(
+      const response = await bed.api.connect(
         { ...ticket, scope },
         { account: ALICE.email, untick: [YOUTUBE_MONEY] },
       );
-      expect(answer.text).toContain('Connected in part');
-      expect(answer.text).toContain(YOUTUBE_MONEY);
-      expect(answer.text).toContain('Try again');
+      expect(response.text).toContain('Connected in part');
+      expect(response.text).toContain(YOUTUBE_MONEY);
+      expect(response.text).toContain('Try again');
     });
 
     test('leads after a partial consent to one for the missing scopes alone, with the same account', async () => {
-      const answer = await bed.api.connect(
+      const response = await bed.api.connect(
         { ...ticket, scope: `${YOUTUBE} ${YOUTUBE_MONEY}` },
         { account: ALICE.email, untick: [YOUTUBE_MONEY] },
       );
-      const link = /href="([^"]*\/connect\?ticket=[^"]+)"/.exec(answer.text)?.[1] ?? '';
+      const link = /href="([^"]*\/connect\?ticket=[^"]+)"/.exec(response.text)?.[1] ?? '';
       const browser = new Browser();
       const consent = await browser.begin(link);
       const asked = (consent.searchParams.get('scope') ?? '').split(' ');
@@ -414,8 +417,8 @@ describe('the authorization response', () => {
 
     test('is reported missing on the page when Google gives none even then, and nothing is stored', async () => {
       bed.google.control.overrideTokenResponse({ refresh_token: undefined });
-      const answer = await bed.api.connect(ticket, { account: ALICE.email });
-      expect(answer.text).toContain('no_refresh_token');
+      const response = await bed.api.connect(ticket, { account: ALICE.email });
+      expect(response.text).toContain('no_refresh_token');
       expect(await grants()).toHaveLength(0);
     });
   });
@@ -423,8 +426,8 @@ describe('the authorization response', () => {
   test('is refused with an id_token of another nonce', async () => {
     const { browser, consent } = await begin();
     consent.searchParams.set('nonce', 'of-somebody-else');
-    const answer = await browser.open(await visitConsent(consent, { account: ALICE.email }));
-    expect(answer.text).toContain('That did not work');
+    const response = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+    expect(response.text).toContain('That did not work');
     expect(await grants()).toHaveLength(0);
   });
 

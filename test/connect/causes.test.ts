@@ -1,7 +1,7 @@
 /** Why a connect failed is in the log, in the audit trail and in a metric, with its cause and the id of its call. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type Answer, Browser } from '../support/api.js';
+import { type ApiResponse, Browser } from '../support/api.js';
 import { ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 import { type Choice, visitConsent } from '../support/visit-consent.js';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
@@ -57,7 +57,7 @@ describe('a connect that fails', () => {
     return consentTo();
   };
 
-  const exits: [string, string, string, () => Promise<Answer>, string?][] = [
+  const exits: [string, string, string, () => Promise<ApiResponse>, string?][] = [
     ['refused', 'ticket_missing', 'page', () => new Browser().open(`${bed.url}/connect`)],
     ['refused', 'ticket_invalid', 'page', () => new Browser().open(`${bed.url}/connect?ticket=abc`)],
     [
@@ -328,8 +328,8 @@ describe('a connect that fails', () => {
   test('says why where a completion is refused', async () => {
     await bed.api.post('/connect/completions', { code: 'A'.repeat(43), user_id: ticket.user_id });
     expect((await eventOf('code_unknown'))['action']).toBe('connect.completion');
-    const answer = await consentTo({ confirm: true, return_to: `${APP}/done` });
-    const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+    const response = await consentTo({ confirm: true, return_to: `${APP}/done` });
+    const code = new URL(response.headers.get('location') ?? '').searchParams.get('connect_code');
     const other = `bob-${randomUUID()}`;
     await bed.api.post('/connect/completions', { code, user_id: other });
     ticket = { ...ticket, user_id: other };

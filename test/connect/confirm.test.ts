@@ -18,8 +18,8 @@ describe('a consent in confirm mode', () => {
   const confirm = (code: string, user_id: string) => bed.api.post('/connect/completions', { code, user_id });
 
   test('becomes a grant when the same user confirms', async () => {
-    const answer = await bed.api.connect({ ...ticket, user_id: 'alice' }, { account: ALICE.email });
-    const code = codeFrom(answer.headers.get('location'));
+    const response = await bed.api.connect({ ...ticket, user_id: 'alice' }, { account: ALICE.email });
+    const code = codeFrom(response.headers.get('location'));
     expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
     const confirmed = await confirm(code, 'alice');
     expect(confirmed.status).toBe(200);
@@ -31,8 +31,8 @@ describe('a consent in confirm mode', () => {
   test('never yields a token from a link that another person consented to', async () => {
     // Mallory makes a link for himself and lures Alice into it; her browser brings the code into her own session.
     const link = await bed.api.connectUrl({ ...ticket, user_id: 'mallory' });
-    const answer = await new Browser().connect(link, { account: ALICE.email });
-    const code = codeFrom(answer.headers.get('location'));
+    const response = await new Browser().connect(link, { account: ALICE.email });
+    const code = codeFrom(response.headers.get('location'));
     const refused = await confirm(code, 'alice-in-her-session');
     expect(refused.status).toBe(403);
     expect(refused.body).toMatchObject({ code: 'not_allowed' });
@@ -48,32 +48,32 @@ describe('a consent in confirm mode', () => {
     await bed.api.connect({ scope: YOUTUBE, user_id: 'somebody-else' }, { account: BOB.email });
     await bed.api.connect({ scope: YOUTUBE, user_id: 'two-accounts' }, { account: ALICE.email });
     const request = { ...ticket, user_id: 'two-accounts', another_account: true };
-    const answer = await bed.api.connect(request, { account: BOB.email });
-    expect((await confirm(codeFrom(answer.headers.get('location')), 'two-accounts')).status).toBe(200);
+    const response = await bed.api.connect(request, { account: BOB.email });
+    expect((await confirm(codeFrom(response.headers.get('location')), 'two-accounts')).status).toBe(200);
     expect((await bed.api.token('two-accounts', { account: BOB.email })).status).toBe(200);
   });
 
   test('becomes one grant when it is confirmed twice at once', async () => {
-    const answer = await bed.api.connect({ ...ticket, user_id: 'twice' }, { account: ALICE.email });
-    const code = codeFrom(answer.headers.get('location'));
-    const answers = await Promise.all([
+    const response = await bed.api.connect({ ...ticket, user_id: 'twice' }, { account: ALICE.email });
+    const code = codeFrom(response.headers.get('location'));
+    const responses = await Promise.all([
       confirm(code, 'twice'),
       confirm(code, 'twice'),
       confirm(code, 'twice'),
     ]);
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, 400, 400]);
+    expect(responses.map(({ status }) => status).sort()).toEqual([200, 400, 400]);
   });
 
   test('expires after 10 minutes', async () => {
-    const answer = await bed.api.connect({ ...ticket, user_id: 'late' }, { account: ALICE.email });
-    const code = codeFrom(answer.headers.get('location'));
+    const response = await bed.api.connect({ ...ticket, user_id: 'late' }, { account: ALICE.email });
+    const code = codeFrom(response.headers.get('location'));
     bed.clock.advance(601);
     expect((await confirm(code, 'late')).status).toBe(400);
   });
 
   test('cannot be confirmed by a service without the right to the user', async () => {
-    const answer = await bed.api.connect({ ...ticket, user_id: 'alice-2' }, { account: ALICE.email });
-    const code = codeFrom(answer.headers.get('location'));
+    const response = await bed.api.connect({ ...ticket, user_id: 'alice-2' }, { account: ALICE.email });
+    const code = codeFrom(response.headers.get('location'));
     const other = await bed.service({ users: ['bob'] });
     const refused = await other.post('/connect/completions', { code, user_id: 'alice-2' });
     expect(refused.status).toBe(403);
@@ -89,8 +89,8 @@ describe('a consent in confirm mode', () => {
     ['without a return_to', { user_id: 'alice', scope: YOUTUBE, confirm: true }, 'return_to'],
     ['that is no boolean', { ...ticket, user_id: 'alice', confirm: 'yes' }, 'confirm'],
   ])('is refused where confirm is %s', async (_, body, field) => {
-    const answer = await bed.api.post('/connect/tickets', body);
-    expect(answer.status).toBe(400);
-    expect(answer.body).toMatchObject({ errors: { [field]: expect.any(String) } });
+    const response = await bed.api.post('/connect/tickets', body);
+    expect(response.status).toBe(400);
+    expect(response.body).toMatchObject({ errors: { [field]: expect.any(String) } });
   });
 });

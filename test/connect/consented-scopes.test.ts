@@ -1,7 +1,7 @@
 /** A consent yields what this user was asked for, and never what the account granted for another user or client. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { exhaustive } from '../support/exhaustive.js';
-import { type Answer, Browser } from '../support/api.js';
+import { type ApiResponse, Browser } from '../support/api.js';
 import {
   ADS,
   ALICE,
@@ -35,9 +35,9 @@ describe('the scopes of a consent', () => {
     const [row] = await bed.sql('SELECT * FROM grants WHERE user_id = $1', [userId]);
     return row as { granted_scopes: string[]; requested_scopes: string[]; version: number } | undefined;
   };
-  const scopesOf = ({ body }: Answer) => String(body['scope']).split(' ').sort();
+  const scopesOf = ({ body }: ApiResponse) => String(body['scope']).split(' ').sort();
   /** What Google says the token is good for, whatever the broker says. */
-  const scopesAtGoogle = async ({ body }: Answer) => {
+  const scopesAtGoogle = async ({ body }: ApiResponse) => {
     const url = `${bed.google.url}/tokeninfo?access_token=${String(body['access_token'])}`;
     const info = (await (await fetch(url)).json()) as { scope: string };
     return info.scope.split(' ').sort();
@@ -98,9 +98,9 @@ describe('the scopes of a consent', () => {
     consent.searchParams.set('include_granted_scopes', 'true');
     await browser.open(await visitConsent(consent, { account: ALICE.email }));
     bed.google.control.overrideTokenResponse({ scope: `${ADS} ${SIGN_IN.join(' ')}` });
-    const answer = await bed.api.token('mallory-1');
-    expect(answer.status).toBe(403);
-    expect(answer.text).not.toContain('ya29.');
+    const response = await bed.api.token('mallory-1');
+    expect(response.status).toBe(403);
+    expect(response.text).not.toContain('ya29.');
     expect((await grantOf('mallory-1'))?.granted_scopes.sort()).toEqual(SIGN_IN);
     expect(await bed.sql('SELECT * FROM access_tokens WHERE scope_set LIKE $1', [`%${ADS}%`])).toHaveLength(
       1,
@@ -113,9 +113,9 @@ describe('the scopes of a consent', () => {
     await browser.open(await visitConsent(consent, { account: ALICE.email }));
     bed.google.control.failNext('token', { named: 'invalid_scope' });
     bed.google.control.overrideTokenResponse({ scope: `${ADS} ${SIGN_IN.join(' ')}` }, 1);
-    const answer = await bed.api.token('mallory-1');
-    expect(scopesOf(answer)).toEqual(SIGN_IN);
-    expect(await scopesAtGoogle(answer)).toEqual(SIGN_IN);
+    const response = await bed.api.token('mallory-1');
+    expect(scopesOf(response)).toEqual(SIGN_IN);
+    expect(await scopesAtGoogle(response)).toEqual(SIGN_IN);
   });
 
   exhaustive.test('make the broker refuse a wider token where narrowing is off', async () => {
@@ -124,9 +124,9 @@ describe('the scopes of a consent', () => {
       const { browser, consent } = await begin({ user_id: 'mallory-1', scope: 'email' });
       consent.searchParams.set('include_granted_scopes', 'true');
       await browser.open(await visitConsent(consent, { account: ALICE.email }));
-      const answer = await bed.api.token('mallory-1');
-      expect(answer.status).toBe(403);
-      expect(answer.text).not.toContain('ya29.');
+      const response = await bed.api.token('mallory-1');
+      expect(response.status).toBe(403);
+      expect(response.text).not.toContain('ya29.');
       // One that covers exactly its grant is good.
       expect((await bed.api.token('alice')).status).toBe(200);
     } finally {
@@ -142,8 +142,8 @@ describe('the scopes of a consent', () => {
       return_to: `${APP}/done`,
     });
     consent.searchParams.set('include_granted_scopes', 'true');
-    const answer = await browser.open(await visitConsent(consent, { account: ALICE.email }));
-    const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+    const response = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+    const code = new URL(response.headers.get('location') ?? '').searchParams.get('connect_code');
     const done = await bed.api.post('/connect/completions', { code, user_id: 'mallory-3' });
     expect(done.body).toMatchObject({ connect: 'success' });
     expect(scopesOf(await bed.api.token('mallory-3'))).toEqual(SIGN_IN);

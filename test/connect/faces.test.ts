@@ -28,8 +28,8 @@ beforeAll(async () => {
     '--logo',
     join(folder, 'logo.png'),
   ];
-  const { answer } = await asJson([...args, ...face], bed.settings);
-  service = new Api(bed.url, String(answer?.['key']));
+  const { output } = await asJson([...args, ...face], bed.settings);
+  service = new Api(bed.url, String(output?.['key']));
 });
 afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
@@ -112,7 +112,7 @@ describe("an app's face", () => {
       ['service', 'update', 'reports', '--support', 'https://acme.example/help'],
       bed.settings,
     );
-    expect(changed.answer).toMatchObject({
+    expect(changed.output).toMatchObject({
       name: 'reports',
       face: {
         display_name: 'Laporan Acme',
@@ -180,8 +180,8 @@ describe('a ticket', () => {
     [{ reasons: { 'any thing': 'To know.' } }, 'reasons'],
     [{ reasons: { [YOUTUBE_MONEY]: 'To know.' } }, 'reasons'],
   ])('with %j is refused', async (members, field) => {
-    const answer = await service.post('/connect/tickets', { user_id: 'alice', scope: YOUTUBE, ...members });
-    expect(answer).toMatchObject({ status: 400, body: { errors: { [field]: expect.any(String) } } });
+    const response = await service.post('/connect/tickets', { user_id: 'alice', scope: YOUTUBE, ...members });
+    expect(response).toMatchObject({ status: 400, body: { errors: { [field]: expect.any(String) } } });
   });
 
   test('is written in its own language, else in the one that the browser accepts, and Google is asked for the same', async () => {

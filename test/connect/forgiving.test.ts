@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Metrics } from '../../src/operations/metrics.js';
 import { AuthorizationRequestsRepository } from '../../src/token-store/connects/authorization-requests.repository.js';
-import { type Answer, Browser } from '../support/api.js';
+import { type ApiResponse, Browser } from '../support/api.js';
 import { ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 import { type Choice, visitConsent } from '../support/visit-consent.js';
 import { until } from '../support/until.js';
@@ -28,9 +28,9 @@ const press = (browser: Browser, url: string, more: Record<string, string> = {})
     ticket: new URL(url).searchParams.get('ticket') ?? '',
     ...more,
   });
-const consentUrlOf = (answer: Answer) => {
-  expect(answer.status).toBe(303);
-  const url = new URL(answer.headers.get('location') ?? '');
+const consentUrlOf = (response: ApiResponse) => {
+  expect(response.status).toBe(303);
+  const url = new URL(response.headers.get('location') ?? '');
   expect(url.pathname).toBe('/o/oauth2/v2/auth');
   return url;
 };
@@ -61,8 +61,8 @@ describe.each([
   test('leads to Google for both clicks of a double click, and either of them finishes', async () => {
     const [url, browser] = [await link({}), new Browser()];
     await browser.open(url);
-    const answers = await Promise.all([press(browser, url), press(browser, url)]);
-    const [first] = answers.map(consentUrlOf);
+    const responses = await Promise.all([press(browser, url), press(browser, url)]);
+    const [first] = responses.map(consentUrlOf);
     expect((await browser.open(await consentOf(first ?? new URL(url)))).text).toContain('Connected');
   });
 
@@ -95,10 +95,10 @@ describe.each([
     const consent = await browser.begin(url);
     for (const when of ['before', 'after']) {
       if (when === 'after') await browser.open(await consentOf(consent));
-      for (const answer of [await new Browser().open(url), await press(new Browser(), url)]) {
-        expect(answer.status).toBe(400);
-        expect(answer.text).toContain('Continue in that browser');
-        expect(answer.text).not.toContain(ALICE.email);
+      for (const response of [await new Browser().open(url), await press(new Browser(), url)]) {
+        expect(response.status).toBe(400);
+        expect(response.text).toContain('Continue in that browser');
+        expect(response.text).not.toContain(ALICE.email);
       }
     }
   });
@@ -114,10 +114,10 @@ describe('the address of the callback', () => {
     const { browser, consent } = await begin();
     const back = await consentOf(consent);
     const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const answer = await fetch(back, { redirect: 'manual', headers: { accept: 'text/html', cookie } });
-    expect(answer.status).toBe(303);
-    expect(answer.headers.get('location')).toMatch(/^\/connect\/result\?ticket=[a-z0-9]{12}$/);
-    const page = new URL(answer.headers.get('location') ?? '', back);
+    const response = await fetch(back, { redirect: 'manual', headers: { accept: 'text/html', cookie } });
+    expect(response.status).toBe(303);
+    expect(response.headers.get('location')).toMatch(/^\/connect\/result\?ticket=[a-z0-9]{12}$/);
+    const page = new URL(response.headers.get('location') ?? '', back);
     for (let load = 0; load < 2; load++) expect((await browser.open(page)).text).toContain('Connected');
     expect((await new Browser().open(page)).text).not.toContain(ALICE.email);
   });
@@ -156,9 +156,9 @@ describe('the address of the callback', () => {
     const back = change(await consentOf(consent));
     const cookie = [...(other?.() ?? browser).cookies].map(([name, value]) => `${name}=${value}`).join('; ');
     const headers = { accept: 'text/html', cookie, 'x-request-id': 'refused-call' };
-    const answer = await fetch(back, { redirect: 'manual', headers });
-    expect(answer.status).toBe(303);
-    const location = new URL(answer.headers.get('location') ?? '', back);
+    const response = await fetch(back, { redirect: 'manual', headers });
+    expect(response.status).toBe(303);
+    const location = new URL(response.headers.get('location') ?? '', back);
     expect(Object.keys(Object.fromEntries(location.searchParams))).toEqual(['refused', 'request']);
     const page = await browser.open(location);
     expect(page.status).toBe(400);
@@ -179,8 +179,8 @@ describe('the address of the callback', () => {
   test('leads to the outcome for each of five loads at the same moment, with one exchange', async () => {
     const { browser, consent } = await begin();
     const back = await consentOf(consent);
-    const answers = await Promise.all(Array.from({ length: 5 }, () => browser.open(back)));
-    for (const { text } of answers) expect(text).toContain('Connected');
+    const responses = await Promise.all(Array.from({ length: 5 }, () => browser.open(back)));
+    for (const { text } of responses) expect(text).toContain('Connected');
     expect(exchanges()).toBe(1);
     expect(await grants()).toHaveLength(1);
   });
@@ -190,7 +190,7 @@ describe('the address of the callback', () => {
     const back = await consentOf(consent);
     const requests = bed.app.get(AuthorizationRequestsRepository);
     const [find, held, release] = [requests.find.bind(requests), { count: 0 }, Promise.withResolvers<null>()];
-    const late: Promise<Answer>[] = [];
+    const late: Promise<ApiResponse>[] = [];
     let reads = 0;
     // Each load reads the request, then its ticket, then the request again: there the late ones stop.
     requests.find = async (stateHash) => {
@@ -272,8 +272,8 @@ describe('the address of the callback', () => {
     bed.google.control.latency('token', 300);
     const first = browser.open(back);
     await until(() => exchanges() === 1);
-    const answers = await Promise.all([first, browser.open(late)]);
-    for (const { text } of answers) expect(text).toContain(ALICE.email);
+    const responses = await Promise.all([first, browser.open(late)]);
+    for (const { text } of responses) expect(text).toContain(ALICE.email);
     expect(exchanges()).toBe(1);
     expect(await grants()).toHaveLength(1);
   });
@@ -352,8 +352,8 @@ describe('another account than the one whose grant is dead', () => {
     await die();
     const { id, url } = await bed.api.ticket({ ...TICKET, return_to: `${APP}/done` });
     const browser = new Browser();
-    const answer = await choose(browser, await browser.begin(url), BOB.email);
-    expect(answer.headers.get('location')).toBe(`${APP}/done?connect=success&connect_account=changed`);
+    const response = await choose(browser, await browser.begin(url), BOB.email);
+    expect(response.headers.get('location')).toBe(`${APP}/done?connect=success&connect_account=changed`);
     expect((await bed.api.get(`/connect/tickets/${id}`)).body).toMatchObject({
       state: 'success',
       account: { sub: BOB.sub, email: BOB.email },
@@ -389,6 +389,6 @@ test('an outcome goes to the app for what is refused at the button, too', async 
   const page = await new Browser().open(url);
   expect(page.status).toBe(403);
   expect(page.text).toContain(`href="${APP}/done?connect=failed&amp;connect_error=not_allowed"`);
-  const answer = await press(new Browser(), url);
-  expect(answer.headers.get('location')).toBe(`${APP}/done?connect=failed&connect_error=not_allowed`);
+  const response = await press(new Browser(), url);
+  expect(response.headers.get('location')).toBe(`${APP}/done?connect=failed&connect_error=not_allowed`);
 });

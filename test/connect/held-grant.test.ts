@@ -23,7 +23,7 @@ describe('a connect whose scopes are all held', () => {
       await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE, return_to: `${APP}/done`, ...more }),
     );
     const fields = { ticket: url.searchParams.get('ticket') ?? '' };
-    return { url, answer: await browser.submit(new URL('/connect', url), fields) };
+    return { url, response: await browser.submit(new URL('/connect', url), fields) };
   };
 
   test.each(
@@ -34,8 +34,8 @@ describe('a connect whose scopes are all held', () => {
       ['asking for email, which Google calls otherwise', { scope: `email openid ${YOUTUBE}` }],
     ]),
   )('asks Google whether it still is, shows no page of Google’s and takes no slot %s', async (_, more) => {
-    const { answer } = await press(more);
-    expect(answer.headers.get('location')).toBe(`${APP}/done?connect=success`);
+    const { response } = await press(more);
+    expect(response.headers.get('location')).toBe(`${APP}/done?connect=success`);
     const asked = bed.google.control.requests.map(({ endpoint, grantType }) => [endpoint, grantType]);
     expect(asked).toEqual([['token', 'refresh_token']]);
     expect(await bed.sql('SELECT * FROM refresh_tokens')).toHaveLength(1);
@@ -59,8 +59,8 @@ describe('a connect whose scopes are all held', () => {
       4,
     ),
   )('goes to Google for %s', async (_, more) => {
-    const { answer } = await press(more);
-    expect(answer.headers.get('location')).toContain(`${bed.google.url}/o/oauth2/`);
+    const { response } = await press(more);
+    expect(response.headers.get('location')).toContain(`${bed.google.url}/o/oauth2/`);
   });
 
   test('binds its ticket to the browser', async () => {
@@ -71,8 +71,8 @@ describe('a connect whose scopes are all held', () => {
   test('goes to Google where the user has revoked the access, of which the broker was not notified', async () => {
     expect((await bed.api.token('alice')).status).toBe(200);
     bed.google.control.revokeByUser(ALICE.sub, 'project-a');
-    const { answer } = await press();
-    const consent = new URL(answer.headers.get('location') ?? '');
+    const { response } = await press();
+    const consent = new URL(response.headers.get('location') ?? '');
     expect(consent.searchParams.get('prompt')).toBe('consent');
     expect((await bed.api.token('alice')).body).toMatchObject({ code: 'reconnect_required' });
   });
@@ -86,30 +86,30 @@ describe('a connect whose scopes are all held', () => {
     const browser = new Browser();
     const signIn = await browser.begin(await bed.api.connectUrl(ticket));
     expect(signIn.searchParams.get('prompt')).toBe('select_account');
-    const answer = await browser.open(await visitConsent(signIn, { account: ALICE.email }));
-    const location = new URL(answer.headers.get('location') ?? '');
+    const response = await browser.open(await visitConsent(signIn, { account: ALICE.email }));
+    const location = new URL(response.headers.get('location') ?? '');
     if (isRevoked) expect(location.searchParams.get('prompt')).toBe('consent');
     else expect(location.href).toBe(`${APP}/done?connect=success`);
   });
 
   test('counts as it is stored while Google does not answer', async () => {
     bed.google.control.failAlways('token', { status: 503, body: '' });
-    const { answer } = await press();
-    expect(answer.headers.get('location')).toBe(`${APP}/done?connect=success`);
+    const { response } = await press();
+    expect(response.headers.get('location')).toBe(`${APP}/done?connect=success`);
   });
 
   test('goes to Google where the grant is dead', async () => {
     bed.google.control.revokeByUser(ALICE.sub, 'project-a');
     bed.clock.advance(3600);
     expect((await bed.api.token('alice')).status).toBe(410);
-    const { answer } = await press();
-    expect(new URL(answer.headers.get('location') ?? '').searchParams.get('prompt')).toBe('consent');
+    const { response } = await press();
+    expect(new URL(response.headers.get('location') ?? '').searchParams.get('prompt')).toBe('consent');
   });
 
   describe('and whose ticket names a prompt', () => {
     const consentOf = async (more: Record<string, unknown>) => {
-      const { answer } = await press(more);
-      return new URL(answer.headers.get('location') ?? '').searchParams;
+      const { response } = await press(more);
+      return new URL(response.headers.get('location') ?? '').searchParams;
     };
 
     test('shows the consent screen, and includes what was granted', async () => {
@@ -133,8 +133,8 @@ describe('a connect whose scopes are all held', () => {
       expect(signIn.searchParams.get('prompt')).toBe('select_account');
       expect(signIn.searchParams.has('include_granted_scopes')).toBe(false);
       signIn.searchParams.delete('login_hint');
-      const answer = await browser.open(await visitConsent(signIn, { account: ALICE.email }));
-      expect(answer.headers.get('location')).toBe(`${APP}/done?connect=success`);
+      const response = await browser.open(await visitConsent(signIn, { account: ALICE.email }));
+      expect(response.headers.get('location')).toBe(`${APP}/done?connect=success`);
     });
 
     test('asks for the consent screen after the choice, where it wants both', async () => {
@@ -233,8 +233,8 @@ describe('a connect whose scopes are all held', () => {
 
     test('goes straight back, and takes no slot, where the grant holds just what it asks for', async () => {
       await narrow({});
-      const { answer } = await press({ include_granted_scopes: false });
-      expect(answer.headers.get('location')).toBe(`${APP}/done?connect=success`);
+      const { response } = await press({ include_granted_scopes: false });
+      expect(response.headers.get('location')).toBe(`${APP}/done?connect=success`);
       expect(await tokens()).toHaveLength(2);
     });
 
@@ -258,13 +258,13 @@ describe('a connect whose scopes are all held', () => {
     /** Through all of Google's pages. @returns where the browser gets in the end */
     async function narrow(more: Record<string, unknown>): Promise<string> {
       const browser = new Browser();
-      let next = (await press({ ...ticket, ...more }, browser)).answer.headers.get('location') ?? '';
+      let next = (await press({ ...ticket, ...more }, browser)).response.headers.get('location') ?? '';
       while (next.startsWith(bed.google.url)) {
         const url = new URL(next);
         // The account that is suggested is not the one that the user chooses.
         url.searchParams.delete('login_hint');
-        const answer = await browser.open(await visitConsent(url, { account: ALICE.email }));
-        next = answer.headers.get('location') ?? answer.text;
+        const response = await browser.open(await visitConsent(url, { account: ALICE.email }));
+        next = response.headers.get('location') ?? response.text;
       }
       return next;
     }

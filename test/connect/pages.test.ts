@@ -214,7 +214,7 @@ describeInChromium('every page', () => {
     await page.goto(await link(acme, {}));
     await page.locator(CONTINUE).focus();
     await Promise.all([page.waitForURL('**/o/oauth2/**'), page.keyboard.press('Enter')]);
-    await answerGoogle(page, ALICE.email, {});
+    await consentAtGoogle(page, ALICE.email, {});
     expect(await page.locator('h1').textContent()).toBe('Connected');
     await context.close();
   });
@@ -282,24 +282,24 @@ async function myGrants(
   await page.locator(CONTINUE).click();
 }
 
-interface Answer {
+interface ConsentChoice {
   readonly untick?: readonly string[];
   readonly deny?: boolean;
 }
 
 /** The whole way, through the broker's and Google's pages. */
-async function connect(page: Page, url: string, account: string, answer: Answer = {}): Promise<void> {
+async function connect(page: Page, url: string, account: string, choice: ConsentChoice = {}): Promise<void> {
   await page.goto(url);
   await page.locator(CONTINUE).click();
   await page.waitForURL(isAtGoogle);
-  await answerGoogle(page, account, answer);
+  await consentAtGoogle(page, account, choice);
   await page.waitForURL((now) => !isAtGoogle(now));
 }
 
-async function answerGoogle(
+async function consentAtGoogle(
   page: Page,
   account: string,
-  { untick = [], deny = false }: Answer,
+  { untick = [], deny = false }: ConsentChoice,
 ): Promise<void> {
   const choice = page.getByRole('button', { name: account });
   const other = page.getByRole('link', { name: 'Use another account' });

@@ -42,10 +42,10 @@ describe('a permission by Google whose keys cannot be fetched', () => {
   };
 
   test('is sealed and booked, and becomes a grant without the browser, and the user need not start again', async () => {
-    const answer = await back();
-    expect(answer.status).toBe(200);
-    expect(answer.text).toContain('goes on by itself');
-    expect(answer.text).not.toContain('Try again');
+    const response = await back();
+    expect(response.status).toBe(200);
+    expect(response.text).toContain('goes on by itself');
+    expect(response.text).not.toContain('Try again');
     const [row] = await waiting();
     for (const secret of bed.google.control.secrets()) expect(String(row?.['row'])).not.toContain(secret);
     expect(await bed.sql('SELECT account_sub, account_verified, grant_id FROM refresh_tokens')).toEqual([
@@ -82,8 +82,8 @@ describe('a permission by Google whose keys cannot be fetched', () => {
   });
 
   test('is reported to the app, and a broker that was restarted goes on', async () => {
-    const answer = await back({ return_to: `${APP}/done` });
-    expect(answer.headers.get('location')).toBe(`${APP}/done?connect=pending`);
+    const response = await back({ return_to: `${APP}/done` });
+    expect(response.headers.get('location')).toBe(`${APP}/done?connect=pending`);
     await bed.restart();
     keysAreBack();
     await until(isOver);
@@ -127,8 +127,8 @@ describe('a permission by Google whose keys cannot be fetched', () => {
       .setExpirationTime('1h')
       .sign(privateKey);
     bed.google.control.overrideTokenResponse({ id_token: forged });
-    const answer = await back();
-    expect(answer.text).toContain('That did not work');
+    const response = await back();
+    expect(response.text).toContain('That did not work');
     expect(await waiting()).toHaveLength(0);
     expect(await bed.sql('SELECT * FROM grants')).toHaveLength(0);
     await until(async () => (await events()).length === 1);
@@ -168,8 +168,8 @@ describe('a permission by Google whose keys cannot be fetched', () => {
   });
 
   test('gives the app its code at once in confirm mode, and is confirmed when the account is known', async () => {
-    const answer = await back({ confirm: true, return_to: `${APP}/done` });
-    const location = new URL(answer.headers.get('location') ?? '');
+    const response = await back({ confirm: true, return_to: `${APP}/done` });
+    const location = new URL(response.headers.get('location') ?? '');
     expect(location.searchParams.get('connect')).toBe('pending');
     const code = location.searchParams.get('connect_code');
     const confirm = () => bed.api.post('/connect/completions', { code, user_id: 'alice' });
@@ -187,9 +187,9 @@ describe('a permission by Google whose keys cannot be fetched', () => {
   test('survives a short database failure between the exchange and the grant', async () => {
     bed.google.control.clearFaults();
     await bed.sql('ALTER TABLE grants RENAME TO grants_away');
-    let answer;
+    let response;
     try {
-      answer = await (async () => {
+      response = await (async () => {
         const browser = new Browser();
         const url = await bed.api.connectUrl(ticket);
         await bed.sql('ALTER TABLE grants_away RENAME TO grants');
@@ -201,7 +201,7 @@ describe('a permission by Google whose keys cannot be fetched', () => {
     } finally {
       await bed.sql('ALTER TABLE IF EXISTS grants_away RENAME TO grants');
     }
-    expect(answer.text).toContain('goes on by itself');
+    expect(response.text).toContain('goes on by itself');
     bed.clock.advance(10);
     await until(isOver);
     expect((await bed.api.token('alice')).status).toBe(200);
@@ -298,8 +298,8 @@ describe('a permission by Google whose keys cannot be fetched', () => {
 
     test('replaces nothing when the app confirms it later', async () => {
       bed.google.control.clearFaults();
-      const answer = await back({ confirm: true, return_to: `${APP}/done` });
-      const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+      const response = await back({ confirm: true, return_to: `${APP}/done` });
+      const code = new URL(response.headers.get('location') ?? '').searchParams.get('connect_code');
       bed.clock.advance(1);
       await connectNow(`${YOUTUBE} ${ADS}`);
       const before = await grantRow();
@@ -344,8 +344,8 @@ describe('a permission by Google whose keys cannot be fetched', () => {
       return (body['grants'] as { id: string }[])[0]?.id ?? '';
     };
     const hold = async () => {
-      const answer = await back({ confirm: true, return_to: `${APP}/done` });
-      return new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+      const response = await back({ confirm: true, return_to: `${APP}/done` });
+      return new URL(response.headers.get('location') ?? '').searchParams.get('connect_code');
     };
     beforeEach(async () => {
       bed.google.control.clearFaults();
@@ -368,8 +368,8 @@ describe('a permission by Google whose keys cannot be fetched', () => {
     test('makes nothing of it when the app confirms it either', async () => {
       const code = await hold();
       await bed.api.delete(`/grants/${await grantOf('other')}`, { mode: 'revoke' });
-      const answer = await bed.api.post('/connect/completions', { code, user_id: 'alice' });
-      expect(answer).toMatchObject({ status: 404, body: { reason: 'no_refresh_token' } });
+      const response = await bed.api.post('/connect/completions', { code, user_id: 'alice' });
+      expect(response).toMatchObject({ status: 404, body: { reason: 'no_refresh_token' } });
       expect((await bed.api.token('alice')).status).toBe(404);
     });
 
@@ -401,16 +401,16 @@ describe('a permission by Google whose keys cannot be fetched', () => {
       );
       const code = await hold();
       expect((await revoking).status).toBe(200);
-      const answer = await bed.api.post('/connect/completions', { code, user_id: 'alice' });
-      expect(answer.status).toBe(200);
+      const response = await bed.api.post('/connect/completions', { code, user_id: 'alice' });
+      expect(response.status).toBe(200);
       expect((await bed.api.token('alice')).status).toBe(410);
     });
   });
 
   test('survives a completion that the database does not take, which works once later', async () => {
     bed.google.control.clearFaults();
-    const answer = await back({ confirm: true, return_to: `${APP}/done` });
-    const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+    const response = await back({ confirm: true, return_to: `${APP}/done` });
+    const code = new URL(response.headers.get('location') ?? '').searchParams.get('connect_code');
     const confirm = () => bed.api.post('/connect/completions', { code, user_id: 'alice' });
     await bed.sql('ALTER TABLE grants RENAME TO grants_away');
     try {
@@ -431,8 +431,8 @@ describe('a permission by Google whose keys cannot be fetched', () => {
       const browser = new Browser();
       const consent = await browser.begin(url);
       consent.searchParams.set('nonce', 'of-somebody-else');
-      const answer = await browser.open(await visitConsent(consent, { account: ALICE.email }));
-      return { answer, path: `/connect/tickets/${id}` };
+      const response = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      return { response, path: `/connect/tickets/${id}` };
     };
     const stateOf = async (path: string) => (await bed.api.get(path)).body['state'];
     const consents = async () => (await events()).filter(({ outcome }) => outcome !== 'finishing');
@@ -481,8 +481,8 @@ describe('a permission by Google whose keys cannot be fetched', () => {
     });
 
     test('ends when the app sends the same code again, as it was told', async () => {
-      const { answer, path } = await returned({ confirm: true, return_to: `${APP}/done` });
-      const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+      const { response, path } = await returned({ confirm: true, return_to: `${APP}/done` });
+      const code = new URL(response.headers.get('location') ?? '').searchParams.get('connect_code');
       const confirm = () => bed.api.post('/connect/completions', { code, user_id: 'alice' });
       await bed.sql(`UPDATE pending_exchanges SET next_attempt_at = now() + interval '1 year'`);
       await failOnce('connect_tickets', 'UPDATE OF state');
@@ -500,8 +500,8 @@ describe('a permission by Google whose keys cannot be fetched', () => {
       const { id, url } = await bed.api.ticket({ ...ticket, confirm: true, return_to: `${APP}/done` });
       const browser = new Browser();
       const consent = await browser.begin(url);
-      const answer = await browser.open(await visitConsent(consent, { account: ALICE.email }));
-      const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+      const response = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      const code = new URL(response.headers.get('location') ?? '').searchParams.get('connect_code');
       const path = `/connect/tickets/${id}`;
       const confirm = () => bed.api.post('/connect/completions', { code, user_id: 'bob' });
       await failOnce('connect_tickets', 'UPDATE OF state');

@@ -128,9 +128,9 @@ describe('a connect ticket', () => {
 
   test('waits as pending for the confirmation by the app, and ends with it', async () => {
     const { id, url } = await bed.api.ticket({ ...TICKET, confirm: true, return_to: `${APP}/done` });
-    const answer = await new Browser().connect(url, { account: ALICE.email });
+    const response = await new Browser().connect(url, { account: ALICE.email });
     expect(await status(id)).toMatchObject({ state: 'pending', grant_id: null });
-    const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+    const code = new URL(response.headers.get('location') ?? '').searchParams.get('connect_code');
     const confirmed = await bed.api.post('/connect/completions', { code, user_id: 'alice' });
     expect(await status(id)).toMatchObject({ state: 'success', grant_id: confirmed.body['grant_id'] });
   });
@@ -139,13 +139,13 @@ describe('a connect ticket', () => {
     const { id } = await bed.api.ticket(TICKET);
     const other = await bed.service();
     const missing = await bed.api.get('/connect/tickets/aaaaaaaaaaaa');
-    for (const answer of [
+    for (const response of [
       await other.get(`/connect/tickets/${id}`),
       await other.get(`/connect/tickets/${id}`, { wait: '5' }),
       await other.delete(`/connect/tickets/${id}`),
     ]) {
-      expect(answer.status).toBe(404);
-      expect({ ...answer.body, request_id: '' }).toEqual({ ...missing.body, request_id: '' });
+      expect(response.status).toBe(404);
+      expect({ ...response.body, request_id: '' }).toEqual({ ...missing.body, request_id: '' });
     }
     expect(await stateOf(id)).toBe('created');
   });
@@ -277,10 +277,10 @@ describe('a ticket that its service takes back', () => {
     const browser = new Browser();
     const back = await visitConsent(await browser.begin(url), { account: ALICE.email });
     bed.google.control.latency('token', 700);
-    const answering = browser.open(back);
+    const pending = browser.open(back);
     await until(() => bed.google.control.count('token') > 0);
     await bed.api.delete(`/connect/tickets/${id}`);
-    expect((await answering).headers.get('location')).toBe(`${APP}/done?connect=cancelled`);
+    expect((await pending).headers.get('location')).toBe(`${APP}/done?connect=cancelled`);
     expect(await grants()).toHaveLength(0);
     expect(await bed.sql('SELECT * FROM pending_exchanges')).toHaveLength(0);
     // Google counts the token all the same.
@@ -289,9 +289,9 @@ describe('a ticket that its service takes back', () => {
 
   test('is not confirmed while its consent waits', async () => {
     const { id, url } = await bed.api.ticket({ ...TICKET, confirm: true, return_to: `${APP}/done` });
-    const answer = await new Browser().connect(url, { account: ALICE.email });
+    const response = await new Browser().connect(url, { account: ALICE.email });
     await bed.api.delete(`/connect/tickets/${id}`);
-    const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+    const code = new URL(response.headers.get('location') ?? '').searchParams.get('connect_code');
     expect((await bed.api.post('/connect/completions', { code, user_id: 'alice' })).status).toBe(400);
     expect(await grants()).toHaveLength(0);
   });

@@ -213,8 +213,8 @@ describe('a link made in the console', () => {
       [{ service: 'x' }, 400],
       [{ account: 'a b' }, 400],
     ] as const) {
-      const answer = await operator.submit(shown, path, form(changes));
-      expect({ changes, status: answer.status }).toEqual({ changes, status });
+      const response = await operator.submit(shown, path, form(changes));
+      expect({ changes, status: response.status }).toEqual({ changes, status });
     }
     expect(await bed.sql('SELECT 1 FROM connect_tickets')).toEqual([]);
   });

@@ -20,7 +20,7 @@ export async function startTestIssuer(clientId: string, now: () => Date): Promis
   const [own, other] = [await generateKeyPair('ES256'), await generateKeyPair('ES256')];
   const jwk = { ...(await exportJWK(own.publicKey)), kid: 'k1', alg: 'ES256', use: 'sig' };
   const nonces = new Map<string, string>();
-  const server = createServer((request, response) => void answer(request, response));
+  const server = createServer((request, response) => void respond(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const issuer: TestIssuer = {
@@ -36,7 +36,7 @@ export async function startTestIssuer(clientId: string, now: () => Date): Promis
       ),
   };
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '', url);
     if (pathname === '/.well-known/openid-configuration') {
       json(response, {

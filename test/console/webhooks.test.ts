@@ -83,7 +83,7 @@ describe('the page of webhooks', () => {
     const accepted = await operator.submit(page, path);
     const said = await operator.get(accepted.location ?? '');
     expect(said.text).toMatch(/accepted the test event, after \d+ ms/);
-    receiver.answer(503);
+    receiver.respondWith(503);
     const refused = await operator.submit(page, path);
     expect((await operator.get(refused.location ?? '')).text).toContain('<code>http_503</code>');
     expect(receiver.received.map(({ type }) => type)).toEqual(['webhook.test', 'webhook.test']);

@@ -45,9 +45,9 @@ class Replicas {
   }
 
   async ask({ url }: Replica, user: string, key = this.key): Promise<number> {
-    const answer = await fetch(`${url}/tokens/${user}`, { headers: { authorization: `Bearer ${key}` } });
-    await answer.arrayBuffer();
-    return answer.status;
+    const response = await fetch(`${url}/tokens/${user}`, { headers: { authorization: `Bearer ${key}` } });
+    await response.arrayBuffer();
+    return response.status;
   }
 
   /** A user whose token every replica has just served. */
@@ -70,10 +70,10 @@ class Replicas {
         method: 'DELETE',
         headers: { authorization: `Bearer ${this.key}` },
       });
-    let answer = await disconnect();
+    let response = await disconnect();
     // Behind a pooler the first statement of a session may fail.
-    while (answer.status >= 500) answer = await disconnect();
-    expect(answer.status).toBe(200);
+    while (response.status >= 500) response = await disconnect();
+    expect(response.status).toBe(200);
   }
 
   /** Served no more by any replica after so long, and never again. */
@@ -90,9 +90,9 @@ class Replicas {
   }
 
   async changes({ url }: Replica): Promise<unknown> {
-    const answer = await fetch(`${url}/health/ready`);
-    expect(answer.status).toBe(200);
-    return ((await answer.json()) as { details: { changes: unknown } }).details.changes;
+    const response = await fetch(`${url}/health/ready`);
+    expect(response.status).toBe(200);
+    return ((await response.json()) as { details: { changes: unknown } }).details.changes;
   }
 
   async untilChanges(replica: Replica, expected: object): Promise<void> {
@@ -281,8 +281,8 @@ test('what exceeds the maximum age is read once for all who ask, and not again',
     expect([grants, services].map(({ mock }) => mock.calls.length)).toEqual([0, 0]);
     await pause(2100);
     for (let round = 0; round < 2; round++) {
-      const answers = await Promise.all(Array.from({ length: 50 }, () => bed.api.token('popular')));
-      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+      const responses = await Promise.all(Array.from({ length: 50 }, () => bed.api.token('popular')));
+      expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
     }
     expect([grants, services].map(({ mock }) => mock.calls.length)).toEqual([1, 1]);
   } finally {

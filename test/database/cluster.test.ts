@@ -53,7 +53,7 @@ const START = process.env['TEST_CITUS_START'];
       expect(await placement()).toEqual(to);
     }
     expect(await load.stop()).toEqual(NOTHING_LOST);
-    expect(load.answers.filter(({ status }) => status === 200).length).toBeGreaterThan(50);
+    expect(load.calls.filter(({ status }) => status === 200).length).toBeGreaterThan(50);
   }, 180_000);
 
   test('replicas are killed and started', async () => {
@@ -98,7 +98,7 @@ const START = process.env['TEST_CITUS_START'];
       await back(port);
       await until(isReady);
     }
-    const { own, others, gone } = load.answeredWithout(port, spans);
+    const { own, others, gone } = load.statusesWithout(port, spans);
     expect(await load.stop()).toEqual(NOTHING_LOST);
     expect(Object.keys(others)).toEqual(['200']);
     expect(others[200]).toBeGreaterThan(5);

@@ -135,9 +135,9 @@ test.each([
 test('every statement on the path of a call for a token says whose rows it is about', async () => {
   const { control } = bed.google;
   const token = async (user: string, status = 200, query: Record<string, string> = {}) => {
-    const answer = await bed.api.token(user, query);
-    expect(answer).toMatchObject({ status });
-    return answer.body;
+    const response = await bed.api.token(user, query);
+    expect(response).toMatchObject({ status });
+    return response.body;
   };
   await bed.api.connect({ user_id: 'alice', scope: `${YOUTUBE} ${YOUTUBE_MONEY}` }, { account: ALICE.email });
   await bed.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });

@@ -125,7 +125,7 @@ class Pair {
 }
 
 /** Users by what was answered with 200 for them. */
-class Answered {
+class Acknowledged {
   readonly disconnected: string[] = [];
   readonly rotated: string[] = [];
   readonly connected: string[] = [];
@@ -142,7 +142,7 @@ function load(
   rotating: readonly string[],
   joining: string[],
 ) {
-  const answered = new Answered();
+  const acknowledged = new Acknowledged();
   let isOver = false;
   const work = async (
     users: Iterable<string>,
@@ -169,12 +169,12 @@ function load(
     return page.status === 200 && page.text.includes('Connected');
   };
   const workers = [0, 1].flatMap((replica) => [
-    work(queues.leaving, replica, disconnect, answered.disconnected),
-    work(queues.rotating, replica, rotate, answered.rotated),
+    work(queues.leaving, replica, disconnect, acknowledged.disconnected),
+    work(queues.rotating, replica, rotate, acknowledged.rotated),
   ]);
-  workers.push(work(queues.joining, 0, connect, answered.connected));
+  workers.push(work(queues.joining, 0, connect, acknowledged.connected));
   return {
-    answered,
+    acknowledged,
     stop: async () => {
       isOver = true;
       await Promise.all(workers);
@@ -183,7 +183,7 @@ function load(
 }
 
 /** What the database did not take while it was away, a replica keeps and saves later: by then it has the newer refresh token. */
-async function untilSaved({ promoted }: Pair, { rotated }: Answered): Promise<void> {
+async function untilSaved({ promoted }: Pair, { rotated }: Acknowledged): Promise<void> {
   const database = new pg.Client({ connectionString: promoted?.url('postgres') });
   await database.connect();
   const older = 'SELECT user_id FROM grants WHERE user_id = ANY ($1) AND credential_version = 1';
@@ -195,14 +195,14 @@ async function untilSaved({ promoted }: Pair, { rotated }: Answered): Promise<vo
 }
 
 /** Of what was answered with 200, what a replica that starts now does not know. */
-async function lostOf(pair: Pair, answered: Answered): Promise<Answered> {
-  const lost = new Answered();
+async function lostOf(pair: Pair, acknowledged: Acknowledged): Promise<Acknowledged> {
+  const lost = new Acknowledged();
   const api = pair.api(await pair.fleet.add());
-  for (const user of answered.disconnected)
+  for (const user of acknowledged.disconnected)
     if ((await api.token(user)).status !== 404) lost.disconnected.push(user);
-  for (const user of answered.connected)
+  for (const user of acknowledged.connected)
     if ((await api.token(user)).status !== 200) lost.connected.push(user);
-  for (const user of answered.rotated) {
+  for (const user of acknowledged.rotated) {
     // Whatever token is held, the refresh token of the grant is asked.
     const { status, body } = await api.token(user);
     const again = status === 200 ? await api.token(user, { refused: String(body['token_id']) }) : { status };
@@ -224,17 +224,17 @@ describe('with a synchronous standby', () => {
     await pair.seed(expired, 0);
     pair.link.cut();
     await until(async () => (await pair.database.query('SELECT FROM pg_stat_replication')).rowCount === 0);
-    let answer = 0;
+    let responseStatus = 0;
     const disconnect = pair
       .api()
       .delete(`/grants/${ids.get('patient') ?? ''}`, { mode: 'local' })
-      .then(({ status }) => (answer = status));
+      .then(({ status }) => (responseStatus = status));
     await until(async () => {
       const waiting = await pair.database.query(`SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'`);
       return waiting.rowCount !== 0;
     });
     for (const user of expired) expect((await pair.api(1).token(user)).status).toBe(200);
-    expect(answer).not.toBe(200);
+    expect(responseStatus).not.toBe(200);
     pair.link.lead(pair.primary.port);
     // 503 where it waited for longer than a statement may: then it is not known whether it happened.
     expect([200, 503]).toContain(await disconnect);
@@ -246,17 +246,19 @@ describe('with a synchronous standby', () => {
     const rotating = names('rotating', 80);
     await pair.seed(rotating, 0);
     pair.fleet.google.control.rotateRefreshTokens(true);
-    const { answered, stop } = load(pair, leaving, rotating, names('joining', 15));
+    const { acknowledged, stop } = load(pair, leaving, rotating, names('joining', 15));
     await until(
       () =>
-        answered.disconnected.length >= 40 && answered.rotated.length >= 15 && answered.connected.length >= 2,
+        acknowledged.disconnected.length >= 40 &&
+        acknowledged.rotated.length >= 15 &&
+        acknowledged.connected.length >= 2,
     );
     await pair.failOver();
-    const before = answered.count;
-    await until(() => answered.count > before + 20);
+    const before = acknowledged.count;
+    await until(() => acknowledged.count > before + 20);
     await stop();
-    await untilSaved(pair, answered);
-    expect(await lostOf(pair, answered)).toEqual(new Answered());
+    await untilSaved(pair, acknowledged);
+    expect(await lostOf(pair, acknowledged)).toEqual(new Acknowledged());
   }, 90_000);
 });
 
@@ -282,8 +284,8 @@ describe('with an asynchronous standby', () => {
     pair.link.cut();
     pair.fleet.google.control.rotateRefreshTokens(true);
     const leaving = new Map([...ids].filter(([user]) => user !== 'gone'));
-    const { answered, stop } = load(pair, leaving, ['rotating-0'], ['joining-0']);
-    await until(() => answered.count === 4);
+    const { acknowledged, stop } = load(pair, leaving, ['rotating-0'], ['joining-0']);
+    await until(() => acknowledged.count === 4);
     await stop();
     pair.promoted = await pair.standby.promoteNow();
 
@@ -296,14 +298,14 @@ describe('with an asynchronous standby', () => {
       const isRefused = async () => (await pair.api(replica).token('gone')).status !== 200;
       await until(isRefused, deadline - performance.now(), log);
       await until(async () => {
-        const answer = await fetch(`${url}/health/ready`);
-        const { details } = (await answer.json()) as { details: { changes: { status: string } } };
+        const responseStatus = await fetch(`${url}/health/ready`);
+        const { details } = (await responseStatus.json()) as { details: { changes: { status: string } } };
         return details.changes.status === 'up';
       });
       expect(log()).toContain('two servers of DATABASE_URL take writes');
       expect(log()).not.toContain(password);
     }
-    const lost = await lostOf(pair, answered);
+    const lost = await lostOf(pair, acknowledged);
     const { rotated, connected } = lost;
     expect({ disconnected: lost.disconnected.toSorted(), rotated, connected }).toEqual({
       disconnected: ['leaving-0', 'leaving-1'],

@@ -9,9 +9,9 @@ interface Ready {
 }
 
 async function ready(bed: TestBed): Promise<Ready> {
-  const answer = await fetch(`${bed.url}/health/ready`);
-  const body = (await answer.json()) as { detail?: string };
-  return { status: answer.status, detail: body.detail };
+  const response = await fetch(`${bed.url}/health/ready`);
+  const body = (await response.json()) as { detail?: string };
+  return { status: response.status, detail: body.detail };
 }
 
 const outages = (bed: TestBed) =>

@@ -56,12 +56,12 @@ describe('a code exchange', () => {
 
   test('whose commit is not confirmed becomes a grant in the same visit', async () => {
     let lost: Promise<void> | undefined;
-    const answer = await back({}, async () => {
+    const response = await back({}, async () => {
       lost = proxy.loseCommitOf('"public"."pending_exchanges"');
       return Promise.resolve();
     });
     await lost;
-    expect(answer.text).toContain('Connected');
+    expect(response.text).toContain('Connected');
     await expectOneGrant();
   });
 
@@ -89,9 +89,9 @@ describe('a code exchange', () => {
 
   test('that is held for the app is confirmed with the code that the browser got, if that commit is not confirmed', async () => {
     const lost = proxy.loseCommitOf('INSERT INTO "public"."pending_consents"');
-    const answer = await back({ confirm: true, return_to: `${APP}/done` });
+    const response = await back({ confirm: true, return_to: `${APP}/done` });
     await lost;
-    const code = new URL(answer.headers.get('location') ?? '').searchParams.get('connect_code');
+    const code = new URL(response.headers.get('location') ?? '').searchParams.get('connect_code');
     const confirm = () => bed.api.post('/connect/completions', { code, user_id: 'alice' });
     expect((await confirm()).status).toBe(200);
     expect((await bed.api.token('alice')).status).toBe(200);

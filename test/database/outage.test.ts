@@ -46,37 +46,37 @@ async function open(connectionString: string): Promise<pg.Client> {
   return client;
 }
 
-interface Answered {
+interface TokenOutcome {
   readonly status: number;
   readonly code: string | undefined;
   readonly token: string | undefined;
 }
 
-async function ask({ url }: Replica, user: string, query = ''): Promise<Answered> {
-  const answer = await fetch(`${url}/tokens/${user}${query}`, {
+async function ask({ url }: Replica, user: string, query = ''): Promise<TokenOutcome> {
+  const response = await fetch(`${url}/tokens/${user}${query}`, {
     headers: { authorization: `Bearer ${key}` },
   });
-  const body = (await answer.json()) as Record<string, string>;
-  return { status: answer.status, code: body['code'], token: body['access_token'] };
+  const body = (await response.json()) as Record<string, string>;
+  return { status: response.status, code: body['code'], token: body['access_token'] };
 }
 
 /** The broker is stopped, or ended: a test that failed goes on to its end. */
-const NO_ANSWER: Answered = { status: 0, code: 'no_answer', token: undefined };
+const NO_RESPONSE: TokenOutcome = { status: 0, code: 'no_answer', token: undefined };
 
 test('each replica does what its settings say while PostgreSQL stops under load and comes back', async () => {
   const [strict, lenient] = fleet.replicas as [Replica, Replica];
   const token = (await ask(strict, 'alice')).token;
   const seen = new Map([strict, lenient].map((replica) => [replica, new Set<string>()]));
   let isLoad = true;
-  const load = [...seen].map(async ([replica, answers]) => {
+  const load = [...seen].map(async ([replica, outcomes]) => {
     while (isLoad) {
-      const { status, code, token: given } = await ask(replica, 'alice').catch(() => NO_ANSWER);
-      answers.add(
+      const { status, code, token: given } = await ask(replica, 'alice').catch(() => NO_RESPONSE);
+      outcomes.add(
         given === undefined ? `${status} ${code ?? ''}` : given === token ? 'the token' : 'another token',
       );
     }
   });
-  await until(async () => Promise.resolve([...seen.values()].every((answers) => answers.has('the token'))));
+  await until(async () => Promise.resolve([...seen.values()].every((outcomes) => outcomes.has('the token'))));
 
   await postgres.stop();
   await until(async () => (await ask(strict, 'alice')).status === 503);

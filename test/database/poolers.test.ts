@@ -138,8 +138,8 @@ describe(`PgBouncer in statement mode${WITHOUT_PGBOUNCER}`, () => {
         try {
           pooler = await startPgBouncer(bed.settings['DATABASE_URL'] ?? '', 'statement');
           await bed.restart({ ...more, DATABASE_URL: pooler.url });
-          const answer = await fetch(`${bed.url}/health/ready`);
-          expect([answer.status, await answer.json()]).toEqual([
+          const response = await fetch(`${bed.url}/health/ready`);
+          expect([response.status, await response.json()]).toEqual([
             503,
             expect.objectContaining({ code: 'database_unavailable', detail: REFUSED }),
           ]);

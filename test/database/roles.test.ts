@@ -31,8 +31,8 @@ beforeAll(async () => {
     await query(`${admin}postgres`, `CREATE ROLE "${role}" LOGIN PASSWORD '${password}'`);
   }
   await query(`${admin}postgres`, `CREATE DATABASE ${database} OWNER "${OWNER}"`);
-  const { code, answer } = await asJson(['migrate', '--grant-runtime', RUNTIME], { DATABASE_URL: owner });
-  expect({ code, to: answer?.['granted_to'] }).toEqual({ code: 0, to: RUNTIME });
+  const { code, output } = await asJson(['migrate', '--grant-runtime', RUNTIME], { DATABASE_URL: owner });
+  expect({ code, to: output?.['granted_to'] }).toEqual({ code: 0, to: RUNTIME });
 }, 60_000);
 
 const DENIED = /permission denied|must be owner/;

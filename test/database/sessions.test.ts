@@ -15,9 +15,9 @@ interface Ready {
 }
 
 async function ready(bed: TestBed): Promise<Ready> {
-  const answer = await fetch(`${bed.url}/health/ready`);
-  const body = (await answer.json()) as { detail?: string };
-  return { status: answer.status, detail: body.detail };
+  const response = await fetch(`${bed.url}/health/ready`);
+  const body = (await response.json()) as { detail?: string };
+  return { status: response.status, detail: body.detail };
 }
 
 describe('session settings of a role, a database or a URL', () => {
@@ -168,8 +168,8 @@ describe('a database role with a password and a limit', () => {
     await query(own, `ALTER ROLE ${role} SET session_replication_role = replica`);
     await cut();
     await until(async () => {
-      const answer = await fetch(`${bed.url}/health/ready`);
-      return (await answer.text()).includes('triggers_bypassed');
+      const response = await fetch(`${bed.url}/health/ready`);
+      return (await response.text()).includes('triggers_bypassed');
     });
     await query(own, `ALTER ROLE ${role} RESET session_replication_role`);
     await cut();

@@ -682,8 +682,8 @@ describe('an authorization request', () => {
     expect(codes).not.toContain('');
     await bed.sql(change);
     for (const [at, user_id] of ['alice', 'bob'].entries()) {
-      const answer = await bed.api.post('/connect/completions', { code: codes[at], user_id });
-      expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
+      const response = await bed.api.post('/connect/completions', { code: codes[at], user_id });
+      expect(response).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
     }
     expect(await bed.sql('SELECT 1 FROM grants')).toEqual([]);
     await expectAlarm(from, 'pending_consent');

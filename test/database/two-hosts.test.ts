@@ -43,8 +43,8 @@ afterAll(async () => {
 });
 
 const ready = async () => {
-  const answer = await fetch(`${bed.url}/health/ready`);
-  return { status: answer.status, detail: ((await answer.json()) as { detail?: string }).detail };
+  const response = await fetch(`${bed.url}/health/ready`);
+  return { status: response.status, detail: ((await response.json()) as { detail?: string }).detail };
 };
 
 test('the writable host is found, whichever comes first, and migrate finds it too', async () => {

@@ -65,7 +65,7 @@ async function expectTheTimeOfTheBackup(url: string, later: Api): Promise<void> 
   });
   expect(await asJson(['keys', 'reseal', '--verify'], env)).toMatchObject({
     code: 0,
-    answer: { problems: [] },
+    output: { problems: [] },
   });
   await bed.restart({ DATABASE_URL: url });
   expect((await fetch(`${bed.url}/health/ready`)).status).toBe(200);
@@ -148,7 +148,7 @@ test('without a copy, the runbook’s SQL and `keys reseal --adopt` leave servic
   const env = { ...bed.settings, KEY_RING_FILE };
   expect(await asJson(['keys', 'reseal', '--adopt'], env)).toMatchObject({
     code: 0,
-    answer: { problems: [] },
+    output: { problems: [] },
   });
   await bed.restart({ KEY_RING_FILE });
   expect((await app.token('alice')).body).toMatchObject({ status: 404, code: 'not_connected' });

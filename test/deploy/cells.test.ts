@@ -300,7 +300,7 @@ describe('Envoy with deploy/envoy/cells.yaml', () => {
         ),
     );
   };
-  const answerOf = (listener: typeof outside, call: Call) => {
+  const targetOf = (listener: typeof outside, call: Call) => {
     const route = routeOf(listener, call);
     return (
       route?.route?.cluster ?? (route?.route?.weighted_clusters ? 'by user' : route?.direct_response?.status)
@@ -321,18 +321,18 @@ describe('Envoy with deploy/envoy/cells.yaml', () => {
 
   test.each(CELLS)('sends what names the cell %s there', (cell) => {
     for (const call of operations.flatMap((operation) => callsFor(operation, cell))) {
-      expect({ call, to: answerOf(inside, call) }).toEqual({ call, to: cell });
+      expect({ call, to: targetOf(inside, call) }).toEqual({ call, to: cell });
       const rewrite = call.path.startsWith('/cells/') ? '/' : undefined;
       expect(routeOf(inside, call)?.route?.prefix_rewrite).toBe(rewrite);
     }
     for (const call of BROWSER_CALLS(cell))
-      expect({ call, to: answerOf(outside, call) }).toEqual({ call, to: cell });
+      expect({ call, to: targetOf(outside, call) }).toEqual({ call, to: cell });
   });
 
   test('hashes the same text for all that concerns a user', () => {
     for (const user of USERS.slice(0, 3)) {
       for (const call of userCalls(user)) {
-        expect({ call, to: answerOf(inside, call), hashed: hashedOf(call) }).toEqual({
+        expect({ call, to: targetOf(inside, call), hashed: hashedOf(call) }).toEqual({
           call,
           to: 'by user',
           hashed: user,
@@ -342,22 +342,22 @@ describe('Envoy with deploy/envoy/cells.yaml', () => {
   });
 
   test('sends to the first cell what was made before, and refuses what names no user and no cell', () => {
-    for (const call of FIRST_CALLS) expect({ call, to: answerOf(inside, call) }).toEqual({ call, to: 'eu1' });
+    for (const call of FIRST_CALLS) expect({ call, to: targetOf(inside, call) }).toEqual({ call, to: 'eu1' });
     for (const call of FIRST_BROWSER_CALLS)
-      expect({ call, to: answerOf(outside, call) }).toEqual({ call, to: 'eu1' });
+      expect({ call, to: targetOf(outside, call) }).toEqual({ call, to: 'eu1' });
     for (const [operation, name] of classes) {
       if (name !== 'named' && name !== 'user in header') continue;
       const [method = '', path = ''] = operation.split(' ');
-      expect({ operation, to: answerOf(inside, { method, path }) }).toEqual({ operation, to: 400 });
+      expect({ operation, to: targetOf(inside, { method, path }) }).toEqual({ operation, to: 400 });
     }
     for (const path of ['/console', '/metrics', '/cells/us1/docs'])
-      expect(answerOf(inside, { method: 'GET', path })).toBe(404);
+      expect(targetOf(inside, { method: 'GET', path })).toBe(404);
   });
 
   test('passes on from outside what browsers and Google need, and nothing else', () => {
     for (const { method, path, isPublic } of ROUTES) {
       const call = { method, path: samplePath(path) };
-      expect({ call, isPassedOn: answerOf(outside, call) !== 404 }).toEqual({ call, isPassedOn: isPublic });
+      expect({ call, isPassedOn: targetOf(outside, call) !== 404 }).toEqual({ call, isPassedOn: isPublic });
     }
     expect(outside?.route_config.request_headers_to_remove).toContain('x-token-broker-relayed');
     expect([outside?.normalize_path, inside?.normalize_path]).toEqual([false, false]);

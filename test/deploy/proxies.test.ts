@@ -205,7 +205,7 @@ describe('Envoy with deploy/envoy/envoy.yaml', () => {
   const whole = (regex: string) => new RegExp(`^(?:${regex})$`);
 
   /** As Envoy does: the first route that matches; a regular expression matches the whole of path and value. */
-  const answerOf = (listener: typeof outside, method: string, path: string) => {
+  const targetOf = (listener: typeof outside, method: string, path: string) => {
     const found = listener?.route_config.virtual_hosts[0]?.routes.find(({ match }) => {
       const { exact, safe_regex } = match.headers?.[0]?.string_match ?? {};
       const isMethod = exact === undefined ? whole(safe_regex?.regex ?? '.*').test(method) : exact === method;
@@ -218,23 +218,23 @@ describe('Envoy with deploy/envoy/envoy.yaml', () => {
 
   test('routes from outside what browsers and Google need, and nothing else', () => {
     for (const { method, path, isPublic } of REQUESTS) {
-      expect({ method, path, to: answerOf(outside, method, path) }).toEqual({
+      expect({ method, path, to: targetOf(outside, method, path) }).toEqual({
         method,
         path,
         to: isPublic ? 'api' : 404,
       });
     }
     for (const path of [...DISGUISED, ...ADMIN_PATHS, '/health/ready'])
-      expect(answerOf(outside, 'GET', path)).toBe(404);
+      expect(targetOf(outside, 'GET', path)).toBe(404);
     // It compares the path that it sends on.
     expect(outside).toMatchObject({ normalize_path: false, use_remote_address: true });
   });
 
   test('routes from inside the API to one port and what operators use to the other', () => {
     for (const { method, path } of REQUESTS.filter(({ path }) => path !== '/metrics')) {
-      expect(answerOf(inside, method, path)).toBe('api');
+      expect(targetOf(inside, method, path)).toBe('api');
     }
-    for (const path of ADMIN_PATHS) expect(answerOf(inside, 'GET', path)).toBe('admin');
+    for (const path of ADMIN_PATHS) expect(targetOf(inside, 'GET', path)).toBe('admin');
     expect(file.static_resources.clusters.map(({ name }) => name)).toEqual(['api', 'admin']);
   });
 });
@@ -315,11 +315,11 @@ async function running(child: ChildProcess, { publicPort, internalPort, folder }
   child.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()));
   await until(async () => {
     if (child.exitCode !== null) throw new Error(`It did not start:\n${log}`);
-    const answers = await Promise.allSettled([
+    const responses = await Promise.allSettled([
       send(httpsRequest, publicPort, 'GET', '/nothing'),
       send(httpRequest, internalPort, 'GET', '/nothing'),
     ]);
-    return answers.every(({ status }) => status === 'fulfilled');
+    return responses.every(({ status }) => status === 'fulfilled');
   });
   return {
     publicPort,

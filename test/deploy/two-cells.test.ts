@@ -289,11 +289,11 @@ withRouter(named('the link of a refusal, and the page of what an app holds, work
       const fields = [...form.matchAll(/name="([^"]*)" value="([^"]*)"/g)].map(
         ([, field = '', value = '']) => [field, value],
       );
-      const answer = await browser.submit(
+      const response = await browser.submit(
         new URL(action, publicUrl),
         Object.fromEntries(fields) as Record<string, string>,
       );
-      return browser.open(new URL(answer.headers.get('location') ?? '', publicUrl));
+      return browser.open(new URL(response.headers.get('location') ?? '', publicUrl));
     };
     const mine = await press(await browser.open(String(body['connect_url'])), '/me/grants');
     const [, question = ''] = /href="(\/me\/grants\/disconnect[^"]*)"/.exec(mine.text) ?? [];
@@ -401,11 +401,11 @@ withRouter(
     expect((await call('GET', `/tokens/${path}`)).status).toBe(200);
     // The second text comes to another cell, or to the same one: both refuse it.
     for (const other of [user, path.replace('p', '%70')]) {
-      for (const answer of [
+      for (const response of [
         await call('GET', `/tokens/${other}`),
         await call('DELETE', `/users/${other}?mode=local`),
       ])
-        expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
+        expect(response).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
     }
     expect((await call('GET', `/tokens/${path}`)).status).toBe(200);
     expect((await call('DELETE', `/users/${path}?mode=local`)).status).toBe(200);
@@ -428,7 +428,7 @@ withRouter(
         // A space ends what the router reads, and a text without one is enough here.
         if (header.includes(' ')) continue;
         const headers = { 'x-token-broker-user': header };
-        const answers = [
+        const responses = [
           await call('POST', '/connect/tickets', { user_id: user, scope: YOUTUBE }, headers),
           await call('POST', '/services/self/credentials', { user_id: user, expires_in: 3600 }, headers),
           await exchange(user, header),
@@ -449,7 +449,7 @@ withRouter(
             ]),
           )),
         ];
-        for (const { status, text } of answers) {
+        for (const { status, text } of responses) {
           expect({ user, header, status }).toEqual({ user, header, status: 400 });
           expect(text).toContain('x-token-broker-user');
         }

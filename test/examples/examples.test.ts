@@ -64,9 +64,9 @@ async function startOneByOne(broker: () => string) {
     const url = new URL(request.url ?? '', broker());
     if (url.pathname.endsWith('/grants')) url.searchParams.set('limit', '1');
     const { method, headers } = request;
-    const onward = forward(url, { method, headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
+    const onward = forward(url, { method, headers }, (upstream) => {
+      response.writeHead(upstream.statusCode ?? 502, upstream.headers);
+      upstream.pipe(response);
     });
     request.pipe(onward);
   }).listen(0, '127.0.0.1');
@@ -163,8 +163,8 @@ describe.each(here.map(({ language }) => language))('the example in %s', (langua
   test('says so when the user refused, in place of asking again', async () => {
     const choice = { account: ALICE.email, deny: true };
     const back = await browser.connect(await leadsTo('/authorize'), choice);
-    const answer = await browser.open(back.headers.get('location') ?? '');
-    expect({ status: answer.status, text: answer.text }).toEqual({
+    const response = await browser.open(back.headers.get('location') ?? '');
+    expect({ status: response.status, text: response.text }).toEqual({
       status: 200,
       text: 'The connect ended as: denied',
     });

@@ -158,9 +158,9 @@ describe("the guide's tables, over HTTP,", () => {
     const roots = byRoot(customersOf(await ask()));
     for (const root of [null, ...Object.values(guideIds)]) {
       for (const customer of Object.values(guideIds)) {
-        const answer = await callAds(String(token), customer, root, 'customer.id FROM customer');
+        const response = await callAds(String(token), customer, root, 'customer.id FROM customer');
         const expected = roots[root ?? customer]?.[customer] === undefined ? 403 : 200;
-        expect([customer, root, answer.status]).toEqual([customer, root, expected]);
+        expect([customer, root, response.status]).toEqual([customer, root, expected]);
       }
     }
     const denied = await (await callAds(String(token), A4, null)).text();
@@ -285,9 +285,9 @@ describe('the requests to Google', () => {
       each.id === M3 ? { ...each, status: 'CANCELED' } : each,
     );
     bed.google.control.setAdsHierarchy({ ...hierarchy, accounts: closed });
-    const answer = await ask();
-    expect(answer.body).toMatchObject({ complete: false, gaps: [{ customer_id: M3, why: 'closed' }] });
-    expect(byRoot(customersOf(answer))[M2]).toEqual({
+    const response = await ask();
+    expect(response.body).toMatchObject({ complete: false, gaps: [{ customer_id: M3, why: 'closed' }] });
+    expect(byRoot(customersOf(response))[M2]).toEqual({
       [M2]: 'STANDARD',
       [A1]: 'STANDARD',
       [A2]: 'STANDARD',
@@ -311,10 +311,10 @@ describe('the requests to Google', () => {
       const [cause = ''] = Object.values(refuses);
       const refusing = accounts.map((each) => (each.id === M3 ? { ...each, refuses } : each));
       bed.google.control.setAdsHierarchy({ ...rest, accounts: refusing });
-      const answer = await ask();
-      expect(answer.status).toBe(200);
-      expect(answer.body).toMatchObject({ complete: false });
-      const [gap, ...others] = answer.body['gaps'] as Record<string, unknown>[];
+      const response = await ask();
+      expect(response.status).toBe(200);
+      expect(response.body).toMatchObject({ complete: false });
+      const [gap, ...others] = response.body['gaps'] as Record<string, unknown>[];
       expect(gap).toEqual({
         customer_id: M3,
         why,
@@ -324,7 +324,7 @@ describe('the requests to Google', () => {
       });
       expect(others).toEqual([]);
       expect(gap?.['remedy']).not.toMatch(/try again/i);
-      expect(Object.keys(byRoot(customersOf(answer))[M2] ?? {})).toEqual([M2, A1, A2, A3]);
+      expect(Object.keys(byRoot(customersOf(response))[M2] ?? {})).toEqual([M2, A1, A2, A3]);
       expect(bed.google.control.count('token', 'refresh_token')).toBe(0);
       // One request each, and none again.
       const toM3 = bed.google.control.requests.filter(({ url }) => url.includes(`customers/${M3}/`));
@@ -367,8 +367,8 @@ describe('the requests to Google', () => {
         ...rest,
         accounts: accounts.map((each) => ({ ...each, refuses })),
       });
-      const answer = await ask();
-      expect([answer.status, answer.body]).toEqual([
+      const response = await ask();
+      expect([response.status, response.body]).toEqual([
         502,
         expect.objectContaining({
           code: 'client_misconfigured',
@@ -427,9 +427,9 @@ describe('the requests to Google', () => {
   )('are answered after %s with %d', async (named, status, body) => {
     play('U1');
     bed.google.control.failAlways('ads', { named });
-    const answer = await ask();
-    expect(answer.status).toBe(status);
-    expect(answer.body).toMatchObject(body);
+    const response = await ask();
+    expect(response.status).toBe(status);
+    expect(response.body).toMatchObject(body);
     expect(bed.google.control.count('token', 'refresh_token')).toBe(0);
     expect(await bed.sql('SELECT * FROM ads_trees')).toEqual([]);
   });
@@ -446,8 +446,8 @@ describe('the requests to Google', () => {
     play('U1');
     isConnected = false;
     bed.google.control.revokeByUser(ALICE.sub, 'project-a');
-    const answer = await ask();
-    expect([answer.status, answer.body['code']]).toEqual([410, 'reconnect_required']);
+    const response = await ask();
+    expect([response.status, response.body['code']]).toEqual([410, 'reconnect_required']);
   });
 
   test('refuse a circular hierarchy', async () => {
@@ -483,17 +483,17 @@ describe('the age of the response', () => {
   ])('of %d s makes a call with max_age=%s ask Google', async (seconds, max_age) => {
     bed.google.control.setAdsRole(M3, ALICE.email, 'ADMIN');
     bed.clock.advance(seconds);
-    const answer = await ask(max_age === undefined ? {} : { max_age });
-    expect(answer.body['age']).toBeLessThan(60);
-    expect(byRoot(customersOf(answer))[M3]?.[A4]).toBe('ADMIN');
+    const response = await ask(max_age === undefined ? {} : { max_age });
+    expect(response.body['age']).toBeLessThan(60);
+    expect(byRoot(customersOf(response))[M3]?.[A4]).toBe('ADMIN');
   });
 
   test('is set by one synchronization that concurrent callers share', async () => {
     bed.google.control.latency('ads', 50);
     bed.clock.advance(10);
     const once = () => ask({ max_age: '0' });
-    const answers = await Promise.all([once(), once(), once(), once()]);
-    expect(new Set(answers.map(({ body }) => body['synced_at'])).size).toBe(1);
+    const responses = await Promise.all([once(), once(), once(), once()]);
+    expect(new Set(responses.map(({ body }) => body['synced_at'])).size).toBe(1);
     const lists = bed.google.control.requests.filter(({ url }) => url.includes('listAccessible'));
     expect(lists).toHaveLength(1);
   });
@@ -787,7 +787,7 @@ test('no token is in the log or beside the tree, whatever fails', async () => {
 test('a tree with more managers than ADS_MAX_LISTINGS is cut off, nearest accounts first', async () => {
   await bed.restart({ ADS_MAX_LISTINGS: '1' });
   play('U1');
-  const answer = await ask();
-  expect(answer.body).toMatchObject({ complete: false, gaps: [{ customer_id: M2, why: 'cut_off' }] });
-  expect(customersOf(answer).map(({ id }) => id)).toEqual([M1, M2]);
+  const response = await ask();
+  expect(response.body).toMatchObject({ complete: false, gaps: [{ customer_id: M2, why: 'cut_off' }] });
+  expect(customersOf(response).map(({ id }) => id)).toEqual([M1, M2]);
 });

@@ -110,9 +110,9 @@ describeWithTls(
         }
         const behind = host === 'issuer.example.com' ? issuer.url : google.url;
         const { method, headers, url = '' } = request;
-        const onward = ask(new URL(url, behind), { method, headers }, (answer) => {
-          response.writeHead(answer.statusCode ?? 502, answer.headers);
-          answer.pipe(response);
+        const onward = ask(new URL(url, behind), { method, headers }, (upstream) => {
+          response.writeHead(upstream.statusCode ?? 502, upstream.headers);
+          upstream.pipe(response);
         });
         request.pipe(onward);
       });
@@ -234,10 +234,10 @@ describeWithTls(
         SELECT 'msg_1', 'grant.connected', id, '${EVENT}', now(), now() FROM webhooks`);
         const now = Math.floor(Date.now() / 1000);
         const jwt = await key.sign({ iss: ISSUER, sub: 'reports', aud: AUDIENCE, iat: now, exp: now + 600 });
-        const answer = await fetch(`${fleet.replicas[0]?.url ?? ''}/tokens/alice`, {
+        const response = await fetch(`${fleet.replicas[0]?.url ?? ''}/tokens/alice`, {
           headers: { authorization: `Bearer ${jwt}` },
         });
-        expect(answer.status).toBe(404);
+        expect(response.status).toBe(404);
         await until(() => delivered.length > 0, 10_000);
         expect(delivered).toEqual(['/hooks']);
         expect(new Set(proxy.asked)).toEqual(

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { exhaustive } from '../support/exhaustive.js';
-import type { Answer } from '../support/api.js';
+import type { ApiResponse } from '../support/api.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 
 describe('the grants of a user', () => {
@@ -50,7 +50,7 @@ describe('the grants of a user', () => {
     const other = await bed.service({ users: ['bob'] });
     expect((await other.get('/users/alice/grants')).status).toBe(403);
     const unknown = '00000000-0000-4000-8000-000000000000';
-    const said = ({ status, body }: Answer) => ({ status, code: body['code'], detail: body['detail'] });
+    const said = ({ status, body }: ApiResponse) => ({ status, code: body['code'], detail: body['detail'] });
     for (const stranger of [other, await bed.service({ clients: ['second'] })]) {
       const none = said(await stranger.get(`/grants/${unknown}`));
       expect(none).toMatchObject({ status: 404, code: 'not_found' });
@@ -66,9 +66,9 @@ describe('the grants of a user', () => {
   test('are deleted here with mode=local, while Google still knows them and the slot stays taken', async () => {
     await connect('alice', ALICE);
     const { id } = await grantOf('alice');
-    const answer = await bed.api.delete(`/grants/${String(id)}`, { mode: 'local' });
-    expect(answer.status).toBe(200);
-    expect(answer.body).toMatchObject({ dry_run: false, mode: 'local', also_revoked: [] });
+    const response = await bed.api.delete(`/grants/${String(id)}`, { mode: 'local' });
+    expect(response.status).toBe(200);
+    expect(response.body).toMatchObject({ dry_run: false, mode: 'local', also_revoked: [] });
     expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
     expect((await bed.api.get(`/grants/${String(id)}`)).status).toBe(404);
     expect(bed.google.control.count('revoke')).toBe(0);
@@ -89,8 +89,8 @@ describe('the grants of a user', () => {
     expect((await grantOf('alice'))['status']).toBe('active');
     expect(bed.google.control.count('revoke')).toBe(0);
 
-    const answer = await bed.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
-    expect(answer.body).toMatchObject({ also_revoked: [{ user_id: 'alice-too' }] });
+    const response = await bed.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
+    expect(response.body).toMatchObject({ also_revoked: [{ user_id: 'alice-too' }] });
     expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
     const sibling = await bed.api.token('alice-too', { client: 'second' });
     expect(sibling.status).toBe(410);
@@ -124,8 +124,8 @@ describe('the grants of a user', () => {
     await connect('bob-with-the-same-account', ALICE);
     bed.google.control.killRefreshToken(token ?? '');
     const { id } = await grantOf('alice');
-    const answer = await bed.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
-    expect(answer.body).toMatchObject({ also_revoked: [] });
+    const response = await bed.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
+    expect(response.body).toMatchObject({ also_revoked: [] });
     bed.clock.advance(3600);
     expect((await bed.api.token('alice-too', { client: 'second' })).status).toBe(200);
     expect((await bed.api.token('bob-with-the-same-account')).status).toBe(200);
@@ -145,8 +145,8 @@ describe('the grants of a user', () => {
     await connect('alice', ALICE);
     const { id } = await grantOf('alice');
     for (const query of [{}, { mode: 'hard' }]) {
-      const answer = await bed.api.delete(`/grants/${String(id)}`, query);
-      expect(answer.status).toBe(400);
+      const response = await bed.api.delete(`/grants/${String(id)}`, query);
+      expect(response.status).toBe(400);
     }
     expect((await grantOf('alice'))['status']).toBe('active');
   });

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { DEAD_REFRESH_TOKEN } from '../../src/domain/google/oauth-failures.js';
 import { ServiceRegistry } from '../../src/services/service-registry.js';
-import type { Answer, Api } from '../support/api.js';
+import type { ApiResponse, Api } from '../support/api.js';
 import { exhaustive } from '../support/exhaustive.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 import { until } from '../support/until.js';
@@ -31,16 +31,16 @@ const issue = (scopes = [...OPENID, YOUTUBE], sub = ALICE.sub, client = 'default
   bed.google.control.issueRefreshToken(sub, client, scopes);
 const post = (grants: unknown[], more: object = {}, caller = api) =>
   caller.post('/grants/import', { grants, ...more });
-const resultsOf = ({ body }: Answer) => body['results'] as Item[];
+const resultsOf = ({ body }: ApiResponse) => body['results'] as Item[];
 const first = async (item: Item, more: object = {}, caller = api) =>
   resultsOf(await post([item], more, caller))[0] ?? {};
 const refreshes = () => bed.google.control.count('token', 'refresh_token');
 
 describe('an import', () => {
   test('stores a grant whose tokens are handed out, with the account and the scopes that Google names', async () => {
-    const answer = await post([{ user_id: 'alice', client: 'default', refresh_token: issue() }]);
-    expect(answer.status).toBe(200);
-    expect(answer.body).toMatchObject({
+    const response = await post([{ user_id: 'alice', client: 'default', refresh_token: issue() }]);
+    expect(response.status).toBe(200);
+    expect(response.body).toMatchObject({
       dry_run: false,
       summary: { imported: 1, replaced: 0, unchanged: 0, refused: 0, postponed: 0 },
       results: [
@@ -60,7 +60,7 @@ describe('an import', () => {
     const { body } = await api.get('/users/alice/grants');
     const [grant] = body['grants'] as Item[];
     expect(grant).toMatchObject({
-      id: resultsOf(answer)[0]?.['grant_id'],
+      id: resultsOf(response)[0]?.['grant_id'],
       status: 'active',
       missing_scopes: [],
     });
@@ -128,7 +128,7 @@ describe('an import', () => {
     bed.google.control.killRefreshToken(dead);
     const used = issue();
     await first({ user_id: 'someone', refresh_token: used });
-    const answer = await post([
+    const response = await post([
       { user_id: 'alice', refresh_token: dead },
       { user_id: 'alice', refresh_token: issue(undefined, ALICE.sub, 'second') },
       { user_id: 'alice', client: 'nowhere', refresh_token: issue() },
@@ -139,7 +139,7 @@ describe('an import', () => {
       'a text',
       { user_id: 'alice', refresh_token: issue(undefined, BOB.sub) },
     ]);
-    expect(resultsOf(answer)).toMatchObject([
+    expect(resultsOf(response)).toMatchObject([
       {
         status: 'refused',
         cause: 'dead_token',
@@ -227,14 +227,14 @@ describe('an import', () => {
     const caller = await bed.service({ import: true });
     bed.google.control.latency('token', 500);
     const users = Array.from({ length: 9 }, (_each, index) => `user-${index}`);
-    const answer = post(
+    const response = post(
       users.map((user_id) => ({ user_id, refresh_token: issue() })),
       {},
       caller,
     );
     await until(() => refreshes() > 0);
     await bed.app.get(ServiceRegistry).revoke(caller.key.split('_')[1] ?? '');
-    const results = resultsOf(await answer);
+    const results = resultsOf(await response);
     expect(results.at(-1)).toMatchObject({ status: 'refused', cause: 'not_allowed' });
     expect(results.at(-1)?.['detail']).toContain('revoked meanwhile');
     expect(await bed.sql('SELECT 1 FROM grants')).toEqual([]);
@@ -243,9 +243,9 @@ describe('an import', () => {
   exhaustive.test('leaves items for the next call while Google does not answer', async () => {
     bed.google.control.failAlways('token', { status: 503, body: {} });
     const items = [1, 2, 3, 4, 5, 6].map((n) => ({ user_id: `u${n}`, refresh_token: issue() }));
-    const answer = await post(items);
-    expect(answer.body).toMatchObject({ summary: { postponed: 6 } });
-    expect(resultsOf(answer).map((each) => each['cause'])).toContain('not_attempted');
+    const response = await post(items);
+    expect(response.body).toMatchObject({ summary: { postponed: 6 } });
+    expect(resultsOf(response).map((each) => each['cause'])).toContain('not_attempted');
     expect(await bed.sql('SELECT 1 FROM grants')).toEqual([]);
     bed.google.control.clearFaults();
     expect((await post(items)).body).toMatchObject({ summary: { imported: 6 } });
@@ -381,7 +381,7 @@ test('a refresh token is in no log and in no response', async () => {
   const tokens = [issue(), issue([ADS]), issue(undefined, BOB.sub)];
   const dead = tokens[2] ?? '';
   bed.google.control.killRefreshToken(dead);
-  const answer = await post([
+  const response = await post([
     { user_id: 'alice', refresh_token: tokens[0] },
     { user_id: 'alice', refresh_token: tokens[1] },
     { user_id: 'bob', refresh_token: dead },
@@ -392,7 +392,7 @@ test('a refresh token is in no log and in no response', async () => {
   expect(whole.body).toMatchObject({ errors: { 'grants.0.user_id': expect.any(String) } });
   const audit = (await api.get('/audit')).text;
   for (const token of tokens) {
-    expect(answer.text).not.toContain(token);
+    expect(response.text).not.toContain(token);
     expect(bed.log()).not.toContain(token);
     expect(audit).not.toContain(token);
   }

@@ -96,16 +96,16 @@ describe('the link of the page', () => {
     await connect();
     const { url, address } = await enter();
     const other = new Browser();
-    for (const answer of [
+    for (const response of [
       await other.open(url),
       await other.submit(new URL('/me/grants', bed.url), {
         ticket: new URL(url).searchParams.get('ticket') ?? '',
       }),
       await other.open(address),
     ]) {
-      expect(answer.status).toBe(400);
-      expect(answer.text).toContain('This link belongs to another browser');
-      expect(answer.text).not.toContain(ALICE.email);
+      expect(response.status).toBe(400);
+      expect(response.text).toContain('This link belongs to another browser');
+      expect(response.text).not.toContain(ALICE.email);
     }
   });
 
@@ -123,13 +123,13 @@ describe('the link of the page', () => {
     ]);
     // By its id, at each address of the page.
     const form = { ticket: id, grant: await idOf() };
-    for (const answer of [
+    for (const response of [
       await other.open(address),
       await other.open(`${bed.url}/me/grants/disconnect?${new URLSearchParams(form).toString()}`),
       await other.submit(new URL('/me/grants/reconnect', bed.url), form),
       await other.submit(new URL('/me/grants/disconnect', bed.url), { ...form, mode: 'revoke' }),
     ]) {
-      expect(answer.status).toBe(400);
+      expect(response.status).toBe(400);
     }
     expect(await refusals('connect.manage')).toBe(4);
     expect(await events('grant.disconnect')).toEqual([
@@ -179,11 +179,11 @@ describe('the link of the page', () => {
     const { id, shown, act } = await enter({ return_to: `${APP}/settings` });
     const grant = await idOf();
     await end(id);
-    for (const answer of [await shown(), await act('disconnect', { grant, mode: 'revoke' })]) {
-      expect(answer.status).toBe(400);
-      expect(answer.text).toContain(words);
-      expect(answer.text).toContain(`href="${APP}/settings"`);
-      expect(answer.text).not.toContain(ALICE.email);
+    for (const response of [await shown(), await act('disconnect', { grant, mode: 'revoke' })]) {
+      expect(response.status).toBe(400);
+      expect(response.text).toContain(words);
+      expect(response.text).toContain(`href="${APP}/settings"`);
+      expect(response.text).not.toContain(ALICE.email);
     }
     expect(revocations()).toBe(0);
   });

@@ -62,9 +62,9 @@ describe('a revocation', () => {
     // The cache is warm.
     expect((await bed.api.token('alice-too', { client: 'second' })).status).toBe(200);
     control().failAlways('revoke', { status: 503, body: '' });
-    const answer = await revoke('alice');
-    expect(answer.status).toBe(202);
-    expect(answer.body).toMatchObject({
+    const response = await revoke('alice');
+    expect(response.status).toBe(202);
+    expect(response.body).toMatchObject({
       disconnected: { user_id: 'alice', status: 'revoking', diagnosis: { cause: 'revoking' } },
       also_revoked: [{ user_id: 'alice-too' }],
     });
@@ -121,12 +121,12 @@ describe('a revocation', () => {
   test('asks Google once for two DELETEs at once', async () => {
     await connect('alice');
     control().latency('revoke', 300);
-    const answers = await Promise.all([revoke('alice'), revoke('alice')]);
+    const responses = await Promise.all([revoke('alice'), revoke('alice')]);
     // Where the job takes the revocation at that moment, both are told that it is under way.
     expect([
       [200, 202],
       [202, 202],
-    ]).toContainEqual(answers.map(({ status }) => status).toSorted());
+    ]).toContainEqual(responses.map(({ status }) => status).toSorted());
     await until(async () => (await statusOf('alice')) === undefined);
     expect(asked()).toBe(1);
   });
@@ -143,8 +143,8 @@ describe('a revocation', () => {
       await connect('alice');
       await connect('alice-too', ALICE, 'second');
       await failing(statement, table, async () => {
-        const answer = await revoke('alice');
-        expect(answer.status).toBe(202);
+        const response = await revoke('alice');
+        expect(response.status).toBe(202);
         expect((await bed.api.token('alice')).status).toBe(410);
         expect((await bed.api.token('alice-too', { client: 'second' })).body).toMatchObject({
           // On several servers the sibling's part is done before.
@@ -217,8 +217,8 @@ describe('a revocation', () => {
     const [token] = control().liveRefreshTokens(ALICE.sub, 'default');
     await connect('alice-too', ALICE, 'second');
     control().killRefreshToken(token ?? '');
-    const answer = await revoke('alice');
-    expect([answer.status, answer.body['also_revoked']]).toEqual([200, []]);
+    const response = await revoke('alice');
+    expect([response.status, response.body['also_revoked']]).toEqual([200, []]);
     expect(await statusOf('alice-too')).toBe('active');
     expect((await bed.api.token('alice-too', { client: 'second' })).status).toBe(200);
     expect(bed.log()).not.toContain('does not open');
@@ -540,11 +540,11 @@ describe('a revocation', () => {
       SELECT user_id, decode(md5(id::text), 'hex'), account_sub, client, id, now(), now(), '\\x00', '\\x00' FROM grants WHERE user_id LIKE 'user-%'`);
       await bed.sql('DELETE FROM outbox_events');
       const began = performance.now();
-      const answer = await bed.api.delete(`/grants/${id}`, { mode: 'revoke' });
+      const response = await bed.api.delete(`/grants/${id}`, { mode: 'revoke' });
       const took = performance.now() - began;
-      expect(answer.status).toBe(200);
-      expect(answer.body['also_revoked_total']).toBe(600);
-      expect(answer.body['also_revoked']).toHaveLength(100);
+      expect(response.status).toBe(200);
+      expect(response.body['also_revoked_total']).toBe(600);
+      expect(response.body['also_revoked']).toHaveLength(100);
       const [counts] = await bed.sql(
         `SELECT
       (SELECT count(*)::int FROM grants WHERE status = 'revoked') AS revoked,

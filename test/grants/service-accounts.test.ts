@@ -75,8 +75,8 @@ describe('a service account that holds access', () => {
 
   test('gets a token by its signature at GET /tokens, once for all callers, and it is cached', async () => {
     await add('robot', [ADS]);
-    const answers = await Promise.all(Array.from({ length: 8 }, () => bed.api.token('robot')));
-    expect(answers[0]).toMatchObject({
+    const responses = await Promise.all(Array.from({ length: 8 }, () => bed.api.token('robot')));
+    expect(responses[0]).toMatchObject({
       status: 200,
       body: {
         access_token: expect.stringMatching(/^ya29\.c\./),
@@ -86,7 +86,7 @@ describe('a service account that holds access', () => {
         client: 'default',
       },
     });
-    expect(new Set(answers.map(({ body }) => body['access_token'])).size).toBe(1);
+    expect(new Set(responses.map(({ body }) => body['access_token'])).size).toBe(1);
     const [claims, ...others] = asked();
     expect(others).toEqual([]);
     expect(claims).toMatchObject({ iss: ROBOT.email, scope: ADS, aud: `${bed.google.url}/token` });
@@ -95,7 +95,7 @@ describe('a service account that holds access', () => {
 
     // Kept in the database, like any token; over after an hour.
     await bed.restart();
-    expect((await bed.api.token('robot')).body['access_token']).toBe(answers[0]?.body['access_token']);
+    expect((await bed.api.token('robot')).body['access_token']).toBe(responses[0]?.body['access_token']);
     bed.clock.advance(3600);
     expect((await bed.api.token('robot')).status).toBe(200);
     expect(asked()).toHaveLength(2);
@@ -188,7 +188,7 @@ describe('a service account that holds access', () => {
     });
     expect(await add('robot', [ADS, CALENDAR], '--replace')).toMatchObject({
       code: 0,
-      answer: { grant_id: id, replaced: true },
+      output: { grant_id: id, replaced: true },
     });
     expect((await bed.api.token('robot')).body['scope']).toBe(`${ADS} ${CALENDAR}`);
   });
@@ -329,7 +329,7 @@ describe('the grant of a service account', () => {
         expect((await bed.api.token('alice', { account: email })).body['account']).toEqual({ sub, email });
       }
       const again = await add('alice', [CALENDAR], '--replace');
-      expect(again.answer['notes']).toEqual(expect.arrayContaining([expect.stringContaining(ALICE.email)]));
+      expect(again.output['notes']).toEqual(expect.arrayContaining([expect.stringContaining(ALICE.email)]));
       // The user's grant is revoked at Google; the service account's stays.
       const grants = (await bed.api.get('/users/alice/grants')).body['grants'] as Record<string, unknown>[];
       const own = grants.find(({ kind }) => kind === 'user');
@@ -341,12 +341,12 @@ describe('the grant of a service account', () => {
 
 describe('the commands for service accounts', () => {
   test('list and remove them', async () => {
-    expect((await cli('list')).answer).toEqual({ service_accounts: [] });
-    const { answer } = await add('robot', [ADS], '--client', 'second');
+    expect((await cli('list')).output).toEqual({ service_accounts: [] });
+    const { output } = await add('robot', [ADS], '--client', 'second');
     const listed = await cli('list');
-    expect(listed.answer['service_accounts']).toEqual([
+    expect(listed.output['service_accounts']).toEqual([
       {
-        grant_id: answer['grant_id'],
+        grant_id: output['grant_id'],
         user_id: 'robot',
         client: 'second',
         account: { sub: ROBOT.uniqueId, email: ROBOT.email },
@@ -356,7 +356,7 @@ describe('the commands for service accounts', () => {
       },
     ]);
     await bed.api.token('robot', { client: 'second' });
-    expect((await cli('remove', String(answer['grant_id']))).code).toBe(0);
+    expect((await cli('remove', String(output['grant_id']))).code).toBe(0);
     expect((await bed.api.token('robot', { client: 'second' })).status).toBe(404);
     expect(await cli('remove', 'nonsense')).toMatchObject({
       code: 4,
@@ -493,8 +493,8 @@ describe('the key of a service account', () => {
 
     const ring = bed.settings['KEY_RING_FILE'] ?? '';
     expect((await runCommand(keysGenerate(), ['--out', ring, '--add'], bed.settings)).code).toBe(0);
-    const { answer } = await runCommand(keysReseal(), [], bed.settings);
-    const column = (answer['columns'] as Record<string, unknown>[]).find(
+    const { output } = await runCommand(keysReseal(), [], bed.settings);
+    const column = (output['columns'] as Record<string, unknown>[]).find(
       (each) => each['column'] === 'grants.sealed_key',
     );
     expect(column).toMatchObject({ resealed: 2, unopened: 0 });

@@ -143,10 +143,10 @@ describe('bad input gets a clear error and loses nothing', () => {
   ];
 
   test.each(tickets)('POST /connect/tickets is refused with %s', async (_, body, field) => {
-    const answer = await bed.api.post('/connect/tickets', body);
-    expect(answer.status).toBe(400);
-    expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
-    expect(answer.body).toMatchObject({
+    const response = await bed.api.post('/connect/tickets', body);
+    expect(response.status).toBe(400);
+    expect(response.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
+    expect(response.body).toMatchObject({
       type: 'urn:token-broker:problem:invalid_request',
       status: 400,
       code: 'invalid_request',
@@ -188,9 +188,9 @@ describe('bad input gets a clear error and loses nothing', () => {
   });
 
   test('an account with a NUL is refused for tokens, too', async () => {
-    const answer = await bed.api.token('alice', { account: 'a\u0000b' });
-    expect(answer.status).toBe(400);
-    expect(answer.body).toMatchObject({ errors: { account: expect.any(String) } });
+    const response = await bed.api.token('alice', { account: 'a\u0000b' });
+    expect(response.status).toBe(400);
+    expect(response.body).toMatchObject({ errors: { account: expect.any(String) } });
   });
 
   test.each([
@@ -273,9 +273,9 @@ describe('bad input gets a clear error and loses nothing', () => {
     ['a min_ttl longer than a token lives', '/tokens/alice', { min_ttl: '3601' }, 'min_ttl'],
     ['a grant id that is none', '/grants/1', {}, 'id'],
   ])('GET is refused with %s', async (_, path, query: Record<string, string>, field) => {
-    const answer = await bed.api.get(path, query);
-    expect(answer.status).toBe(400);
-    expect(answer.body).toMatchObject({ code: 'invalid_request', errors: { [field]: expect.any(String) } });
+    const response = await bed.api.get(path, query);
+    expect(response.status).toBe(400);
+    expect(response.body).toMatchObject({ code: 'invalid_request', errors: { [field]: expect.any(String) } });
   });
 
   test.each([
@@ -300,8 +300,8 @@ describe('bad input gets a clear error and loses nothing', () => {
   });
 
   test('a parameter given twice is refused', async () => {
-    const answer = await bed.api.get(`/tokens/alice?scope=${YOUTUBE}&scope=${YOUTUBE}`.split('?')[0] ?? '');
-    expect(answer.status).toBe(404);
+    const response = await bed.api.get(`/tokens/alice?scope=${YOUTUBE}&scope=${YOUTUBE}`.split('?')[0] ?? '');
+    expect(response.status).toBe(404);
     const twice = await fetch(`${bed.url}/tokens/alice?scope=${YOUTUBE}&scope=${YOUTUBE}`, {
       headers: { authorization: `Bearer ${bed.api.key}` },
     });
@@ -328,9 +328,9 @@ describe('bad input gets a clear error and loses nothing', () => {
   });
 
   test('an unknown address is a problem too', async () => {
-    const answer = await bed.api.get('/nowhere');
-    expect(answer.status).toBe(404);
-    expect(answer.body).toMatchObject({ code: 'not_found' });
+    const response = await bed.api.get('/nowhere');
+    expect(response.status).toBe(404);
+    expect(response.body).toMatchObject({ code: 'not_found' });
   });
 
   describe('a ticket in the browser', () => {
@@ -347,19 +347,19 @@ describe('bad input gets a clear error and loses nothing', () => {
       const middle = url.length - 10;
       const altered = `${url.slice(0, middle)}${url[middle] === 'A' ? 'B' : 'A'}${url.slice(middle + 1)}`;
       for (const forged of [altered, url.slice(0, -10), `${bed.url}/connect?ticket=abc`]) {
-        const answer = await page(forged);
-        expect(answer.status).toBe(400);
-        expect(answer.headers.get('content-type')).toContain('text/html');
-        expect(answer.text).toContain('damaged or incomplete');
-        expect(answer.text).toContain('invalid_request');
+        const response = await page(forged);
+        expect(response.status).toBe(400);
+        expect(response.headers.get('content-type')).toContain('text/html');
+        expect(response.text).toContain('damaged or incomplete');
+        expect(response.text).toContain('invalid_request');
       }
       expect(await stored(bed)).toBe(before);
     });
 
     test('is required', async () => {
-      const answer = await page(`${bed.url}/connect`);
-      expect(answer.status).toBe(400);
-      expect(answer.text).toContain('open the link exactly as the app gave it to you');
+      const response = await page(`${bed.url}/connect`);
+      expect(response.status).toBe(400);
+      expect(response.text).toContain('open the link exactly as the app gave it to you');
     });
 
     test('is refused when it is a secret of another kind', async () => {
@@ -369,8 +369,8 @@ describe('bad input gets a clear error and loses nothing', () => {
       const [header, ...rest] = sealed.split('.');
       const moved = JSON.parse(Buffer.from(header ?? '', 'base64url').toString()) as Record<string, unknown>;
       const other = Buffer.from(JSON.stringify({ ...moved, place: 'grants' })).toString('base64url');
-      const answer = await page(`${bed.url}/connect?ticket=${[other, ...rest].join('.')}`);
-      expect(answer.status).toBe(400);
+      const response = await page(`${bed.url}/connect?ticket=${[other, ...rest].join('.')}`);
+      expect(response.status).toBe(400);
     });
 
     test('expires after 30 minutes and not one second later', async () => {
@@ -378,9 +378,9 @@ describe('bad input gets a clear error and loses nothing', () => {
       bed.clock.advance(30 * 60 - 5);
       expect((await page(url)).status).toBe(200);
       bed.clock.advance(6);
-      const answer = await page(url);
-      expect(answer.status).toBe(400);
-      expect(answer.text).toContain('older than 30 minutes');
+      const response = await page(url);
+      expect(response.status).toBe(400);
+      expect(response.text).toContain('older than 30 minutes');
       const submitted = await new Browser().submit(new URL('/connect', bed.url), {
         ticket: new URL(url).searchParams.get('ticket') ?? '',
       });
@@ -393,9 +393,9 @@ describe('bad input gets a clear error and loses nothing', () => {
       expect((await page(url)).status).toBe(200);
       expect((await page(url)).status).toBe(200);
       await new Browser().begin(url);
-      const answer = await page(url);
-      expect(answer.status).toBe(400);
-      expect(answer.text).toContain('another browser');
+      const response = await page(url);
+      expect(response.status).toBe(400);
+      expect(response.text).toContain('another browser');
     });
 
     test('is refused from the page of another site, and not used up', async () => {
@@ -416,10 +416,10 @@ describe('bad input gets a clear error and loses nothing', () => {
     test('makes one authorization request when it is used twice at the same moment', async () => {
       const url = await bed.api.connectUrl(ticket);
       const fields = { ticket: new URL(url).searchParams.get('ticket') ?? '' };
-      const answers = await Promise.all(
+      const responses = await Promise.all(
         Array.from({ length: 5 }, () => new Browser().submit(new URL('/connect', bed.url), fields)),
       );
-      expect(answers.map(({ status }) => status).sort()).toEqual([303, 400, 400, 400, 400]);
+      expect(responses.map(({ status }) => status).sort()).toEqual([303, 400, 400, 400, 400]);
     });
   });
 

@@ -55,9 +55,9 @@ describe('an incomplete request', () => {
       drip(open(post(10_000, '{')), ' '),
       open(chunked('application/json')),
     ];
-    const answers = Promise.all(unfinished.map(readResponse));
+    const responses = Promise.all(unfinished.map(readResponse));
     for (let call = 0; call < 5; call++) expect((await bed.api.token('alice')).status).toBe(404);
-    for (const { status, body, headers, ms } of await answers) {
+    for (const { status, body, headers, ms } of await responses) {
       expect(status).toBe(408);
       expect(ms).toBeLessThan(6000);
       expect(headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
@@ -85,12 +85,12 @@ describe('an incomplete request', () => {
 
   test('is served where it becomes complete within the limit', async () => {
     const socket = open(post(2, ''));
-    const answer = readResponse(socket);
+    const response = readResponse(socket);
     await pause(400);
     socket.write('{}');
     await pause(500);
     socket.end();
-    expect((await answer).status).toBe(400);
+    expect((await response).status).toBe(400);
     expect((await sendRaw(bed.url, get('/health/live'))).status).toBe(200);
   });
 });
@@ -121,8 +121,8 @@ describe('the limit of connections', () => {
     // Only a connection that has waited for a moment is evicted (MIN_WAIT_MS).
     await pause(300);
     for (let call = 0; call < 5; call++) {
-      const answer = await sendRaw(bed.url, get('/tokens/alice'));
-      expect(answer.status).toBe(404);
+      const response = await sendRaw(bed.url, get('/tokens/alice'));
+      expect(response.status).toBe(404);
     }
     expect([...silent, ...slow].filter(isOpen).length).toBeLessThanOrEqual(20);
   });

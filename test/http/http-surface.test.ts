@@ -72,9 +72,9 @@ describe('every route', () => {
     ['GET /docs/../metrics', 404],
     ['GET /docs/..%2f..%2fpackage.json', 404],
   ])('answers %s with %d', async (line, status) => {
-    const answer = await sendRaw(bed.url, `${line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
-    expect(answer.status).toBe(status);
-    if (status === 404) expect(answer.body).toMatchObject({ status: 404, code: 'not_found' });
+    const response = await sendRaw(bed.url, `${line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    expect(response.status).toBe(status);
+    if (status === 404) expect(response.body).toMatchObject({ status: 404, code: 'not_found' });
   });
 
   describe('that is called with a Host header', () => {
@@ -103,11 +103,11 @@ describe('every route', () => {
       ['a tab', 'Host: a\tb\r\n'],
     ])('refuses %s with 400 as a problem', async (_, lines) => {
       for (const path of ['/health/live', '/tokens/alice', '/nowhere', '/connect?ticket=x']) {
-        const answer = await send(lines, '1.1', path);
-        expect(answer.status).toBe(400);
-        expect(answer.headers.get('content-type')).toContain('application/problem+json');
-        expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
-        expect(answer.body).toMatchObject({ status: 400, code: 'invalid_request' });
+        const response = await send(lines, '1.1', path);
+        expect(response.status).toBe(400);
+        expect(response.headers.get('content-type')).toContain('application/problem+json');
+        expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+        expect(response.body).toMatchObject({ status: 400, code: 'invalid_request' });
       }
     });
 
@@ -142,15 +142,15 @@ describe('every route', () => {
     ['POST', '/security-events/google', 'Content-Type: application/secevent+jwt\r\n', 400, ''],
   ])('answers %s %s without a body (%j) with its own %i', async (method, path, headers, status, detail) => {
     const head = `${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${headers}\r\n`;
-    const answer = await sendRaw(bed.url, head);
-    expect(answer.status).toBe(status);
-    expect(answer.text).toContain(detail);
-    expect(answer.text).not.toContain('before the request was complete');
+    const response = await sendRaw(bed.url, head);
+    expect(response.status).toBe(status);
+    expect(response.text).toContain(detail);
+    expect(response.text).not.toContain('before the request was complete');
   });
 
   test('that is a page runs no script and loads nothing from elsewhere', async () => {
-    const answer = await new Browser().open(await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE }));
-    const policy = answer.headers.get('content-security-policy') ?? '';
+    const response = await new Browser().open(await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE }));
+    const policy = response.headers.get('content-security-policy') ?? '';
     expect(policy).toContain("default-src 'none'");
     expect(policy).toContain("script-src 'none'");
     // The connect page's form begins a chain of redirects that cannot be listed; every other form stays with the broker.
@@ -158,18 +158,18 @@ describe('every route', () => {
     const refused = await new Browser().open(`${bed.url}/connect?ticket=x`);
     expect(refused.headers.get('content-security-policy')).toContain("form-action 'self'");
     expect(policy).toContain("frame-ancestors 'none'");
-    expect(answer.headers.get('referrer-policy')).toBe('no-referrer');
-    expect(answer.headers.get('cache-control')).toBe('no-store');
-    expect(answer.text).not.toContain('<script');
+    expect(response.headers.get('referrer-policy')).toBe('no-referrer');
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(response.text).not.toContain('<script');
     const style = await fetch(`${bed.url}/style.css`);
     expect(style.headers.get('content-type')).toBe('text/css; charset=utf-8');
   });
 
   test('escapes text of a service or a user', async () => {
     const url = await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE, account_hint: '<b>"x"&' });
-    const answer = await new Browser().open(url);
-    expect(answer.text).toContain('&lt;b>&quot;x&quot;&amp;');
-    expect(answer.text).not.toContain('<b>"x"');
+    const response = await new Browser().open(url);
+    expect(response.text).toContain('&lt;b>&quot;x&quot;&amp;');
+    expect(response.text).not.toContain('<b>"x"');
   });
 
   test.each([
@@ -254,12 +254,12 @@ describe('every route', () => {
     await bed.restart({ PUBLIC_URL: 'https://broker.example.com', GOOGLE_CLIENT_SECRETS: client });
     const link = new URL(await (await bed.service()).connectUrl({ user_id: 'alice', scope: YOUTUBE }));
     expect(link.origin).toBe('https://broker.example.com');
-    const answer = await new Browser().submit(new URL('/connect', bed.url), {
+    const response = await new Browser().submit(new URL('/connect', bed.url), {
       ticket: link.searchParams.get('ticket') ?? '',
     });
-    expect(answer.headers.get('set-cookie')).toMatch(
+    expect(response.headers.get('set-cookie')).toMatch(
       /^__Host-connect-[\w-]{12}=[\w-]{43}; Max-Age=7200; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
     );
-    expect(answer.headers.get('strict-transport-security')).toContain('max-age=');
+    expect(response.headers.get('strict-transport-security')).toContain('max-age=');
   });
 });

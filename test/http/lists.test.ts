@@ -107,11 +107,11 @@ async function readBy(call: () => Promise<unknown>): Promise<number> {
       await client.query(text);
       continue;
     }
-    const { rows: answer } = await client.query<{ 'QUERY PLAN': { Plan: Plan }[] }>(
+    const { rows: explained } = await client.query<{ 'QUERY PLAN': { Plan: Plan }[] }>(
       `EXPLAIN (ANALYZE, FORMAT JSON) ${text}`,
       values,
     );
-    const plan = answer[0]?.['QUERY PLAN'][0]?.Plan;
+    const plan = explained[0]?.['QUERY PLAN'][0]?.Plan;
     if (!plan) throw new Error('There is no plan.');
     rows += rowsRead(plan);
   }

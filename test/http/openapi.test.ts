@@ -97,8 +97,8 @@ describe('the OpenAPI document', () => {
 
   test('has a named problem, whose codes are those of the broker', () => {
     expect(document.components.schemas['ProblemCode']?.enum).toEqual(Object.keys(PROBLEMS));
-    const answers = operations.map((operation) => JSON.stringify(operation));
-    for (const text of answers) {
+    const described = operations.map((operation) => JSON.stringify(operation));
+    for (const text of described) {
       expect(text.split('"application/problem+json"').length).toBe(
         text.split('"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}').length,
       );
@@ -166,8 +166,8 @@ describe('what /docs fills in', () => {
       const value = filledIn({ name, in: 'form', required: required.includes(name), schema });
       if (value !== null) form.append(name, value);
     }
-    const answer = await fetch(`${bed.url}${exchange?.path}`, { method: 'POST', body: form });
-    expect(await answer.json()).toMatchObject({
+    const response = await fetch(`${bed.url}${exchange?.path}`, { method: 'POST', body: form });
+    expect(await response.json()).toMatchObject({
       token_type: 'Bearer',
       scope: expect.stringContaining(YOUTUBE),
     });

@@ -132,21 +132,21 @@ describe('a missing body', () => {
   });
 
   test('is accepted where the request is chunked, with no chunk', async () => {
-    const answer = await sendRaw(
+    const response = await sendRaw(
       bed.url,
       `DELETE /grants/5a77c913-b1bb-411f-8e92-3501dac4ad07?mode=local HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${bed.api.key}\r\n` +
         'Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n',
     );
-    expect(answer.body).toMatchObject({ code: 'not_found' });
+    expect(response.body).toMatchObject({ code: 'not_found' });
   });
 
   test('is refused where a body is needed, and its fields are named', async () => {
-    const answer = await fetch(`${bed.url}/connect/tickets`, {
+    const response = await fetch(`${bed.url}/connect/tickets`, {
       method: 'POST',
       headers: { authorization: `Bearer ${bed.api.key}`, 'content-type': 'application/json' },
     });
-    expect(answer.status).toBe(400);
-    expect(await answer.json()).toMatchObject({
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
       errors: { user_id: expect.any(String), scope: expect.any(String) },
     });
   });

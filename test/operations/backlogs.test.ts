@@ -112,8 +112,8 @@ test('security events and consents are taken whatever the backlog of old ones, a
   const event = await bed.google.control.sendSecurityEvent({ type: 'sessions-revoked', subject, to });
   expect(event.status).toBe(202);
   const request = { user_id: 'alice', scope: YOUTUBE, confirm: true, return_to: `${APP}/done` };
-  const answer = await bed.api.connect(request, { account: ALICE.email });
-  expect(answer.headers.get('location')).toContain('connect_code');
+  const response = await bed.api.connect(request, { account: ALICE.email });
+  expect(response.headers.get('location')).toContain('connect_code');
   for (const table of ['security_events', 'pending_consents']) expect(await left(table)).toBeLessThan(ROWS);
 });
 

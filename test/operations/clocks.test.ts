@@ -16,7 +16,7 @@ const LIBRARY = ['x86_64-linux-gnu', 'aarch64-linux-gnu']
 const maybe = LIBRARY === undefined ? describe.skip : describe;
 const MINUTES = 60;
 
-interface Answered {
+interface TokenResponse {
   readonly status: number;
   readonly body: { readonly access_token?: string; readonly expires_in?: number; readonly code?: string };
 }
@@ -65,11 +65,11 @@ maybe(LIBRARY === undefined ? 'wrong clocks (skipped: no libfaketime here)' : 'w
 
   const replica = (at: number) => fleet.replicas[at] as Replica;
   const [RIGHT, SLOW, FAST, SET_BACK] = [0, 1, 2, 3];
-  const ask = async (at: number, user: string): Promise<Answered> => {
-    const answer = await fetch(`${replica(at).url}/tokens/${user}`, {
+  const ask = async (at: number, user: string): Promise<TokenResponse> => {
+    const response = await fetch(`${replica(at).url}/tokens/${user}`, {
       headers: { authorization: `Bearer ${key}` },
     });
-    return { status: answer.status, body: (await answer.json()) as Answered['body'] };
+    return { status: response.status, body: (await response.json()) as TokenResponse['body'] };
   };
   const asked = () => fleet.google.control.count('token', 'refresh_token');
   const skew = async (at: number) => {
@@ -138,8 +138,8 @@ maybe(LIBRARY === undefined ? 'wrong clocks (skipped: no libfaketime here)' : 'w
     const readiness = async () => (await fetch(`${replica(SET_BACK).url}/health/ready`)).status;
     ahead.get(replica(SET_BACK))?.(-60 * MINUTES);
     await until(async () => (await readiness()) === 503);
-    const answer = await fetch(`${replica(SET_BACK).url}/health/ready`);
-    expect(await answer.json()).toMatchObject({
+    const response = await fetch(`${replica(SET_BACK).url}/health/ready`);
+    expect(await response.json()).toMatchObject({
       code: 'clock_skewed',
       detail: expect.stringContaining('behind'),
     });

@@ -224,7 +224,7 @@ describe('token-broker keys rewrap', () => {
   test('wraps a plain key ring, wraps it again with a new version, and takes the wrapping off', async () => {
     const path = plainRing();
     const json = readFileSync(path, 'utf8');
-    expect((await rewrap(path)).answer).toMatchObject({
+    expect((await rewrap(path)).output).toMatchObject({
       kms_key: kms.key,
       key_version: expect.stringMatching(/Versions\/\d+$/),
       key_version_before: null,
@@ -232,12 +232,12 @@ describe('token-broker keys rewrap', () => {
     const first = fileOf(path);
     expect(first.kms_key).toBe(kms.key);
     kms.rotate();
-    const { answer } = await rewrap(path);
-    expect(answer?.['key_version_before']).toBe(first.kms_key_version);
-    expect(fileOf(path).kms_key_version).toBe(answer?.['key_version']);
+    const { output } = await rewrap(path);
+    expect(output?.['key_version_before']).toBe(first.kms_key_version);
+    expect(fileOf(path).kms_key_version).toBe(output?.['key_version']);
     expect(fileOf(path).kms_key_version).not.toBe(first.kms_key_version);
     await sealerOf(path);
-    expect((await rewrap(path, '--plain')).answer).toMatchObject({ kms_key: null, key_version: null });
+    expect((await rewrap(path, '--plain')).output).toMatchObject({ kms_key: null, key_version: null });
     expect(readFileSync(path, 'utf8')).toBe(json);
   });
 
@@ -312,11 +312,11 @@ test('token-broker keys generate makes a wrapped key ring, and --add keeps it wr
   expect(made.code).toBe(0);
   expect(fileOf(path).kms_key).toBe(kms.key);
   const added = await asJson(['keys', 'generate', '--out', path, '--add'], kms.env);
-  expect(added.answer).toMatchObject({ older_key_ids: [made.answer?.['sealing_key_id']], added: true });
+  expect(added.output).toMatchObject({ older_key_ids: [made.output?.['sealing_key_id']], added: true });
   expect(fileOf(path).kms_key).toBe(kms.key);
   expect((await sealerOf(path)).keyIds).toEqual([
-    added.answer?.['sealing_key_id'],
-    made.answer?.['sealing_key_id'],
+    added.output?.['sealing_key_id'],
+    made.output?.['sealing_key_id'],
   ]);
 });
 

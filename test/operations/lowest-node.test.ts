@@ -68,8 +68,8 @@ whereItIs(`Node.js ${version} (skipped unless scripts/lowest-node.mjs has fetche
     const exit = once(broker, 'exit');
     try {
       await untilReady(`http://127.0.0.1:${port}`, () => broker.exitCode !== null);
-      const answer = await fetch(`http://127.0.0.1:${port}/tokens/alice`);
-      expect(answer.status).toBe(401);
+      const response = await fetch(`http://127.0.0.1:${port}/tokens/alice`);
+      expect(response.status).toBe(401);
       broker.kill('SIGTERM');
       expect(await exit).toEqual([0, null]);
       expect(output).toBe('');

@@ -175,7 +175,7 @@ describe('a refresh', () => {
   exhaustive.test('at work holds a lease and a turn, and others wait for theirs', async () => {
     const users = await coldUsers(bed, 'metrics-queue', 2);
     bed.google.control.failNext('token', { delayMs: 1500 }, 1);
-    const answers = users.map((user) => bed.api.token(user));
+    const responses = users.map((user) => bed.api.token(user));
     await until(async () => {
       const lines = await now();
       const valueNow = (name: string) => valueOf(lines, name);
@@ -186,7 +186,7 @@ describe('a refresh', () => {
         valueNow('refresh_leases_held') === 1
       );
     });
-    for (const { status } of await Promise.all(answers)) expect(status).toBe(200);
+    for (const { status } of await Promise.all(responses)) expect(status).toBe(200);
     await until(
       async () => (await read('refresh_leases_held')) === 0 && (await read('google_queue_depth')) === 0,
     );
@@ -233,10 +233,10 @@ describe('a refresh', () => {
     const [grant] = body['grants'] as { id: string }[];
     bed.google.control.failNext('token', { delayMs: 800 }, 1);
     await changes([['refresh_leases_lost_total', {}, 1]], async () => {
-      const answer = bed.api.token(user);
+      const response = bed.api.token(user);
       await until(async () => (await read('refresh_leases_held')) === 1);
       await bed.api.delete(`/grants/${grant?.id ?? ''}`, { mode: 'local' });
-      expect((await answer).status).toBe(404);
+      expect((await response).status).toBe(404);
     });
   });
 });
@@ -306,7 +306,7 @@ describe('an event', () => {
       ],
       async () => {
         const delivered = await read('webhook_deliveries_total', { outcome: 'delivered' });
-        receiver.answer(500);
+        receiver.respondWith(500);
         await bed.api.connect(
           { user_id: `${USER}-c`, scope: YOUTUBE, client: 'elsewhere' },
           { account: BOB.email },

@@ -8,9 +8,9 @@ const NOT_MIGRATED =
   'The database lacks a table or column of this version. Run `token-broker migrate` first.';
 
 async function ready(url: string) {
-  const answer = await fetch(`${url}/health/ready`);
-  const body = (await answer.json()) as { code?: string; detail?: string };
-  return answer.status === 200 ? 200 : { status: answer.status, code: body.code, detail: body.detail };
+  const response = await fetch(`${url}/health/ready`);
+  const body = (await response.json()) as { code?: string; detail?: string };
+  return response.status === 200 ? 200 : { status: response.status, code: body.code, detail: body.detail };
 }
 
 describe('the readiness by the recorded migrations', () => {
@@ -68,13 +68,13 @@ describe('the readiness by the recorded migrations', () => {
     await bed.sql('LOCK TABLE _prisma_migrations IN ACCESS EXCLUSIVE MODE');
     let arrived = 0;
     bed.app.getHttpServer().on('request', () => arrived++);
-    const answers = Array.from({ length: 50 }, () => ready(bed.url));
+    const responses = Array.from({ length: 50 }, () => ready(bed.url));
     const waiting = `SELECT count(*)::int AS count FROM pg_locks
       WHERE NOT granted AND relation = '_prisma_migrations'::regclass`;
     await until(async () => (await bed.sql(waiting))[0]?.['count'] !== 0 && arrived === 50);
     expect(await bed.sql(waiting)).toEqual([{ count: 1 }]);
     await bed.sql('COMMIT');
-    expect(new Set(await Promise.all(answers))).toEqual(new Set([200]));
+    expect(new Set(await Promise.all(responses))).toEqual(new Set([200]));
   });
 
   test('is not given where the database was never migrated', async () => {

@@ -15,23 +15,23 @@ beforeAll(async () => {
 afterAll(() => bed.stop());
 
 test('no token, code, verifier, key or secret is ever logged, answered or stored unsealed', async () => {
-  const answers: string[] = [];
+  const responses: string[] = [];
   const browser = new Browser();
   const url = await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE });
   const consent = await browser.begin(url);
   const cookies = [...browser.cookies.values()];
   const back = await visitConsent(consent, { account: ALICE.email });
-  answers.push((await browser.open(back)).text, (await browser.open(back)).text);
+  responses.push((await browser.open(back)).text, (await browser.open(back)).text);
 
   const token = await bed.api.token('alice');
   bed.clock.advance(3600);
   for (const named of ['internal_failure', 'invalid_client_secret', 'user_rate_limit_html']) {
     bed.google.control.failNext('token', { named } as never);
-    answers.push((await bed.api.token('alice')).text);
+    responses.push((await bed.api.token('alice')).text);
     await bed.afterBackoff();
   }
   bed.google.control.failNext('token', { drop: true });
-  answers.push((await bed.api.token('alice')).text);
+  responses.push((await bed.api.token('alice')).text);
   await bed.afterBackoff();
   const refreshed = await bed.api.token('alice');
 
@@ -42,7 +42,7 @@ test('no token, code, verifier, key or secret is ever logged, answered or stored
     status: 400,
     body: { error: 'invalid_grant', error_description: 'Bad Request' },
   });
-  answers.push((await browser.open(secondBack)).text);
+  responses.push((await browser.open(secondBack)).text);
 
   // The database is gone under a request.
   await bed.sql('ALTER TABLE access_tokens RENAME TO gone');
@@ -50,7 +50,7 @@ test('no token, code, verifier, key or secret is ever logged, answered or stored
   const broken = await bed.api.token('alice');
   expect(broken.status).toBe(503);
   expect(broken.body).toMatchObject({ code: 'database_unavailable', request_id: expect.any(String) });
-  answers.push(broken.text);
+  responses.push(broken.text);
   await bed.sql('ALTER TABLE gone RENAME TO access_tokens');
 
   const log = bed.log();
@@ -85,7 +85,7 @@ test('no token, code, verifier, key or secret is ever logged, answered or stored
         found: null,
       });
     }
-    for (const answer of answers) expect(answer.includes(secret) ? secret : null).toBeNull();
+    for (const response of responses) expect(response.includes(secret) ? secret : null).toBeNull();
   }
 });
 

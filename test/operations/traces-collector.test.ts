@@ -82,12 +82,12 @@ describe('a broker with the endpoint of a collector', () => {
     'says once that the collector takes nothing, and once that it does again, and answers calls all the while',
     async () => {
       const said = (text: string) => first().log().split(text).length - 1;
-      collector.answer(400);
+      collector.respondWith(400);
       for (const times of [1, 2, 3]) {
         expect(await call(first())).toBe(200);
         await until(() => said('traces do not arrive at the collector') === Math.min(times, 1));
       }
-      collector.answer(200);
+      collector.respondWith(200);
       await until(async () => {
         await call(first());
         return said('traces arrive again') === 1;

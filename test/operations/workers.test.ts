@@ -120,9 +120,9 @@ describe('two workers', () => {
     await seedGrants(fleet, database, ['shared'], 0);
     fleet.google.control.latency('token', 300);
     const connections = connect(broker, 6);
-    const answers = await Promise.all(connections.map(({ ask }) => ask('/tokens/shared')));
-    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200]);
-    expect(new Set(answers.map(({ body }) => body['access_token'])).size).toBe(1);
+    const responses = await Promise.all(connections.map(({ ask }) => ask('/tokens/shared')));
+    expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200]);
+    expect(new Set(responses.map(({ body }) => body['access_token'])).size).toBe(1);
     expect(Math.min(...(await callsByWorker(broker)))).toBeGreaterThan(0);
     expect(fleet.google.control.count('token', 'refresh_token')).toBe(1);
     const { rows } = await database.query<{ id: string }>(`SELECT id FROM grants WHERE user_id = 'shared'`);
@@ -160,10 +160,10 @@ describe('two workers', () => {
     await seedGrants(fleet, database, users, 0);
     fleet.google.control.latency('token', 1500);
     const connections = connect(broker, 2);
-    const answers = connections.map(({ ask }, at) => ask(`/tokens/${users[at] ?? ''}`));
+    const responses = connections.map(({ ask }, at) => ask(`/tokens/${users[at] ?? ''}`));
     await until(() => fleet.google.control.count('token', 'refresh_token') === 2);
     const end = broker.end('SIGTERM');
-    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200]);
+    expect((await Promise.all(responses)).map(({ status }) => status)).toEqual([200, 200]);
     expect(await end).toBe(0);
     expect(broker.log()).toBe('');
   });

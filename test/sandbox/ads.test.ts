@@ -50,10 +50,10 @@ describe('the login-customer-id', () => {
     [M3, undefined, 400],
     ['9999999999', M3, 403],
   ])('gives for %s through %s the status %d', async (customer, root, status) => {
-    const answer = await search(customer, root);
-    expect(answer.status).toBe(status);
+    const response = await search(customer, root);
+    expect(response.status).toBe(status);
     if (status === 403) {
-      expect(answer.body).toMatchObject({
+      expect(response.body).toMatchObject({
         error: {
           code: 403,
           status: 'PERMISSION_DENIED',
@@ -140,8 +140,8 @@ describe('an account that refuses for a reason of its own', () => {
     const { accounts, ...rest } = guideHierarchy({ U2: ada.email });
     const refusing = accounts.map((each) => (each.id === A4 ? { ...each, refuses } : each));
     google.control.setAdsHierarchy({ ...rest, accounts: refusing });
-    const answer = await search(A4, M3);
-    expect([answer.status, codeOf(answer.body)]).toEqual([status, Object.values(refuses)[0]]);
+    const response = await search(A4, M3);
+    expect([response.status, codeOf(response.body)]).toEqual([status, Object.values(refuses)[0]]);
     expect((await search(A1, M3)).status).toBe(200);
     google.control.setAdsHierarchy(guideHierarchy({ U2: ada.email, U3: ben.email }));
   });

@@ -90,7 +90,7 @@ describe('the list of secrets', () => {
 });
 
 describe('a fault', () => {
-  const answers = async (refreshToken: string | undefined, times: number) => {
+  const statuses = async (refreshToken: string | undefined, times: number) => {
     const seen: number[] = [];
     for (let time = 0; time < times; time++) {
       const response = await fetch(`${google.url}/token`, {
@@ -112,16 +112,16 @@ describe('a fault', () => {
     control.failNext('token', { named: 'temporarily_unavailable' }, 2);
     control.failNext('token', { status: 418, body: {} });
     expect((await google.post('/revoke', {})).status).toBe(400);
-    expect(await answers(refresh_token, 4)).toEqual([503, 503, 418, 200]);
+    expect(await statuses(refresh_token, 4)).toEqual([503, 503, 418, 200]);
   });
 
   test('strikes always until it is cleared, after those queued', async () => {
     const { refresh_token } = await google.connect();
     control.failAlways('token', { named: 'internal_failure' });
     control.failNext('token', { named: 'too_many_requests' });
-    expect(await answers(refresh_token, 3)).toEqual([429, 500, 500]);
+    expect(await statuses(refresh_token, 3)).toEqual([429, 500, 500]);
     control.clearFaults();
-    expect(await answers(refresh_token, 1)).toEqual([200]);
+    expect(await statuses(refresh_token, 1)).toEqual([200]);
   });
 
   test('answers as configured, with status, headers and body', async () => {
@@ -255,9 +255,9 @@ describe('a fault', () => {
   test('with a chance affects some requests only', async () => {
     const { refresh_token } = await google.connect();
     control.failAlways('token', { named: 'server_error', chance: 0 });
-    expect(await answers(refresh_token, 5)).toEqual([200, 200, 200, 200, 200]);
+    expect(await statuses(refresh_token, 5)).toEqual([200, 200, 200, 200, 200]);
     control.failAlways('token', { named: 'server_error', chance: 0.5 });
-    const seen = await answers(refresh_token, 60);
+    const seen = await statuses(refresh_token, 60);
     expect(new Set(seen)).toEqual(new Set([200, 500]));
   });
 });

@@ -183,8 +183,8 @@ describe('revocation', () => {
   ])('by the user, are not ended by a form of %s', async (_, headers) => {
     const { refresh_token } = await google.connect();
     const body = new URLSearchParams({ account: ada.sub, project: web.projectId });
-    const answer = await fetch(new URL('/connections', google.url), { method: 'POST', headers, body });
-    expect([answer.status, await answer.text()]).toEqual([
+    const response = await fetch(new URL('/connections', google.url), { method: 'POST', headers, body });
+    expect([response.status, await response.text()]).toEqual([
       403,
       expect.stringContaining('cross_site_request'),
     ]);

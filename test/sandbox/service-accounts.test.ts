@@ -127,8 +127,8 @@ describe('a wrong assertion', () => {
     ['a user without delegation', { sub: ada.email }, 401, 'unauthorized_client', 'Client is unauthorized'],
     ['a user of no Workspace', { sub: ben.email }, 401, 'unauthorized_client', 'Client is unauthorized'],
   ])('is refused for %s', async (_, change, status, error, words) => {
-    const answer = await send(await assertion(change));
-    expect(answer).toMatchObject({
+    const response = await send(await assertion(change));
+    expect(response).toMatchObject({
       status,
       body: { error, error_description: expect.stringContaining(words) },
     });
@@ -136,8 +136,8 @@ describe('a wrong assertion', () => {
 
   test('is refused for more scopes than were delegated', async () => {
     google.control.delegate(email, [adwords]);
-    const answer = await send(await assertion({ sub: ada.email, scope: `${adwords} ${calendar}` }));
-    expect(answer).toMatchObject({ status: 401, body: { error: 'unauthorized_client' } });
+    const response = await send(await assertion({ sub: ada.email, scope: `${adwords} ${calendar}` }));
+    expect(response).toMatchObject({ status: 401, body: { error: 'unauthorized_client' } });
   });
 
   test('is refused for another key, another key id, a deleted key, and no signature at all', async () => {

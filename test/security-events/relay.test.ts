@@ -9,7 +9,7 @@ const LIMIT = 60;
 let bed: TestBed;
 let peer: Server;
 const seen = { deliveries: 0, now: 0, most: 0 };
-const answer = { status: 400, delayMs: 0 };
+const reply = { status: 400, delayMs: 0 };
 
 beforeAll(async () => {
   peer = createServer((request, response) => {
@@ -18,9 +18,9 @@ beforeAll(async () => {
     request.resume();
     setTimeout(() => {
       seen.now--;
-      response.statusCode = answer.status;
-      response.end(answer.status === 400 ? '{"err":"invalid_audience"}' : '');
-    }, answer.delayMs);
+      response.statusCode = reply.status;
+      response.end(reply.status === 400 ? '{"err":"invalid_audience"}' : '');
+    }, reply.delayMs);
   });
   peer.listen(0, '127.0.0.1');
   await once(peer, 'listening');
@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   Object.assign(seen, { deliveries: 0, now: 0, most: 0 });
-  Object.assign(answer, { status: 400, delayMs: 0 });
+  Object.assign(reply, { status: 400, delayMs: 0 });
   // The limits of the tests before.
   await bed.restart();
 });
@@ -66,7 +66,7 @@ test('an event that no cell accepts is passed on once', async () => {
 });
 
 test('an event for a client of another cell is accepted each time', async () => {
-  answer.status = 202;
+  reply.status = 202;
   const token = await foreign();
   for (let each = 0; each < 2; each++) expect(await send(token)).toBe(202);
   expect(seen.deliveries).toBe(2);
@@ -77,7 +77,7 @@ test('an address over its limit has nothing passed on for it that concerns no cl
   const before = seen.deliveries;
   expect(await send(await foreign())).toBe(429);
   expect(seen.deliveries).toBe(before);
-  answer.status = 202;
+  reply.status = 202;
   const own = await bed.google.control.sendSecurityEvent({
     type: 'verification',
     to: `${bed.url}/security-events/google`,
@@ -87,7 +87,7 @@ test('an address over its limit has nothing passed on for it that concerns no cl
 });
 
 test('few events that concern no client here are passed on at a time, and they hold up no others', async () => {
-  Object.assign(answer, { status: 202, delayMs: 300 });
+  Object.assign(reply, { status: 202, delayMs: 300 });
   const tokens = await Promise.all(Array.from({ length: 50 }, foreign));
   const attack = Promise.all(tokens.map((token) => send(token)));
   const own = bed.google.control.sendSecurityEvent({

@@ -39,12 +39,12 @@ async function post(body: string, type = 'application/secevent+jwt') {
   const text = await response.text();
   const contentType = response.headers.get('content-type');
   const isJson = contentType?.includes('json') ?? false;
-  const answer = isJson ? (JSON.parse(text) as Record<string, unknown>) : {};
+  const parsed = isJson ? (JSON.parse(text) as Record<string, unknown>) : {};
   const { status } = response;
   if (status === 400 || status === 503) {
-    (await contractOf(bed.url)).check('POST', '/security-events/google', status, contentType, answer);
+    (await contractOf(bed.url)).check('POST', '/security-events/google', status, contentType, parsed);
   }
-  return { status, text, body: answer, retryAfter: Number(response.headers.get('retry-after')) };
+  return { status, text, body: parsed, retryAfter: Number(response.headers.get('retry-after')) };
 }
 
 const tokenOf = async (order: SecurityEventOptions) => (await send({ ...order, to: null })).token;
@@ -639,8 +639,8 @@ describe('an event', () => {
   exhaustive.test('that is delivered five times at once is handled once', async () => {
     await connect();
     const token = await tokenOf(order({ jti: 'at-once' }));
-    const answers = await Promise.all(Array.from({ length: 5 }, () => post(token)));
-    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202, 202, 202]);
+    const responses = await Promise.all(Array.from({ length: 5 }, () => post(token)));
+    expect(responses.map(({ status }) => status)).toEqual([202, 202, 202, 202, 202]);
     expect(bed.log().match(/"event":"tokens-revoked","jti":"at-once"/g)).toHaveLength(1);
   });
 

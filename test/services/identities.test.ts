@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
 import type { Policy } from '../../src/domain/access/policy.js';
 import { ServiceRegistry } from '../../src/services/service-registry.js';
-import { type Answer, Api } from '../support/api.js';
+import { type ApiResponse, Api } from '../support/api.js';
 import { LocalIssuer, SigningKey } from '../support/local-issuer.js';
 import { startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 
@@ -96,7 +96,7 @@ const spiffeClaims = (changes: Record<string, unknown> = {}): JWTPayload => ({
   ...changes,
 });
 
-function call(token: string): Promise<Answer> {
+function call(token: string): Promise<ApiResponse> {
   tokens.push(token);
   return new Api(bed.url, token).token('alice');
 }
@@ -105,36 +105,36 @@ function call(token: string): Promise<Answer> {
 const ENTERED = { status: 404, code: 'not_connected' };
 const TURNED_AWAY = { status: 401, code: 'unauthenticated' };
 
-async function expectAnswer(token: string | Promise<string>, expected: { status: number; code: string }) {
-  const answer = await call(await token);
-  expect({ status: answer.status, code: answer.body['code'] }).toEqual(expected);
-  return answer;
+async function expectResponse(token: string | Promise<string>, expected: { status: number; code: string }) {
+  const response = await call(await token);
+  expect({ status: response.status, code: response.body['code'] }).toEqual(expected);
+  return response;
 }
 
 describe('a valid token is accepted', () => {
   test('for Kubernetes as a projected service account token, with keys by discovery', async () => {
-    await expectAnswer(clusterKey.sign(clusterClaims()), ENTERED);
+    await expectResponse(clusterKey.sign(clusterClaims()), ENTERED);
     expect(cluster.asked.sort()).toEqual(['/.well-known/openid-configuration', '/keys']);
-    await expectAnswer(clusterKey.sign(clusterClaims()), ENTERED);
+    await expectResponse(clusterKey.sign(clusterClaims()), ENTERED);
     expect(cluster.asked).toHaveLength(2);
   });
 
   test('for Google as an ID token of a service account, with keys by address', async () => {
     const claims = { iss: GOOGLE, sub: ROBOT, azp: ROBOT, aud: AUDIENCE, iat: seconds(), exp: seconds(3600) };
-    await expectAnswer(googleKey.sign({ ...claims, email_verified: true }, { typ: 'JWT' }), ENTERED);
+    await expectResponse(googleKey.sign({ ...claims, email_verified: true }, { typ: 'JWT' }), ENTERED);
     expect(google.asked).toEqual(['/keys']);
   });
 
   test('for SPIFFE as a JWT-SVID without iss and iat, with keys from a file, named by the trust domain', async () => {
-    await expectAnswer(spireKey.sign(spiffeClaims()), ENTERED);
-    await expectAnswer(spireKey.sign(spiffeClaims({ iss: 'https://spire.example.org' })), ENTERED);
-    await expectAnswer(spireKey.sign(spiffeClaims(), { kid: undefined }), ENTERED);
+    await expectResponse(spireKey.sign(spiffeClaims()), ENTERED);
+    await expectResponse(spireKey.sign(spiffeClaims({ iss: 'https://spire.example.org' })), ENTERED);
+    await expectResponse(spireKey.sign(spiffeClaims(), { kid: undefined }), ENTERED);
   });
 
   test('for SPIFFE with keys of a bundle by address, and a file is read again when it changes', async () => {
     const subject = 'spiffe://elsewhere.example/reports';
     await create('elsewhere', { issuer: 'spiffe://elsewhere.example', subject });
-    await expectAnswer(spireKey.sign(spiffeClaims({ sub: subject })), ENTERED);
+    await expectResponse(spireKey.sign(spiffeClaims({ sub: subject })), ENTERED);
 
     const [next, x509] = [
       await SigningKey.make('spire-2', 'ES256', { use: 'jwt-svid' }),
@@ -142,30 +142,30 @@ describe('a valid token is accepted', () => {
     ];
     // Without a key id every key that fits is tried, except those for certificates.
     replaceBundle({ keys: [spireKey.publicJwk, next.publicJwk, x509.publicJwk] });
-    await expectAnswer(next.sign(spiffeClaims(), { kid: undefined }), ENTERED);
-    await expectAnswer(spireKey.sign(spiffeClaims(), { kid: undefined }), ENTERED);
-    await expectAnswer(x509.sign(spiffeClaims(), { kid: undefined }), TURNED_AWAY);
-    await expectAnswer(x509.sign(spiffeClaims()), TURNED_AWAY);
+    await expectResponse(next.sign(spiffeClaims(), { kid: undefined }), ENTERED);
+    await expectResponse(spireKey.sign(spiffeClaims(), { kid: undefined }), ENTERED);
+    await expectResponse(x509.sign(spiffeClaims(), { kid: undefined }), TURNED_AWAY);
+    await expectResponse(x509.sign(spiffeClaims()), TURNED_AWAY);
     replaceBundle({ keys: [spireKey.publicJwk] });
-    await expectAnswer(next.sign(spiffeClaims()), TURNED_AWAY);
+    await expectResponse(next.sign(spiffeClaims()), TURNED_AWAY);
   });
 
   test.each(['PS256', 'ES384', 'EdDSA'])('with alg %s', async (alg) => {
     const key = await SigningKey.make(alg, alg, { use: 'jwt-svid' });
     replaceBundle({ keys: [spireKey.publicJwk, key.publicJwk] });
-    await expectAnswer(key.sign(spiffeClaims()), ENTERED);
+    await expectResponse(key.sign(spiffeClaims()), ENTERED);
   });
 
   test("by the time of the broker's clock", async () => {
     const token = await clusterKey.sign(clusterClaims());
     bed.clock.advance(2 * 3600);
-    await expectAnswer(token, TURNED_AWAY);
-    await expectAnswer(clusterKey.sign(clusterClaims()), ENTERED);
+    await expectResponse(token, TURNED_AWAY);
+    await expectResponse(clusterKey.sign(clusterClaims()), ENTERED);
   });
 
   test('where clocks differ by up to a minute', async () => {
-    await expectAnswer(clusterKey.sign(clusterClaims({ exp: seconds(-55) })), ENTERED);
-    await expectAnswer(clusterKey.sign(clusterClaims({ nbf: seconds(55), iat: seconds(55) })), ENTERED);
+    await expectResponse(clusterKey.sign(clusterClaims({ exp: seconds(-55) })), ENTERED);
+    await expectResponse(clusterKey.sign(clusterClaims({ nbf: seconds(55), iat: seconds(55) })), ENTERED);
   });
 });
 
@@ -215,16 +215,16 @@ describe('an invalid token is refused', () => {
     ['no JWT', () => 'eyJhbGciOiJSUzI1NiJ9.bm9uc2Vuc2U.c2ln'],
     ['an array of claims', async () => withPayload(await clusterKey.sign(clusterClaims()), [1])],
   ])('with %s', async (_, token) => {
-    await expectAnswer(await token(), TURNED_AWAY);
+    await expectResponse(await token(), TURNED_AWAY);
   });
 
   test('with alg none', async () => {
     const unsecured = new UnsecuredJWT(clusterClaims()).encode();
-    await expectAnswer(unsecured, TURNED_AWAY);
+    await expectResponse(unsecured, TURNED_AWAY);
     const [, payload = ''] = unsecured.split('.');
     for (const alg of ['none', 'None', 'NONE']) {
       const header = Buffer.from(JSON.stringify({ alg, kid: 'cluster-1' })).toString('base64url');
-      await expectAnswer(`${header}.${payload}.`, TURNED_AWAY);
+      await expectResponse(`${header}.${payload}.`, TURNED_AWAY);
     }
   });
 
@@ -232,14 +232,14 @@ describe('an invalid token is refused', () => {
     const { n = '' } = clusterKey.publicJwk;
     for (const secret of [JSON.stringify(clusterKey.publicJwk), n]) {
       const forged = new SignJWT(clusterClaims()).setProtectedHeader({ alg: 'HS256', kid: 'cluster-1' });
-      await expectAnswer(forged.sign(new TextEncoder().encode(secret)), TURNED_AWAY);
+      await expectResponse(forged.sign(new TextEncoder().encode(secret)), TURNED_AWAY);
     }
   });
 
   test('with a key that it brings along, or points to', async () => {
     const key = await SigningKey.make('mine');
     const asked = late.asked.length;
-    await expectAnswer(
+    await expectResponse(
       key.sign(clusterClaims(), { jwk: key.publicJwk, jku: `${late.url}/keys` }),
       TURNED_AWAY,
     );
@@ -257,7 +257,7 @@ describe('an invalid token is refused', () => {
       body,
       challenge: headers.get('www-authenticate'),
     }));
-    expect(new Set(refused.map((answer) => JSON.stringify(answer))).size).toBe(1);
+    expect(new Set(refused.map((refusal) => JSON.stringify(refusal))).size).toBe(1);
     expect(refused[0]?.challenge).toContain('Bearer');
   });
 });
@@ -277,12 +277,12 @@ describe('an identity', () => {
     const identity = { issuer: cluster.url, subject: 'system:serviceaccount:analytics:gone' };
     const token = () => clusterKey.sign(clusterClaims({ sub: identity.subject }));
     await create('gone', identity);
-    await expectAnswer(token(), ENTERED);
+    await expectResponse(token(), ENTERED);
     await expect(create('again', identity)).rejects.toThrow('The service gone has this identity already');
     await bed.app.get(ServiceRegistry).revoke('gone');
-    await expectAnswer(token(), TURNED_AWAY);
+    await expectResponse(token(), TURNED_AWAY);
     await create('again', identity);
-    await expectAnswer(token(), ENTERED);
+    await expectResponse(token(), ENTERED);
     await expect(bed.sql('UPDATE services SET revoked_at = NULL WHERE name = $1', ['gone'])).rejects.toThrow(
       'services_identity_in_force',
     );
@@ -306,13 +306,13 @@ describe('the keys of an issuer', () => {
     const asked = cluster.asked.length;
     cluster.keys = [next.publicJwk];
     // So soon after the last fetch no caller can cause another one.
-    await expectAnswer(next.sign(clusterClaims()), TURNED_AWAY);
+    await expectResponse(next.sign(clusterClaims()), TURNED_AWAY);
     expect(cluster.asked).toHaveLength(asked);
 
     bed.clock.advance(31);
-    await expectAnswer(next.sign(clusterClaims()), ENTERED);
+    await expectResponse(next.sign(clusterClaims()), ENTERED);
     expect(cluster.asked).toHaveLength(asked + 1);
-    await expectAnswer(clusterKey.sign(clusterClaims()), TURNED_AWAY);
+    await expectResponse(clusterKey.sign(clusterClaims()), TURNED_AWAY);
     clusterKey = next;
   });
 
@@ -329,9 +329,9 @@ describe('the keys of an issuer', () => {
     test('give 503 where the issuer is down, answers for another or points to an unsafe address, and recover afterwards', async () => {
       await create('late', { issuer: late.url, subject: REPORTS });
       late.isDown = true;
-      const answer = await expectAnswer(token(), UNKNOWN);
-      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
-      expect(answer.text).not.toContain(late.url);
+      const response = await expectResponse(token(), UNKNOWN);
+      expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(response.text).not.toContain(late.url);
       late.isDown = false;
       const faults = [
         { issuer: GOOGLE },
@@ -341,14 +341,14 @@ describe('the keys of an issuer', () => {
       for (const discovery of faults) {
         bed.clock.advance(31);
         late.discovery = discovery;
-        await expectAnswer(token(), UNKNOWN);
+        await expectResponse(token(), UNKNOWN);
       }
       late.discovery = {};
       bed.clock.advance(31);
-      await expectAnswer(token(), ENTERED);
+      await expectResponse(token(), ENTERED);
       // What is known stays known while the issuer is away.
       late.isDown = true;
-      await expectAnswer(token(), ENTERED);
+      await expectResponse(token(), ENTERED);
       expect(bed.log()).toContain("an issuer's keys are unavailable");
     });
   });
@@ -373,19 +373,19 @@ describe('the keys of an issuer under forged or failing input', () => {
   afterAll(restore);
 
   test('stay valid for its tokens after a forged JWT with an unknown key id while the issuer is down', async () => {
-    await expectAnswer(known(), ENTERED);
+    await expectResponse(known(), ENTERED);
     cluster.isDown = true;
     for (const seconds of [0, 31, 31, 3600, 2 * 86_400]) {
       bed.clock.advance(seconds);
       await call(await forged('unknown'));
-      await expectAnswer(known(), ENTERED);
+      await expectResponse(known(), ENTERED);
     }
     // Nothing is known about a key that may have been published meanwhile.
-    await expectAnswer(forged('another'), UNKNOWN);
+    await expectResponse(forged('another'), UNKNOWN);
   });
 
   test('are requested once for a hundred forged JWTs, each with a key id of its own', async () => {
-    await expectAnswer(known(), ENTERED);
+    await expectResponse(known(), ENTERED);
     bed.clock.advance(31);
     const asked = cluster.asked.length;
     for (let batch = 0; batch < 5; batch++) {
@@ -394,7 +394,7 @@ describe('the keys of an issuer under forged or failing input', () => {
       );
     }
     expect(cluster.asked.slice(asked)).toEqual(['/keys']);
-    await expectAnswer(known(), ENTERED);
+    await expectResponse(known(), ENTERED);
   });
 
   test('are requested once in five seconds for a hundred calls, where the issuer is down and was never reached', async () => {
@@ -402,12 +402,12 @@ describe('the keys of an issuer under forged or failing input', () => {
     const asked = cluster.asked.length;
     const token = await known();
     for (let batch = 0; batch < 5; batch++) {
-      await Promise.all(Array.from({ length: 20 }, () => expectAnswer(token, UNKNOWN)));
+      await Promise.all(Array.from({ length: 20 }, () => expectResponse(token, UNKNOWN)));
     }
     expect(cluster.asked.length - asked).toBe(1);
     cluster.isDown = false;
     bed.clock.advance(5);
-    await expectAnswer(known(), ENTERED);
+    await expectResponse(known(), ENTERED);
   });
 
   test.each<[string, () => unknown]>([
@@ -416,12 +416,12 @@ describe('the keys of an issuer under forged or failing input', () => {
     ['a key set of thousands', () => Array.from({ length: 10_000 }, () => forger.publicJwk)],
     ['secret keys only', () => [{ kty: 'oct', k: 'c2VjcmV0', kid: clusterKey.kid }]],
   ])('stay as they were where the issuer publishes %s', async (_, keys) => {
-    await expectAnswer(known(), ENTERED);
+    await expectResponse(known(), ENTERED);
     cluster.keys = keys() as never;
     for (const seconds of [31, 3600, 86_400]) {
       bed.clock.advance(seconds);
       await call(await forged('unknown'));
-      await expectAnswer(known(), ENTERED);
+      await expectResponse(known(), ENTERED);
     }
   });
 
@@ -432,30 +432,30 @@ describe('the keys of an issuer under forged or failing input', () => {
       { kty: 'EC', kid: 'broken', crv: 'P-256', x: '!', y: '!' },
       clusterKey.publicJwk,
     ];
-    await expectAnswer(known(), ENTERED);
+    await expectResponse(known(), ENTERED);
     expect((await call(await forged('broken'))).status).not.toBe(500);
-    await expectAnswer(forged('giant'), TURNED_AWAY);
-    await expectAnswer(known(), ENTERED);
+    await expectResponse(forged('giant'), TURNED_AWAY);
+    await expectResponse(known(), ENTERED);
   });
 
   test('count for ten minutes at most after the issuer withdraws them, and no call waits for a renewal before', async () => {
-    await expectAnswer(known(), ENTERED);
+    await expectResponse(known(), ENTERED);
     const next = await SigningKey.make('cluster-next');
     cluster.keys = [next.publicJwk];
     bed.clock.advance(5 * 60);
-    await expectAnswer(known(), ENTERED);
-    await expectAnswer(next.sign(clusterClaims()), ENTERED);
-    await expectAnswer(known(), TURNED_AWAY);
+    await expectResponse(known(), ENTERED);
+    await expectResponse(next.sign(clusterClaims()), ENTERED);
+    await expectResponse(known(), TURNED_AWAY);
     cluster.keys = [clusterKey.publicJwk];
     bed.clock.advance(11 * 60);
-    await expectAnswer(next.sign(clusterClaims()), TURNED_AWAY);
+    await expectResponse(next.sign(clusterClaims()), TURNED_AWAY);
   });
 
   test('are found at their new address after they moved', async () => {
-    await expectAnswer(known(), ENTERED);
+    await expectResponse(known(), ENTERED);
     cluster.movedTo = '/new-keys';
     bed.clock.advance(11 * 60);
-    await expectAnswer(known(), ENTERED);
+    await expectResponse(known(), ENTERED);
     expect(cluster.asked.at(-1)).toBe('/new-keys');
   });
 
@@ -463,25 +463,25 @@ describe('the keys of an issuer under forged or failing input', () => {
     'stay as they were where their file breaks (%s) while the broker runs, until it is whole',
     async (content) => {
       replaceBundle({ keys: [spireKey.publicJwk] });
-      await expectAnswer(spireKey.sign(spiffeClaims()), ENTERED);
+      await expectResponse(spireKey.sign(spiffeClaims()), ENTERED);
       replaceBundle(content);
-      await expectAnswer(spireKey.sign(spiffeClaims()), ENTERED);
+      await expectResponse(spireKey.sign(spiffeClaims()), ENTERED);
       const next = await SigningKey.make('spire-next', 'ES256', { use: 'jwt-svid' });
-      await expectAnswer(next.sign(spiffeClaims()), UNKNOWN);
+      await expectResponse(next.sign(spiffeClaims()), UNKNOWN);
       replaceBundle({ keys: [spireKey.publicJwk, next.publicJwk] });
-      await expectAnswer(next.sign(spiffeClaims()), ENTERED);
+      await expectResponse(next.sign(spiffeClaims()), ENTERED);
       replaceBundle({ keys: [spireKey.publicJwk] });
     },
   );
 
   test('have an outage logged once, not for each call', async () => {
-    await expectAnswer(known(), ENTERED);
+    await expectResponse(known(), ENTERED);
     cluster.isDown = true;
     const complaints = () => bed.log().split("an issuer's keys are unavailable").length;
     const before = complaints();
     for (let call = 0; call < 5; call++) {
       bed.clock.advance(31);
-      await expectAnswer(forged(`${call}`), UNKNOWN);
+      await expectResponse(forged(`${call}`), UNKNOWN);
     }
     expect(complaints() - before).toBe(1);
   });
@@ -493,13 +493,13 @@ test('calls are counted by service, however often its token changes, and no othe
     clusterKey.sign(clusterClaims({ jti: `${jti}`, ...claims }));
   const forger = await SigningKey.make(clusterKey.kid);
   for (let jti = 0; jti < 5; jti++) {
-    await expectAnswer(forger.sign(clusterClaims({ jti: `${jti}` })), TURNED_AWAY);
+    await expectResponse(forger.sign(clusterClaims({ jti: `${jti}` })), TURNED_AWAY);
   }
-  for (let jti = 0; jti < 3; jti++) await expectAnswer(token(jti), ENTERED);
-  const limited = await expectAnswer(token(4), { status: 429, code: 'rate_limited' });
+  for (let jti = 0; jti < 3; jti++) await expectResponse(token(jti), ENTERED);
+  const limited = await expectResponse(token(4), { status: 429, code: 'rate_limited' });
   expect(Number(limited.headers.get('retry-after'))).toBeGreaterThan(0);
   expect(limited.headers.get('x-ratelimit-remaining')).toBe('0');
-  await expectAnswer(spireKey.sign(spiffeClaims()), ENTERED);
+  await expectResponse(spireKey.sign(spiffeClaims()), ENTERED);
 });
 
 test('nothing of any token is in the log', () => {

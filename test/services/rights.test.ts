@@ -1,7 +1,7 @@
 /** What a service may do, and that what it may not see does not exist for it. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { exhaustive } from '../support/exhaustive.js';
-import type { Answer, Api } from '../support/api.js';
+import type { ApiResponse, Api } from '../support/api.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 
 const LIMIT = 3;
@@ -25,12 +25,12 @@ const idOf = async (userId: string) => {
   const { body } = await bed.api.get(`/users/${userId}/grants`);
   return (body['grants'] as { id: string }[])[0]?.id ?? '';
 };
-const said = ({ status, body }: Answer) => ({ status, code: body['code'] });
+const said = ({ status, body }: ApiResponse) => ({ status, code: body['code'] });
 
 test('a service without a right does and learns nothing, and with it only what it allows', async () => {
   await connect('alice');
   const id = await idOf('alice');
-  const calls: Record<string, (api: Api) => Promise<Answer>> = {
+  const calls: Record<string, (api: Api) => Promise<ApiResponse>> = {
     disconnect: (api) => api.delete(`/grants/${id}`, { mode: 'local', dry_run: 'true' }),
     revoke: (api) => api.delete(`/grants/${id}`, { mode: 'revoke', dry_run: 'true' }),
     force: (api) => api.post('/connect/tickets', { user_id: 'alice', scope: YOUTUBE, force: true }),
@@ -41,11 +41,11 @@ test('a service without a right does and learns nothing, and with it only what i
   for (const right of ['none', ...Object.keys(calls)]) {
     const api = await bed.service({ ...NONE, ...(right === 'none' ? {} : { [right]: true }) });
     for (const [name, call] of Object.entries(calls)) {
-      const answer = await call(api);
-      const { status } = answer;
+      const response = await call(api);
+      const { status } = response;
       expect([right, name, status < 400]).toEqual([right, name, right === name]);
       if (right !== name) {
-        expect(answer.body).toMatchObject({
+        expect(response.body).toMatchObject({
           code: 'not_allowed',
           detail: expect.stringContaining(`the right ${name}`),
         });
@@ -68,10 +68,13 @@ describe('what the policy does not cover', () => {
     const narrow = await bed.service({ users: ['alice*'] });
     const [id, strange] = [await idOf('alice'), await idOf('stranger')];
     for (const dry_run of ['true', 'false']) {
-      const answer = await narrow.delete(`/grants/${id}`, { mode: 'revoke', dry_run });
-      expect(answer.body).toMatchObject({ also_revoked_total: 2, also_revoked: [{ user_id: 'alice-too' }] });
-      expect(answer.text).not.toContain('stranger');
-      expect(answer.text).not.toContain(strange);
+      const response = await narrow.delete(`/grants/${id}`, { mode: 'revoke', dry_run });
+      expect(response.body).toMatchObject({
+        also_revoked_total: 2,
+        also_revoked: [{ user_id: 'alice-too' }],
+      });
+      expect(response.text).not.toContain('stranger');
+      expect(response.text).not.toContain(strange);
     }
     // Nor does the audit trail of alice disclose who else it was, or that of the stranger who began.
     const auditor = await bed.service({ users: ['alice'], audit: true });
@@ -102,7 +105,7 @@ describe('what the policy does not cover', () => {
   test('does not depend on a user that the caller names, and the answer is the same whether there is one or not', async () => {
     await connect('alice');
     const narrow = await bed.service({ users: ['bob'], audit: true });
-    const ask: ((user: string) => Promise<Answer>)[] = [
+    const ask: ((user: string) => Promise<ApiResponse>)[] = [
       (user) => narrow.get(`/users/${user}/grants`),
       (user) => narrow.get(`/users/${user}/ads/customers`),
       (user) => narrow.token(user),
@@ -117,16 +120,16 @@ describe('what the policy does not cover', () => {
 
   test('includes a client outside of it, which is refused alike whether the broker serves it or not', async () => {
     const narrow = await bed.service({ clients: ['default'] });
-    const ask: ((client: string) => Promise<Answer>)[] = [
+    const ask: ((client: string) => Promise<ApiResponse>)[] = [
       (client) => narrow.token('alice', { client }),
       (client) => narrow.get('/users/alice/ads/customers', { client }),
       (client) => narrow.post('/connect/tickets', { user_id: 'alice', scope: YOUTUBE, client }),
     ];
     for (const call of ask) {
       for (const client of ['second', 'nowhere']) {
-        const answer = await call(client);
-        expect(said(answer)).toEqual({ status: 403, code: 'not_allowed' });
-        expect(answer.body['detail']).toContain(`may not use the client ${client}.`);
+        const response = await call(client);
+        expect(said(response)).toEqual({ status: 403, code: 'not_allowed' });
+        expect(response.body['detail']).toContain(`may not use the client ${client}.`);
       }
     }
   });
@@ -171,9 +174,9 @@ describe('the cursor of a list', () => {
         await auditor.get('/users/bob/grants', { cursor }),
         ...(path === '/users/alice/grants' ? [] : [await auditor.get(path, { ...otherFilter, cursor })]),
       ];
-      for (const answer of refused) {
-        expect(said(answer)).toEqual({ status: 400, code: 'invalid_request' });
-        expect(answer.body['errors']).toHaveProperty('cursor');
+      for (const response of refused) {
+        expect(said(response)).toEqual({ status: 400, code: 'invalid_request' });
+        expect(response.body['errors']).toHaveProperty('cursor');
       }
     }
   });
@@ -208,9 +211,9 @@ describe('the cursor of a list', () => {
 
 test('an error lists the accounts of the user when another is named', async () => {
   await connect('alice');
-  const answer = await bed.api.token('alice', { account: BOB.email, scope: YOUTUBE });
-  expect(answer.status).toBe(404);
-  expect(answer.body).toMatchObject({
+  const response = await bed.api.token('alice', { account: BOB.email, scope: YOUTUBE });
+  expect(response.status).toBe(404);
+  expect(response.body).toMatchObject({
     code: 'not_connected',
     accounts: [{ sub: ALICE.sub, email: ALICE.email }],
     connect_url: expect.any(String),

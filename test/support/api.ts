@@ -2,7 +2,7 @@
 import { contractOf } from './contract.js';
 import { visitConsent, type Choice } from './visit-consent.js';
 
-export interface Answer {
+export interface ApiResponse {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Record<string, unknown>;
@@ -19,19 +19,19 @@ export class Api {
     path: string,
     query: Record<string, string> = {},
     headers: Record<string, string> = {},
-  ): Promise<Answer> {
+  ): Promise<ApiResponse> {
     return this.#send('GET', path, { query, headers });
   }
 
-  delete(path: string, query: Record<string, string> = {}): Promise<Answer> {
+  delete(path: string, query: Record<string, string> = {}): Promise<ApiResponse> {
     return this.#send('DELETE', path, { query });
   }
 
-  post(path: string, body: unknown): Promise<Answer> {
+  post(path: string, body: unknown): Promise<ApiResponse> {
     return this.#send('POST', path, { body });
   }
 
-  token(userId: string, query: Record<string, string> = {}): Promise<Answer> {
+  token(userId: string, query: Record<string, string> = {}): Promise<ApiResponse> {
     return this.get(`/tokens/${userId}`, query);
   }
 
@@ -53,7 +53,7 @@ export class Api {
   }
 
   /** The whole way, as a user with a browser goes it. @returns what the browser shows in the end */
-  async connect(ticket: Record<string, unknown>, choice: Choice): Promise<Answer> {
+  async connect(ticket: Record<string, unknown>, choice: Choice): Promise<ApiResponse> {
     return new Browser().connect(await this.connectUrl(ticket), choice);
   }
 
@@ -65,7 +65,7 @@ export class Api {
       headers = {},
       body,
     }: { query?: Record<string, string>; headers?: Record<string, string>; body?: unknown },
-  ): Promise<Answer> {
+  ): Promise<ApiResponse> {
     const url = new URL(path, this.url);
     url.search = new URLSearchParams(query).toString();
     const response = await fetch(url, {
@@ -77,17 +77,17 @@ export class Api {
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    const answer = await answerOf(response);
+    const received = await toApiResponse(response);
     const contract = await contractOf(this.url);
-    const type = answer.headers.get('content-type');
+    const type = received.headers.get('content-type');
     contract.check(
       method,
       url.pathname,
-      answer.status,
+      received.status,
       type,
-      type === 'application/x-ndjson' ? answer.text : answer.body,
+      type === 'application/x-ndjson' ? received.text : received.body,
     );
-    return answer;
+    return received;
   }
 }
 
@@ -101,39 +101,39 @@ export class Browser {
     const ticket = /name="ticket" value="([^"]+)"/.exec(page.text)?.[1];
     if (ticket === undefined) throw new Error(`No connect page: ${page.text}`);
     const [, action = '/connect'] = /<form method="post" action="([^"]+)"/.exec(page.text) ?? [];
-    const answer = await this.submit(new URL(action, connectUrl), { ticket });
-    const location = answer.headers.get('location');
-    if (answer.status !== 303 || location === null) throw new Error(`No way to Google: ${answer.text}`);
+    const response = await this.submit(new URL(action, connectUrl), { ticket });
+    const location = response.headers.get('location');
+    if (response.status !== 303 || location === null) throw new Error(`No way to Google: ${response.text}`);
     return new URL(location);
   }
 
-  async connect(connectUrl: string, choice: Choice): Promise<Answer> {
+  async connect(connectUrl: string, choice: Choice): Promise<ApiResponse> {
     let callback = await visitConsent(await this.begin(connectUrl), choice);
-    let answer = await this.open(callback);
+    let response = await this.open(callback);
     // Asked to consent once more.
-    if (answer.headers.get('location')?.includes('/o/oauth2/')) {
-      callback = await visitConsent(answer.headers.get('location') ?? '', choice);
-      answer = await this.open(callback);
+    if (response.headers.get('location')?.includes('/o/oauth2/')) {
+      callback = await visitConsent(response.headers.get('location') ?? '', choice);
+      response = await this.open(callback);
     }
-    return answer;
+    return response;
   }
 
-  async open(url: string | URL): Promise<Answer> {
+  async open(url: string | URL): Promise<ApiResponse> {
     return this.#fetch(url, {});
   }
 
   /** Presses the button of a link whose scopes are all held. @returns what the browser shows in the end */
-  async connectHeld(connectUrl: string): Promise<Answer> {
+  async connectHeld(connectUrl: string): Promise<ApiResponse> {
     await this.open(connectUrl);
     const ticket = new URL(connectUrl).searchParams.get('ticket') ?? '';
     return this.submit(new URL('/connect', connectUrl), { ticket });
   }
 
-  async submit(url: URL, fields: Record<string, string>): Promise<Answer> {
+  async submit(url: URL, fields: Record<string, string>): Promise<ApiResponse> {
     return this.#fetch(url, { method: 'POST', body: new URLSearchParams(fields) });
   }
 
-  async #fetch(url: string | URL, init: RequestInit): Promise<Answer> {
+  async #fetch(url: string | URL, init: RequestInit): Promise<ApiResponse> {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
     const response = await fetch(url, {
       ...init,
@@ -149,7 +149,7 @@ export class Browser {
     // Where the broker shows an outcome: an address without code and state.
     const location = response.headers.get('location');
     if (location?.startsWith('/connect/result?')) return this.open(new URL(location, url));
-    return answerOf(response);
+    return toApiResponse(response);
   }
 }
 
@@ -158,7 +158,7 @@ function isJson(type: string | null): boolean {
   return type?.includes('json') === true && !type.includes('ndjson');
 }
 
-async function answerOf(response: Response): Promise<Answer> {
+async function toApiResponse(response: Response): Promise<ApiResponse> {
   const text = await response.text();
   return {
     status: response.status,

@@ -1,4 +1,4 @@
-/** A stand-in for the broker's token endpoint, whose answers a test chooses: what commands and libraries make of them. */
+/** A stand-in for the broker's token endpoint, whose responses a test chooses: what commands and libraries make of them. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -30,8 +30,8 @@ export const OUTAGE: EndpointResponse = {
 export class TokenEndpoint {
   /** The forms that came, in order, with the Authorization header. */
   readonly requests: { readonly form: Record<string, string>; readonly authorization: string | null }[] = [];
-  /** Chooses the answer to a request. */
-  answer: (form: Record<string, string>) => EndpointResponse = () => this.token();
+  /** Chooses the response to a request. */
+  respond: (form: Record<string, string>) => EndpointResponse = () => this.token();
   issuer: string | null = null;
   /** Of the next tokens. */
   expiresIn = 3599;
@@ -107,6 +107,6 @@ export class TokenEndpoint {
     if (target !== 'POST /oauth2/token') return { status: 404, body: {} };
     const form = Object.fromEntries(new URLSearchParams(body));
     this.requests.push({ form, authorization });
-    return this.answer(form);
+    return this.respond(form);
   }
 }

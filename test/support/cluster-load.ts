@@ -18,7 +18,7 @@ const LEASE_MS = 40_000;
 /** Of each worker, for `disconnectOthers`. */
 const KEPT = 20;
 
-export interface Answered {
+export interface RecordedCall {
   readonly user: string;
   readonly call: 'token' | 'disconnect';
   readonly status: number;
@@ -32,7 +32,7 @@ type Counts = Record<number, number>;
 export const NOTHING_LOST = { stale: [], undone: [], lost: [], disconnects: true };
 
 export class ClusterLoad {
-  readonly answers: Answered[] = [];
+  readonly calls: RecordedCall[] = [];
   readonly #leaving: ReadonlySet<string>;
   /** When each was. */
   readonly #disconnected = new Map<string, number>();
@@ -84,7 +84,7 @@ export class ClusterLoad {
   async #readSome(users: readonly string[]): Promise<void> {
     while (!this.#isOver) {
       const user = users[Math.floor(Math.random() * users.length)] ?? '';
-      const status = await this.#answer(user, 'token', () => this.#api().token(user));
+      const status = await this.#record(user, 'token', () => this.#api().token(user));
       if (status !== 200) await pause(status === 404 ? 50 : 5);
     }
   }
@@ -99,17 +99,17 @@ export class ClusterLoad {
 
   async #disconnect(user: string): Promise<number> {
     const path = `/grants/${this.ids.get(user) ?? ''}`;
-    const status = await this.#answer(user, 'disconnect', () =>
+    const status = await this.#record(user, 'disconnect', () =>
       this.cluster.api(0).delete(path, { mode: 'local' }),
     );
     if (status === 200) this.#disconnected.set(user, performance.now());
     return status;
   }
 
-  async #answer(user: string, call: Answered['call'], ask: () => Promise<{ status: number }>) {
+  async #record(user: string, call: RecordedCall['call'], ask: () => Promise<{ status: number }>) {
     const askedAt = performance.now();
     const { status } = await ask().catch(() => ({ status: 0 }));
-    this.answers.push({ user, call, status, askedAt, at: performance.now() });
+    this.calls.push({ user, call, status, askedAt, at: performance.now() });
     return status;
   }
 
@@ -127,9 +127,9 @@ export class ClusterLoad {
    * What was answered while a worker was away: how many of each status, for tokens of users of it who stay, of others, and of
    * others who are gone.
    */
-  answeredWithout(worker: number, spans: readonly Span[]) {
+  statusesWithout(worker: number, spans: readonly Span[]) {
     const counts = { own: {} as Counts, others: {} as Counts, gone: {} as Counts };
-    for (const { user, call, status, askedAt, at } of this.answers) {
+    for (const { user, call, status, askedAt, at } of this.calls) {
       if (!spans.some(([from, to]) => askedAt > from + NOTICED_MS && at < to)) continue;
       const isOwn = this.workerOf.get(user) === worker;
       const isGone = askedAt > (this.#disconnected.get(user) ?? Infinity);
@@ -161,7 +161,7 @@ export class ClusterLoad {
       if (status !== 200) lost.push(`${user}: ${status}`);
     }
     const heardAt = (user: string) => (this.#disconnected.get(user) ?? Infinity) + HEARD_MS;
-    const stale = this.answers
+    const stale = this.calls
       .filter(
         ({ user, status, call, askedAt }) => call === 'token' && status === 200 && askedAt > heardAt(user),
       )

@@ -5,7 +5,7 @@ import { EXIT, toFailure } from '../../src/cli/shared/failure.js';
 export interface CommandRun {
   readonly code: number;
   /** What --json shows of what went well, and of what did not. */
-  readonly answer: Record<string, unknown>;
+  readonly output: Record<string, unknown>;
   readonly failure: Record<string, unknown>;
 }
 
@@ -24,10 +24,10 @@ export async function runCommand(
     const program = new Command('token-broker').option('--json').addCommand(command);
     await program.parseAsync([command.name(), ...args, '--json'], { from: 'user' });
     const code = typeof process.exitCode === 'number' ? process.exitCode : EXIT.done;
-    return { code, answer: JSON.parse(shown) as Record<string, unknown>, failure: {} };
+    return { code, output: JSON.parse(shown) as Record<string, unknown>, failure: {} };
   } catch (error) {
     const { exitCode, code, message } = await toFailure(error);
-    return { code: exitCode, answer: {}, failure: { error: code, message } };
+    return { code: exitCode, output: {}, failure: { error: code, message } };
   } finally {
     process.exitCode = undefined;
     process.env = ownEnv;

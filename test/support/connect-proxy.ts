@@ -20,9 +20,9 @@ export class ConnectProxy {
     const { method, headers } = request;
     const onward = ask(
       { port: this.ports.http, host: '127.0.0.1', path: pathname, method, headers },
-      (answer) => {
-        response.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.pipe(response);
+      (upstream) => {
+        response.writeHead(upstream.statusCode ?? 502, upstream.headers);
+        upstream.pipe(response);
       },
     );
     request.pipe(onward);

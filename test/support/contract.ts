@@ -1,5 +1,5 @@
 /**
- * The API's own description, held against every answer that any test gets: an undocumented endpoint, status, member
+ * The API's own description, held against every response that any test gets: an undocumented endpoint, status, member
  * or type fails the test that met it.
  */
 import { Ajv, type ValidateFunction } from 'ajv';
@@ -58,7 +58,7 @@ export class Contract {
     }));
   }
 
-  /** @throws when the answer is not as described */
+  /** @throws when the response is not as described */
   check(method: string, pathname: string, status: number, contentType: string | null, body: unknown): void {
     // Nothing is served there: that is not part of the description.
     const route = this.#routes.find(({ pattern }) => pattern.test(pathname));

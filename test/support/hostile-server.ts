@@ -90,8 +90,8 @@ export class HostileServer {
     const { method, headers, url = '' } = request;
     const onward = ask(new URL(url, this.behind), { method, headers: { ...headers, connection: 'close' } });
     request.pipe(onward);
-    const [answer] = (await once(onward, 'response')) as [IncomingMessage];
-    response.writeHead(answer.statusCode ?? 502, answer.headers);
-    answer.pipe(response);
+    const [upstream] = (await once(onward, 'response')) as [IncomingMessage];
+    response.writeHead(upstream.statusCode ?? 502, upstream.headers);
+    upstream.pipe(response);
   }
 }

@@ -25,7 +25,7 @@ export interface KmsStandIn {
   rotate(): void;
   disable(version: number): void;
   enable(version: number): void;
-  /** What the next answers are, instead of what they should be. */
+  /** What the next responses are, instead of what they should be. */
   failNext(fault: 'unavailable' | 'damaged' | 'lost' | 'denied', times?: number): void;
   close(): Promise<void>;
 }
@@ -35,14 +35,14 @@ interface Version {
   isEnabled: boolean;
 }
 
-type Answer = readonly [status: number, body: object];
+type KmsResponse = readonly [status: number, body: object];
 
 export async function startKms(): Promise<KmsStandIn> {
   const versions: Version[] = [{ key: randomBytes(32), isEnabled: true }];
   const calls: string[] = [];
   let faults: string[] = [];
 
-  const answerTo = (method: string, body: Record<string, string>): Answer => {
+  const respondTo = (method: string, body: Record<string, string>): KmsResponse => {
     const fault = faults[0];
     if (fault === 'unavailable') return refusal(503, 'UNAVAILABLE', 'The service is currently unavailable.');
     if (fault === 'denied') {
@@ -81,7 +81,7 @@ export async function startKms(): Promise<KmsStandIn> {
         send(response, refusal(401, 'UNAUTHENTICATED', 'Request had invalid authentication credentials.'));
       else {
         calls.push(method);
-        const [status, body] = answerTo(method, JSON.parse(text) as Record<string, string>);
+        const [status, body] = respondTo(method, JSON.parse(text) as Record<string, string>);
         if (faults[0] === 'lost') request.socket.destroy();
         else send(response, [status, faults[0] === 'damaged' ? damaged(body) : body]);
         faults = faults.slice(1);
@@ -114,7 +114,7 @@ export async function startKms(): Promise<KmsStandIn> {
 function encrypt(
   versions: readonly Version[],
   { plaintext = '', additionalAuthenticatedData: aad = '' }: Record<string, string>,
-): Answer {
+): KmsResponse {
   const number = versions.length;
   const version = versions[number - 1];
   if (!version?.isEnabled) return notEnabled(number);
@@ -139,7 +139,7 @@ function encrypt(
 function decrypt(
   versions: readonly Version[],
   { ciphertext = '', additionalAuthenticatedData: aad = '' }: Record<string, string>,
-): Answer {
+): KmsResponse {
   const bytes = Buffer.from(ciphertext, 'base64');
   const number = bytes[0] ?? 0;
   const version = versions[number - 1];
@@ -170,7 +170,7 @@ const notEnabled = (version: number) =>
     `${NAME}/cryptoKeyVersions/${version} is not enabled, current state is: DISABLED.`,
   );
 
-function refusal(code: number, status: string, message: string): Answer {
+function refusal(code: number, status: string, message: string): KmsResponse {
   return [code, { error: { code, message, status } }];
 }
 
@@ -197,7 +197,7 @@ async function textOf(request: IncomingMessage): Promise<string> {
   return text;
 }
 
-function send(response: ServerResponse, [status, body]: Answer): void {
+function send(response: ServerResponse, [status, body]: KmsResponse): void {
   response.writeHead(status, { 'content-type': 'application/json; charset=UTF-8' }).end(JSON.stringify(body));
 }
 

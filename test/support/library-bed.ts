@@ -89,10 +89,10 @@ export async function startLibraryBed(): Promise<LibraryBed> {
     }
     const output = ['--output', join(folder, `credentials-${++files}.json`)];
     const args = ['--for', way, ...source, ...output];
-    const { failure, answer } = await runCommand(credentialsFile(), args, { PUBLIC_URL: bed.url });
-    if (answer['variables'] === undefined) throw new Error(JSON.stringify(failure));
+    const { failure, output: shown } = await runCommand(credentialsFile(), args, { PUBLIC_URL: bed.url });
+    if (shown['variables'] === undefined) throw new Error(JSON.stringify(failure));
     // Where the file is read, nothing has to look for a metadata server in the network of this machine.
-    return { ...(answer['variables'] as Record<string, string>), NO_GCE_CHECK: 'true' };
+    return { ...(shown['variables'] as Record<string, string>), NO_GCE_CHECK: 'true' };
   }
 
   async function sidecar(situation: Situation): Promise<Record<string, string>> {

@@ -46,7 +46,7 @@ export class LocalIssuer {
   static async start(): Promise<LocalIssuer> {
     const server = createServer((request, response) => {
       issuer.asked.push(request.url ?? '');
-      const body = issuer.#answer(request.url ?? '');
+      const body = issuer.#bodyAt(request.url ?? '');
       response.writeHead(issuer.isDown ? 500 : body ? 200 : 404, { 'content-type': 'application/json' });
       response.end(issuer.isDown ? 'broken' : JSON.stringify(body));
     });
@@ -59,7 +59,7 @@ export class LocalIssuer {
     return `${this.url}${this.movedTo}`;
   }
 
-  #answer(path: string): object | null {
+  #bodyAt(path: string): object | null {
     if (path === this.movedTo) return { keys: this.keys };
     if (path !== '/.well-known/openid-configuration') return null;
     return { issuer: this.url, jwks_uri: this.jwksUri, ...this.discovery };

@@ -26,7 +26,7 @@ export interface Collector {
   readonly url: string;
   readonly spans: readonly CollectedSpan[];
   /** What it answers from now on; 200 before. */
-  answer(status: number): void;
+  respondWith(status: number): void;
   close(): Promise<void>;
 }
 
@@ -48,7 +48,7 @@ export async function startCollector(): Promise<Collector> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     spans,
-    answer: (next) => {
+    respondWith: (next) => {
       status = next;
     },
     close: async () => {

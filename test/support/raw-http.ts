@@ -25,7 +25,7 @@ export async function sendRaw(url: string, text: string): Promise<RawResponse> {
   return readResponse(socket);
 }
 
-/** @returns status 0 where the connection was closed without an answer */
+/** @returns status 0 where the connection was closed without a response */
 export async function readResponse(socket: Socket): Promise<RawResponse> {
   const startedAt = performance.now();
   const chunks: Buffer[] = [];
@@ -36,8 +36,8 @@ export async function readResponse(socket: Socket): Promise<RawResponse> {
   return { ...parse(Buffer.concat(chunks).toString()), ms: performance.now() - startedAt };
 }
 
-function parse(answer: string): Omit<RawResponse, 'ms'> {
-  const final = answer.replace(/^HTTP\/1\.1 100 Continue\r\n\r\n/, '');
+function parse(response: string): Omit<RawResponse, 'ms'> {
+  const final = response.replace(/^HTTP\/1\.1 100 Continue\r\n\r\n/, '');
   const [head = '', ...rest] = final.split('\r\n\r\n');
   const [first = '', ...lines] = head.split('\r\n');
   const headers = new Headers(

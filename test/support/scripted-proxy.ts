@@ -18,7 +18,7 @@ export interface ScriptedProxy {
   /** Path and query of each call. */
   readonly calls: string[];
   /** What to answer next, once each. */
-  answer(...answers: (Scripted | 'hang_up')[]): void;
+  respondWith(...responses: (Scripted | 'hang_up')[]): void;
   /** Holds back what arrives, until the returned function is called. */
   hold(): () => void;
   clear(): void;
@@ -27,24 +27,24 @@ export interface ScriptedProxy {
 
 export async function startScriptedProxy(broker: string): Promise<ScriptedProxy> {
   const calls: string[] = [];
-  const answers: (Scripted | 'hang_up')[] = [];
+  const responses: (Scripted | 'hang_up')[] = [];
   let gate = Promise.resolve();
   const server = createServer((request, response) => {
     (async () => {
       calls.push(request.url ?? '');
       await gate;
-      const scripted = answers.shift();
+      const scripted = responses.shift();
       if (scripted === 'hang_up') return void request.socket.destroy();
       if (scripted) return void response.writeHead(scripted.status, scripted.headers).end(scripted.body);
       const { authorization = '' } = request.headers;
       const isPost = request.method === 'POST';
-      const answer = await fetch(new URL(request.url ?? '', broker), {
+      const upstream = await fetch(new URL(request.url ?? '', broker), {
         method: request.method ?? 'GET',
         headers: { authorization, ...(isPost ? { 'content-type': 'application/json' } : {}) },
         ...(isPost ? { body: JSON.stringify(await json(request)) } : {}),
       });
-      response.writeHead(answer.status, Object.fromEntries(answer.headers));
-      response.end(await answer.text());
+      response.writeHead(upstream.status, Object.fromEntries(upstream.headers));
+      response.end(await upstream.text());
     })().catch(() => request.socket.destroy());
   });
   server.listen(0, '127.0.0.1');
@@ -52,8 +52,8 @@ export async function startScriptedProxy(broker: string): Promise<ScriptedProxy>
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     calls,
-    answer: (...next) => {
-      answers.push(...next);
+    respondWith: (...next) => {
+      responses.push(...next);
     },
     hold: () => {
       const { promise, resolve } = Promise.withResolvers<undefined>();
@@ -64,7 +64,7 @@ export async function startScriptedProxy(broker: string): Promise<ScriptedProxy>
     },
     clear: () => {
       calls.length = 0;
-      answers.length = 0;
+      responses.length = 0;
       gate = Promise.resolve();
     },
     close: async () => {

@@ -19,7 +19,7 @@ export interface Cut {
   readonly statement: RegExp;
   /** What the connection has sent before it, since this was asked for. */
   readonly after: RegExp;
-  /** Whether the server still gets the statement, and only its answer is lost. */
+  /** Whether the server still gets the statement, and only its response is lost. */
   readonly isReceived: boolean;
 }
 

@@ -1,5 +1,5 @@
-/** POST /oauth2/token, as client libraries send it. Each answer is held against the OpenAPI document. */
-import type { Answer } from './api.js';
+/** POST /oauth2/token, as client libraries send it. Each response is held against the OpenAPI document. */
+import type { ApiResponse } from './api.js';
 import { contractOf } from './contract.js';
 
 export const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
@@ -11,7 +11,7 @@ export async function postForm(
   url: string,
   form: string | Readonly<Record<string, string | undefined>>,
   headers: Readonly<Record<string, string>> = {},
-): Promise<Answer> {
+): Promise<ApiResponse> {
   const sent =
     typeof form === 'string'
       ? form
@@ -31,6 +31,6 @@ export async function postForm(
 }
 
 /** grant_type=refresh_token with a delegated credential. */
-export function redeem(url: string, handle: string, more: Record<string, string> = {}): Promise<Answer> {
+export function redeem(url: string, handle: string, more: Record<string, string> = {}): Promise<ApiResponse> {
   return postForm(url, { grant_type: 'refresh_token', refresh_token: handle, ...more });
 }

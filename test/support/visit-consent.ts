@@ -32,9 +32,9 @@ export async function visitConsent(authorizationUrl: string | URL, choice: Choic
     page = await page.submit((label) => label.includes(choice.account));
   }
   if (page instanceof URL) return page;
-  const answer = await page.submit((label) => label === (choice.deny ? 'Cancel' : 'Continue'), choice.untick);
-  if (answer instanceof URL) return answer;
-  throw new Error(`Google asks for more than a consent: ${answer.text}`);
+  const result = await page.submit((label) => label === (choice.deny ? 'Cancel' : 'Continue'), choice.untick);
+  if (result instanceof URL) return result;
+  throw new Error(`Google asks for more than a consent: ${result.text}`);
 }
 
 async function open(url: URL, form?: URLSearchParams): Promise<Page | URL> {

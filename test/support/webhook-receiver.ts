@@ -20,7 +20,7 @@ interface Received {
   readonly isSigned: boolean;
 }
 
-/** A status, or no answer at all. */
+/** A status, or no response at all. */
 type Reply = number | 'no_response' | { readonly status: number; readonly location: string };
 
 export interface Receiver {
@@ -28,7 +28,7 @@ export interface Receiver {
   readonly secret: string;
   readonly received: readonly Received[];
   /** What to answer next, once each; after that 204. */
-  answer(...replies: Reply[]): void;
+  respondWith(...replies: Reply[]): void;
   clear(): void;
   /** @throws when no more than that came in time */
   wait(count: number, ms?: number): Promise<readonly Received[]>;
@@ -74,7 +74,7 @@ export async function startReceiver(now: () => Date): Promise<Receiver> {
     url: `http://127.0.0.1:${port}/webhooks`,
     secret: `whsec_${key.toString('base64')}`,
     received,
-    answer: (...next) => {
+    respondWith: (...next) => {
       replies.push(...next);
     },
     clear: () => {

@@ -60,9 +60,9 @@ run(`nginx with deploy/nginx/google-apis.conf${WITHOUT_NGINX}`, () => {
 
   test('sends the request to Google as it came, with the token in place of the service key', async () => {
     const uri = '/v2/reports/a%2Fb//c?ids=channel%3D%3DMINE&x=%41';
-    const answer = await call(`/${API}${uri}`);
-    expect(answer.status).toBe(200);
-    expect(await answer.json()).toEqual({ kind: 'from Google' });
+    const response = await call(`/${API}${uri}`);
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({ kind: 'from Google' });
     expect(upstream.arrived).toMatchObject([{ method: 'GET', url: uri, headers: { host: API } }]);
     expect(upstream.arrived[0]?.headers['authorization']).toBe(await tokenOf('alice'));
   });
@@ -71,13 +71,13 @@ run(`nginx with deploy/nginx/google-apis.conf${WITHOUT_NGINX}`, () => {
     const parameters: Record<string, string> = { scope: YOUTUBE, client: 'default', account: ALICE.email };
     parameters['min-ttl'] = '60';
     const headers = Object.entries(parameters).map(([name, value]) => [`x-token-broker-${name}`, value]);
-    const answer = await call(`/${API}/v2`, Object.fromEntries(headers) as Record<string, string>);
-    expect(answer.status).toBe(200);
+    const response = await call(`/${API}/v2`, Object.fromEntries(headers) as Record<string, string>);
+    expect(response.status).toBe(200);
     const sent = JSON.stringify(upstream.arrived);
     expect(sent).toContain((await tokenOf('alice')).slice(7));
     expect(sent).not.toContain(bed.api.key);
     expect(sent).not.toMatch(/x-token-broker|tbk_/i);
-    const shown = JSON.stringify([...answer.headers]) + (await answer.text());
+    const shown = JSON.stringify([...response.headers]) + (await response.text());
     for (const secret of bed.google.control.secrets()) expect(shown).not.toContain(secret);
   });
 
@@ -138,23 +138,23 @@ run(`nginx with deploy/nginx/google-apis.conf${WITHOUT_NGINX}`, () => {
   test('shows the caller a refusal with the link, and sends nothing to Google', async () => {
     bed.google.control.revokeByUser(BOB.sub, 'project-a');
     bed.clock.advance(3700);
-    const answer = await call(`/${API}/v2`, { 'x-token-broker-user': 'bob', accept: 'text/html' });
-    expect(answer.status).toBe(403);
-    expect(answer.headers.get('content-type')).toBe('application/problem+json');
-    expect(answer.headers.get('cache-control')).toBe('no-store');
-    const problem = (await answer.json()) as Record<string, unknown>;
+    const response = await call(`/${API}/v2`, { 'x-token-broker-user': 'bob', accept: 'text/html' });
+    expect(response.status).toBe(403);
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    const problem = (await response.json()) as Record<string, unknown>;
     expect(problem).toMatchObject({ status: 403, code: 'reconnect_required', who_must_act: 'user' });
     expect(problem['connect_url']).toMatch(/\/connect\?ticket=/);
-    expect(answer.headers.get('x-token-broker-connect-url')).toBe(problem['connect_url']);
+    expect(response.headers.get('x-token-broker-connect-url')).toBe(problem['connect_url']);
     expect(upstream.arrived).toEqual([]);
   });
 
   test('answers a wrong key, or none, with 401', async () => {
     for (const authorization of [`Bearer tbk_aaaaaaaaaaaa_${'a'.repeat(43)}`, 'Basic eDp5', '']) {
-      const answer = await call(`/${API}/v2`, { authorization });
-      expect(answer.status).toBe(401);
-      expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="token-broker"');
-      expect(await answer.json()).toMatchObject({ status: 401, code: 'unauthenticated' });
+      const response = await call(`/${API}/v2`, { authorization });
+      expect(response.status).toBe(401);
+      expect(response.headers.get('www-authenticate')).toBe('Bearer realm="token-broker"');
+      expect(await response.json()).toMatchObject({ status: 401, code: 'unauthenticated' });
     }
     expect(upstream.arrived).toEqual([]);
   });
@@ -169,8 +169,8 @@ run(`nginx with deploy/nginx/google-apis.conf${WITHOUT_NGINX}`, () => {
     '/',
     '/authz',
   ])('refuses to send a token to %s', async (path) => {
-    const answer = await call(path, { 'x-forwarded-host': API, 'x-original-url': `https://${API}/` });
-    expect([403, 404]).toContain(answer.status);
+    const response = await call(path, { 'x-forwarded-host': API, 'x-original-url': `https://${API}/` });
+    expect([403, 404]).toContain(response.status);
     expect(upstream.arrived).toEqual([]);
   });
 
@@ -214,10 +214,10 @@ run(`nginx with deploy/nginx/google-apis.conf${WITHOUT_NGINX}`, () => {
     await tokenOf('alice');
     bed.clock.advance(3700);
     bed.google.control.failNext('token', { named: 'temporarily_unavailable' });
-    const answer = await call(`/${API}/v2`);
-    expect(answer.status).toBe(503);
-    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
-    expect(await answer.json()).toMatchObject({ status: 503, code: 'google_unavailable' });
+    const response = await call(`/${API}/v2`);
+    expect(response.status).toBe(503);
+    expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await response.json()).toMatchObject({ status: 503, code: 'google_unavailable' });
     expect(upstream.arrived).toEqual([]);
     await bed.afterBackoff();
     expect((await call(`/${API}/v2`)).status).toBe(200);
@@ -226,9 +226,9 @@ run(`nginx with deploy/nginx/google-apis.conf${WITHOUT_NGINX}`, () => {
   test('sends nothing to Google while the broker does not answer', async () => {
     const alone = await startNginx({ brokerUrl: `http://127.0.0.1:${await freePort()}`, upstream, hosts });
     try {
-      const answer = await call(`/${API}/v2`, {}, {}, alone.url);
-      expect(answer.status).toBe(503);
-      expect(await answer.json()).toMatchObject({ status: 503 });
+      const response = await call(`/${API}/v2`, {}, {}, alone.url);
+      expect(response.status).toBe(503);
+      expect(await response.json()).toMatchObject({ status: 503 });
       expect(upstream.arrived).toEqual([]);
     } finally {
       await alone.stop();

@@ -54,21 +54,21 @@ async function tokenOf(user: string, query: Record<string, string> = {}): Promis
   return `Bearer ${(await bed.api.token(user, query)).body['access_token'] as string}`;
 }
 
-async function expectToken(answer: RawResponse, user = 'alice'): Promise<void> {
-  expect(answer.status).toBe(200);
-  expect(answer.headers.get('authorization')).toBe(await tokenOf(user));
-  expect(answer.headers.get('cache-control')).toBe('no-store');
-  expect(answer.text).toBe('');
+async function expectToken(response: RawResponse, user = 'alice'): Promise<void> {
+  expect(response.status).toBe(200);
+  expect(response.headers.get('authorization')).toBe(await tokenOf(user));
+  expect(response.headers.get('cache-control')).toBe('no-store');
+  expect(response.text).toBe('');
 }
 
-function expectRefusal(answer: RawResponse, status: number, code: string): void {
-  expect(answer.body).toMatchObject({ status, code });
-  expect(answer.status).toBe(status);
-  expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
-  expect(answer.headers.get('x-token-broker-code')).toBe(code);
-  expect(JSON.parse(answer.headers.get('x-token-broker-problem') ?? '')).toEqual(answer.body);
-  expect(answer.headers.get('authorization')).toBeNull();
-  expect(answer.headers.get('cache-control')).toBe('no-store');
+function expectRefusal(response: RawResponse, status: number, code: string): void {
+  expect(response.body).toMatchObject({ status, code });
+  expect(response.status).toBe(status);
+  expect(response.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
+  expect(response.headers.get('x-token-broker-code')).toBe(code);
+  expect(JSON.parse(response.headers.get('x-token-broker-problem') ?? '')).toEqual(response.body);
+  expect(response.headers.get('authorization')).toBeNull();
+  expect(response.headers.get('cache-control')).toBe('no-store');
 }
 
 describe('a proxy gets the token that GET /tokens/:userId gives,', () => {
@@ -265,9 +265,9 @@ describe('the proxied request', () => {
   ])('is refused with the header %s twice', async (header) => {
     const isUser = /user/i.test(header);
     const twice = header.startsWith('Authorization') ? [header] : isUser ? [header] : [header, header];
-    const answer = await ask([...(header === forwarded() ? [] : [forwarded()]), ...twice]);
-    expectRefusal(answer, 403, 'invalid_request');
-    expect(answer.text).toContain('more than once');
+    const response = await ask([...(header === forwarded() ? [] : [forwarded()]), ...twice]);
+    expectRefusal(response, 403, 'invalid_request');
+    expect(response.text).toContain('more than once');
   });
 });
 
@@ -285,9 +285,9 @@ describe('the parameters', () => {
     ['a control character', 'ali\tce', 'user'],
     ['a user of more than 255 characters', 'a'.repeat(256), 'user'],
   ])('are refused with %s', async (_, user, field) => {
-    const answer = await ask([forwarded()], { user });
-    expectRefusal(answer, 403, 'invalid_request');
-    expect(answer.body['errors']).toHaveProperty(field);
+    const response = await ask([forwarded()], { user });
+    expectRefusal(response, 403, 'invalid_request');
+    expect(response.body['errors']).toHaveProperty(field);
   });
 
   test('are refused where a header is not UTF-8', async () => {
@@ -296,9 +296,9 @@ describe('the parameters', () => {
     socket.write(
       Buffer.from(`GET /authz HTTP/1.1\r\n${headers}\r\nX-Token-Broker-User: m\xfcller\r\n\r\n`, 'latin1'),
     );
-    const answer = await readResponse(socket);
-    expectRefusal(answer, 403, 'invalid_request');
-    expect(answer.body['errors']).toEqual({ 'x-token-broker-user': 'must be UTF-8.' });
+    const response = await readResponse(socket);
+    expectRefusal(response, 403, 'invalid_request');
+    expect(response.body['errors']).toEqual({ 'x-token-broker-user': 'must be UTF-8.' });
   });
 
   test.each([
@@ -318,9 +318,9 @@ describe('the parameters', () => {
   });
 
   test('are not read from the query', async () => {
-    const answer = await ask([forwarded()], { line: 'GET /authz?user=bob' });
-    expectRefusal(answer, 403, 'invalid_request');
-    expect(answer.body['errors']).toHaveProperty('query');
+    const response = await ask([forwarded()], { line: 'GET /authz?user=bob' });
+    expectRefusal(response, 403, 'invalid_request');
+    expect(response.body['errors']).toHaveProperty('query');
     expectRefusal(await ask([forwarded()], { line: 'GET /authz?x=%FF' }), 403, 'invalid_request');
   });
 
@@ -349,10 +349,10 @@ describe('the parameters', () => {
 describe('a refusal', () => {
   test('has the link in a header, for proxies that drop the body', async () => {
     const headers = [forwarded(), 'Accept: text/html', `X-Token-Broker-Scope: ${YOUTUBE}`];
-    const answer = await ask(headers, { user: 'erin' });
-    expectRefusal(answer, 403, 'not_connected');
-    const link = answer.headers.get('x-token-broker-connect-url');
-    expect(link).toBe(answer.body['connect_url']);
+    const response = await ask(headers, { user: 'erin' });
+    expectRefusal(response, 403, 'not_connected');
+    const link = response.headers.get('x-token-broker-connect-url');
+    expect(link).toBe(response.body['connect_url']);
     expect(link).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/connect\?ticket=/);
   });
 
@@ -375,13 +375,13 @@ describe('a refusal', () => {
     ['an unknown key', `tbk_aaaaaaaaaaaa_${'a'.repeat(43)}`],
     ['a token of Google', 'ya29.a0'],
   ])('of %s is 401, in each form', async (_, key) => {
-    for (const answer of [
+    for (const response of [
       await ask([forwarded()], { key }),
       await ask([], { key, line: 'OPTIONS /authz/v2', host: HOST }),
       await ask([forwarded()], { key, line: 'OPTIONS /authz' }),
     ]) {
-      expectRefusal(answer, 401, 'unauthenticated');
-      expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="token-broker"');
+      expectRefusal(response, 401, 'unauthenticated');
+      expect(response.headers.get('www-authenticate')).toBe('Bearer realm="token-broker"');
     }
   });
 
@@ -389,9 +389,9 @@ describe('a refusal', () => {
     await bed.api.connect({ user_id: 'grace', scope: YOUTUBE_MONEY }, { account: ALICE.email });
     bed.clock.advance(3700);
     bed.google.control.failNext('token', { named: 'temporarily_unavailable' });
-    const answer = await ask([forwarded()], { user: 'grace' });
-    expectRefusal(answer, 503, 'google_unavailable');
-    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    const response = await ask([forwarded()], { user: 'grace' });
+    expectRefusal(response, 503, 'google_unavailable');
+    expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
     await bed.afterBackoff();
   });
 
@@ -459,12 +459,12 @@ describe('the broker', () => {
     await tokenOf('alice');
     bed.clock.advance(3700);
     bed.google.control.clearRequests();
-    const answers = await Promise.all([
+    const responses = await Promise.all([
       ...Array.from({ length: 10 }, () => ask([forwarded()])),
       ...Array.from({ length: 10 }, () => tokenOf('alice')),
     ]);
-    const tokens = answers.map((answer) =>
-      typeof answer === 'string' ? answer : answer.headers.get('authorization'),
+    const tokens = responses.map((response) =>
+      typeof response === 'string' ? response : response.headers.get('authorization'),
     );
     expect(new Set(tokens).size).toBe(1);
     expect(bed.google.control.count('token', 'refresh_token')).toBe(1);

@@ -34,13 +34,17 @@ afterAll(async () => {
   await bed.stop();
 });
 
-interface Answer {
+interface ComparedResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-async function ask(url: string, path: string, headers: Record<string, string> = {}): Promise<Answer> {
+async function ask(
+  url: string,
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<ComparedResponse> {
   const response = await fetch(url + path, {
     headers: { authorization: `Bearer ${bed.api.key}`, ...headers },
   });
@@ -78,14 +82,14 @@ async function countingPipeline<T>(act: () => Promise<T>): Promise<[T, number]> 
 }
 
 /** Until the cold path answers: a machine that misses heartbeats caches nothing. */
-async function coldly(path: string, headers: Record<string, string> = {}): Promise<Answer> {
+async function coldly(path: string, headers: Record<string, string> = {}): Promise<ComparedResponse> {
   const search = path.includes('?') ? path.slice(path.indexOf('?')) : '';
   for (;;) {
     await ask(bed.url, `/tokens/alice${search}`, headers);
     forget('alice', 'bob', 'nobody');
-    const [answer, count] = await countingPipeline(() => ask(bed.url, path, headers));
+    const [response, count] = await countingPipeline(() => ask(bed.url, path, headers));
     // A refusal is handed over: one request, and not one more.
-    if (count === (answer.status === 200 ? 0 : 1)) return answer;
+    if (count === (response.status === 200 ? 0 : 1)) return response;
   }
 }
 
@@ -109,11 +113,11 @@ test('a token that must be refreshed is answered without the pipeline, and its r
   bed.clock.advance(3600);
   await until(async () => {
     bed.clock.advance(3600);
-    const [answer, count] = await countingPipeline(() =>
+    const [response, count] = await countingPipeline(() =>
       ask(bed.url, '/tokens/alice', { 'x-request-id': 'refreshed' }),
     );
-    expect(answer.status).toBe(200);
-    return count === 0 && answer.body !== first.body;
+    expect(response.status).toBe(200);
+    return count === 0 && response.body !== first.body;
   });
   await bed.app.get(AuditLog).flush();
   const rows = await bed.sql(`SELECT action FROM audit_trail WHERE request_id = 'refreshed'`);
@@ -125,9 +129,9 @@ test('a failure is asked of Google once, and its log lines and its answer have o
   bed.google.control.failNext('token', { status: 500, body: '' });
   const before = bed.google.control.count('token');
   bed.clock.advance(3600);
-  const answer = await ask(bed.url, '/tokens/alice', { 'x-request-id': 'failed-once' });
-  expect(answer.status).toBe(503);
-  expect(answer.headers['x-request-id']).toBe('failed-once');
+  const response = await ask(bed.url, '/tokens/alice', { 'x-request-id': 'failed-once' });
+  expect(response.status).toBe(503);
+  expect(response.headers['x-request-id']).toBe('failed-once');
   expect(bed.google.control.count('token')).toBe(before + 1);
   const lines = bed
     .log()

@@ -12,7 +12,7 @@ import { Database } from '../../src/token-store/client/database.js';
 import { DelegatedCredentialsRepository } from '../../src/token-store/services/delegated-credentials.repository.js';
 import { serviceMac } from '../../src/token-store/services/service-mac.js';
 import { exhaustive } from '../support/exhaustive.js';
-import { type Answer, Api } from '../support/api.js';
+import { type ApiResponse, Api } from '../support/api.js';
 import { redeem } from '../support/token-endpoint.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 import { until } from '../support/until.js';
@@ -44,7 +44,7 @@ async function create(api: Api, body: Record<string, unknown> = {}) {
   return { id: created['id'] as string, handle: created['credential'] as string, created };
 }
 
-const errorOf = ({ status, body }: Answer) => ({ status, error: body['error'], code: body['code'] });
+const errorOf = ({ status, body }: ApiResponse) => ({ status, error: body['error'], code: body['code'] });
 const INVALID = { status: 400, error: 'invalid_grant', code: 'unauthenticated' };
 
 /** Until it comes from memory on both replicas. */
@@ -123,9 +123,9 @@ describe('a delegated credential', () => {
 
   test('of a user who must connect names the link, for its scopes only', async () => {
     const { handle } = await create(bed.api, { user_id: 'not-yet', scope: YOUTUBE });
-    const answer = await redeem(bed.url, handle);
-    expect(errorOf(answer)).toEqual({ status: 400, error: 'invalid_grant', code: 'not_connected' });
-    expect(answer.body['error_uri']).toContain('/connect?');
+    const response = await redeem(bed.url, handle);
+    expect(errorOf(response)).toEqual({ status: 400, error: 'invalid_grant', code: 'not_connected' });
+    expect(response.body['error_uri']).toContain('/connect?');
   });
 
   test.each([
@@ -213,10 +213,10 @@ describe('it ends', () => {
     bed.google.control.clearRequests();
     bed.google.control.latency('token', 700);
     try {
-      const answer = redeem(bed.url, handle);
+      const response = redeem(bed.url, handle);
       await until(() => bed.google.control.count('token') > 0);
       await bed.api.delete(`${PATH}/${id}`);
-      expect(errorOf(await answer)).toEqual(INVALID);
+      expect(errorOf(await response)).toEqual(INVALID);
     } finally {
       bed.google.control.latency('token', 0);
     }

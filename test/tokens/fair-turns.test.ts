@@ -50,7 +50,7 @@ describe('the queue of requests to Google', () => {
     const release = holdNext(CONCURRENCY);
     const calls = holders.map((user, index) => (services[index % 2] ?? bed.api).token(user));
     await until(() => refreshes() >= CONCURRENCY);
-    return { release, answered: Promise.all(calls) };
+    return { release, held: Promise.all(calls) };
   }
 
   const areQueued = (count: number) =>
@@ -74,7 +74,7 @@ describe('the queue of requests to Google', () => {
     const many = await cold('crowd', 150);
     const [quietUser = ''] = await cold('quiet', 1);
     const quiet = await bed.service();
-    const { release, answered } = await holdAllTurns();
+    const { release, held } = await holdAllTurns();
     const all = many.map((user) => bed.api.token(user));
     await areQueued(150);
     const last = quiet.token(quietUser);
@@ -84,9 +84,9 @@ describe('the queue of requests to Google', () => {
     all.push(last);
     await last;
     release();
-    const answers = await Promise.all(all);
-    await answered;
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    const responses = await Promise.all(all);
+    await held;
+    expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
     expect(refreshes()).toBe(CONCURRENCY + 151);
     expect(asked().indexOf(quietUser)).toBeLessThan(CONCURRENCY + 2);
   }, 60_000);
@@ -95,7 +95,7 @@ describe('the queue of requests to Google', () => {
     const crowds = [await cold('one', 30), await cold('two', 30), await cold('three', 30, 'second')];
     const [one, two, three] = crowds as [string[], string[], string[]];
     const other = await bed.service();
-    const { release, answered } = await holdAllTurns();
+    const { release, held } = await holdAllTurns();
     const all = [
       ...one.map((user) => bed.api.token(user)),
       ...two.map((user) => other.token(user)),
@@ -103,9 +103,9 @@ describe('the queue of requests to Google', () => {
     ];
     await areQueued(90);
     release();
-    const answers = await Promise.all(all);
-    await answered;
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    const responses = await Promise.all(all);
+    await held;
+    expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
     const order = asked().slice(CONCURRENCY);
     expect(order).toHaveLength(90);
     for (const name of ['one-', 'two-', 'three-']) {
@@ -133,15 +133,15 @@ describe('the queue of requests to Google', () => {
     await bed.restart({ GOOGLE_CONCURRENCY: '2', GOOGLE_QUEUE_SECONDS: '1' });
     bed.google.control.latency('token', 700);
     bed.google.control.clearRequests();
-    const answers = await Promise.all(users.map((user) => bed.api.token(user)));
-    const refused = answers.filter(({ status }) => status === 503);
+    const responses = await Promise.all(users.map((user) => bed.api.token(user)));
+    const refused = responses.filter(({ status }) => status === 503);
     expect(refused.length).toBeGreaterThan(30);
     for (const { body, headers } of refused) {
       expect(body).toMatchObject({ code: 'google_unavailable' });
       expect(body['detail']).toContain('queue_timeout');
       expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
     }
-    const served = answers.filter(({ status }) => status === 200).length;
+    const served = responses.filter(({ status }) => status === 200).length;
     expect(served).toBeGreaterThan(0);
     expect(refreshes()).toBe(served);
     // That is not a failure of the grant.
@@ -168,7 +168,7 @@ describe('the queue of requests to Google', () => {
   test('serves one of two callers of the same refresh where the other disconnects', async () => {
     const users = await cold('shared', 20);
     const other = await bed.service();
-    const { release, answered } = await holdAllTurns();
+    const { release, held } = await holdAllTurns();
     const before = users.slice(0, 19).map((user) => bed.api.token(user));
     await areQueued(19);
     const [last = ''] = users.slice(-1);
@@ -181,7 +181,7 @@ describe('the queue of requests to Google', () => {
     await areQueued(20);
     release();
     expect((await kept).status).toBe(200);
-    await Promise.all([answered, ...before]);
+    await Promise.all([held, ...before]);
     expect(refreshes()).toBe(CONCURRENCY + 20);
   }, 60_000);
 
@@ -194,8 +194,8 @@ describe('the queue of requests to Google', () => {
     const [user = ''] = await cold('waiting', 1);
     bed.google.control.latency('token', 1000);
     bed.google.control.clearRequests();
-    const answers = await Promise.all(renewed.map((each) => bed.api.token(each)));
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    const responses = await Promise.all(renewed.map((each) => bed.api.token(each)));
+    expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
     expect((await bed.api.token(user)).status).toBe(200);
     // Otherwise five rounds of eight would precede it: half of the turns are reserved for callers.
     expect(refreshes()).toBeLessThanOrEqual(CONCURRENCY + 4);

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type Answer, Browser } from '../support/api.js';
+import { type ApiResponse, Browser } from '../support/api.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 import { visitConsent } from '../support/visit-consent.js';
 import { until } from '../support/until.js';
@@ -22,8 +22,8 @@ describe('GET /tokens/:userId', () => {
   const connect = (more: Record<string, unknown> = {}, account = ALICE) =>
     bed.api.connect({ user_id: 'alice', scope: YOUTUBE, ...more }, { account: account.email });
   const refreshes = () => bed.google.control.count('token', 'refresh_token');
-  const tokenOf = ({ body }: Answer) => body['access_token'] as string;
-  const linkOf = ({ body }: Answer) => body['connect_url'] as string;
+  const tokenOf = ({ body }: ApiResponse) => body['access_token'] as string;
+  const linkOf = ({ body }: ApiResponse) => body['connect_url'] as string;
 
   describe('the freshness of a token', () => {
     test('is served from the cache without asking Google', async () => {
@@ -83,9 +83,9 @@ describe('GET /tokens/:userId', () => {
       await connect();
       bed.clock.advance(3600);
       bed.google.control.latency('token', 100);
-      const answers = await Promise.all(Array.from({ length: 100 }, () => bed.api.token('alice')));
-      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
-      expect(new Set(answers.map(tokenOf)).size).toBe(1);
+      const responses = await Promise.all(Array.from({ length: 100 }, () => bed.api.token('alice')));
+      expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
+      expect(new Set(responses.map(tokenOf)).size).toBe(1);
       expect(refreshes()).toBe(1);
     });
 
@@ -95,9 +95,9 @@ describe('GET /tokens/:userId', () => {
         await connect();
         bed.clock.advance(3600);
         bed.google.control.overrideTokenResponse({ expires_in });
-        const answer = await bed.api.token('alice');
-        expect(answer.status).toBe(200);
-        expect(answer.body['expires_in']).toBeLessThanOrEqual(60);
+        const response = await bed.api.token('alice');
+        expect(response.status).toBe(200);
+        expect(response.body['expires_in']).toBeLessThanOrEqual(60);
       },
     );
 
@@ -147,8 +147,8 @@ describe('GET /tokens/:userId', () => {
           [YOUTUBE, YOUTUBE_MONEY],
         ];
         const services = await Promise.all(sets.map((scopes) => bed.service({ scopes })));
-        const answers = await Promise.all(services.map((service) => service.token('alice')));
-        expect(answers.map(({ body }) => body['scope'])).toEqual(
+        const responses = await Promise.all(services.map((service) => service.token('alice')));
+        expect(responses.map(({ body }) => body['scope'])).toEqual(
           sets.map((scopes) => scopes.toSorted().join(' ')),
         );
         expect(refreshes()).toBe(sets.length);
@@ -171,12 +171,12 @@ describe('GET /tokens/:userId', () => {
           await bed.sql('LOCK TABLE grants IN ACCESS EXCLUSIVE MODE');
           try {
             // Another URL than before: only the grant cache can serve it. The latest users without grants are cached, too.
-            const answers = Promise.all([
+            const responses = Promise.all([
               bed.api.token('alice', { min_ttl: '301' }),
               bed.api.token('unknown-9-19'),
             ]);
             const late = pause(3000, null);
-            return (await Promise.race([answers, late]))?.map(({ status }) => status).join() === '200,404';
+            return (await Promise.race([responses, late]))?.map(({ status }) => status).join() === '200,404';
           } finally {
             await bed.sql('ROLLBACK');
           }
@@ -230,25 +230,28 @@ describe('GET /tokens/:userId', () => {
 
   describe('a refused call', () => {
     test('gets 404 with a link that connects, where the user is not connected', async () => {
-      const answer = await bed.api.token('alice', { scope: YOUTUBE });
-      expect(answer.status).toBe(404);
-      expect(answer.body).toMatchObject({ code: 'not_connected' });
-      await new Browser().connect(linkOf(answer), { account: ALICE.email });
+      const response = await bed.api.token('alice', { scope: YOUTUBE });
+      expect(response.status).toBe(404);
+      expect(response.body).toMatchObject({ code: 'not_connected' });
+      await new Browser().connect(linkOf(response), { account: ALICE.email });
       expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(200);
     });
 
     test('learns how to get a scope for a link, where the user is not connected', async () => {
-      const answer = await bed.api.token('alice');
-      expect(answer.body).toMatchObject({ code: 'not_connected', detail: expect.stringContaining('scope=') });
-      expect(answer.body).not.toHaveProperty('connect_url');
+      const response = await bed.api.token('alice');
+      expect(response.body).toMatchObject({
+        code: 'not_connected',
+        detail: expect.stringContaining('scope='),
+      });
+      expect(response.body).not.toHaveProperty('connect_url');
     });
 
     test('gets 403 that names a missing scope, and a link that adds it to the grant', async () => {
       await connect();
-      const answer = await bed.api.token('alice', { scope: `${YOUTUBE} ${ADS}` });
-      expect(answer.status).toBe(403);
-      expect(answer.body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [ADS] });
-      await new Browser().connect(linkOf(answer), { account: ALICE.email });
+      const response = await bed.api.token('alice', { scope: `${YOUTUBE} ${ADS}` });
+      expect(response.status).toBe(403);
+      expect(response.body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [ADS] });
+      await new Browser().connect(linkOf(response), { account: ALICE.email });
       const token = await bed.api.token('alice', { scope: `${YOUTUBE} ${ADS}` });
       expect(token.body['scope']).toBe([YOUTUBE, ADS, EMAIL, 'openid'].sort().join(' '));
     });
@@ -263,9 +266,9 @@ describe('GET /tokens/:userId', () => {
     test('gets 409 with a list of several accounts, and account= selects by sub or email', async () => {
       await connect();
       await connect({ account_hint: BOB.email }, BOB as typeof ALICE);
-      const answer = await bed.api.token('alice');
-      expect(answer.status).toBe(409);
-      expect(answer.body).toMatchObject({
+      const response = await bed.api.token('alice');
+      expect(response.status).toBe(409);
+      expect(response.body).toMatchObject({
         code: 'ambiguous_account',
         accounts: [
           { sub: ALICE.sub, email: ALICE.email },
@@ -285,9 +288,9 @@ describe('GET /tokens/:userId', () => {
       await connect();
       bed.google.control.revokeByUser(ALICE.sub, 'project-a');
       bed.clock.advance(3600);
-      const answer = await bed.api.token('alice');
-      expect(answer.status).toBe(410);
-      expect(answer.body).toMatchObject({
+      const response = await bed.api.token('alice');
+      expect(response.status).toBe(410);
+      expect(response.body).toMatchObject({
         code: 'reconnect_required',
         cause: 'user_revoked',
         confidence: 'inferred',
@@ -296,7 +299,7 @@ describe('GET /tokens/:userId', () => {
       for (let call = 0; call < 20; call++) expect((await bed.api.token('alice')).status).toBe(410);
       expect(refreshes()).toBe(1);
 
-      await new Browser().connect(linkOf(answer), { account: ALICE.email });
+      await new Browser().connect(linkOf(response), { account: ALICE.email });
       expect((await bed.api.token('alice')).status).toBe(200);
     });
 
@@ -310,9 +313,9 @@ describe('GET /tokens/:userId', () => {
       await connect();
       bed.clock.advance(3600);
       bed.google.control.failNext('token', { named } as never);
-      const answer = await bed.api.token('alice');
-      expect(answer.status).toBe(410);
-      expect(answer.body).toMatchObject({ cause, who_must_act });
+      const response = await bed.api.token('alice');
+      expect(response.status).toBe(410);
+      expect(response.body).toMatchObject({ cause, who_must_act });
       await bed.api.token('alice');
       expect(refreshes()).toBe(1);
     });
@@ -328,9 +331,9 @@ describe('GET /tokens/:userId', () => {
       await connect();
       bed.clock.advance(3600);
       bed.google.control.failNext('token', { named } as never);
-      const answer = await bed.api.token('alice');
-      expect(answer.status).toBe(502);
-      expect(answer.body).toMatchObject({ code: 'client_misconfigured', google_error: expect.any(String) });
+      const response = await bed.api.token('alice');
+      expect(response.status).toBe(502);
+      expect(response.body).toMatchObject({ code: 'client_misconfigured', google_error: expect.any(String) });
       expect((await bed.api.token('alice')).status).toBe(502);
       expect(refreshes()).toBe(1);
       await bed.afterBackoff();
@@ -364,12 +367,12 @@ describe('GET /tokens/:userId', () => {
         await connect();
         bed.clock.advance(3600);
         bed.google.control.failNext('token', fault as never);
-        const answer = await bed.api.token('alice');
-        expect(answer.status).toBe(503);
-        expect(answer.body).toMatchObject({ code: 'google_unavailable' });
-        expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+        const response = await bed.api.token('alice');
+        expect(response.status).toBe(503);
+        expect(response.body).toMatchObject({ code: 'google_unavailable' });
+        expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
         // However long Google asks to wait.
-        expect(Number(answer.headers.get('retry-after'))).toBeLessThanOrEqual(3600);
+        expect(Number(response.headers.get('retry-after'))).toBeLessThanOrEqual(3600);
         const asked = refreshes();
         expect((await bed.api.token('alice')).status).toBe(503);
         expect(refreshes()).toBe(asked);
@@ -384,9 +387,9 @@ describe('GET /tokens/:userId', () => {
       const first = await bed.api.token('alice');
       bed.clock.advance(3500);
       bed.google.control.failAlways('token', { status: 503, body: '' });
-      const answer = await bed.api.token('alice');
-      expect(answer.status).toBe(200);
-      expect(tokenOf(answer)).toBe(tokenOf(first));
+      const response = await bed.api.token('alice');
+      expect(response.status).toBe(200);
+      expect(tokenOf(response)).toBe(tokenOf(first));
       bed.clock.advance(120);
       expect((await bed.api.token('alice')).status).toBe(503);
     });
@@ -403,9 +406,9 @@ describe('GET /tokens/:userId', () => {
       ['a scope', { scopes: [YOUTUBE] }, { scope: YOUTUBE_MONEY }],
     ])('is refused with 403 for %s', async (_, policy, query) => {
       const service = await bed.service(policy);
-      const answer = await service.token('alice', query);
-      expect(answer.status).toBe(403);
-      expect(answer.body).toMatchObject({ code: 'not_allowed' });
+      const response = await service.token('alice', query);
+      expect(response.status).toBe(403);
+      expect(response.body).toMatchObject({ code: 'not_allowed' });
       const ticket = await service.post('/connect/tickets', { user_id: 'alice', scope: YOUTUBE, ...query });
       expect(ticket.status).toBe(403);
     });
@@ -435,9 +438,9 @@ describe('GET /tokens/:userId', () => {
     test('never hands out the wider token when Google does not narrow', async () => {
       const narrow = await bed.service({ scopes: [YOUTUBE] });
       bed.google.control.overrideTokenResponse({ scope: `${YOUTUBE} ${YOUTUBE_MONEY}` });
-      const answer = await narrow.token('alice');
-      expect(answer.status).toBe(403);
-      expect(answer.text).not.toContain('ya29.');
+      const response = await narrow.token('alice');
+      expect(response.status).toBe(403);
+      expect(response.text).not.toContain('ya29.');
       // Nor later, from the database: the token was discarded.
       bed.google.control.overrideTokenResponse(null);
       const asked = refreshes();
@@ -453,17 +456,17 @@ describe('GET /tokens/:userId', () => {
       const narrow = await bed.service({ scopes: [YOUTUBE, YOUTUBE_MONEY] });
       bed.google.control.failNext('token', { named: 'invalid_scope' });
       bed.google.control.overrideTokenResponse({ scope: `openid ${EMAIL} ${YOUTUBE}` }, 1);
-      const answer = await narrow.token('alice');
-      expect(answer.status).toBe(200);
-      expect(answer.body['scope']).toBe(YOUTUBE);
+      const response = await narrow.token('alice');
+      expect(response.status).toBe(200);
+      expect(response.body['scope']).toBe(YOUTUBE);
     });
 
     test.each([null, ''])('is what it is for where the response names no scopes, by %j', async (scope) => {
       const narrow = await bed.service({ scopes: [YOUTUBE] });
       bed.google.control.overrideTokenResponse({ scope });
-      const answer = await narrow.token('alice');
-      expect(answer.status).toBe(200);
-      expect(answer.body['scope']).toBe(YOUTUBE);
+      const response = await narrow.token('alice');
+      expect(response.status).toBe(200);
+      expect(response.body['scope']).toBe(YOUTUBE);
       expect(refreshes()).toBe(1);
       // The grant keeps what it holds.
       bed.google.control.overrideTokenResponse(null);
@@ -473,9 +476,9 @@ describe('GET /tokens/:userId', () => {
     test('refuses the service after two requests when Google refuses to narrow a grant that holds everything', async () => {
       const narrow = await bed.service({ scopes: [YOUTUBE] });
       bed.google.control.failNext('token', { named: 'invalid_scope' });
-      const answer = await narrow.token('alice');
-      expect(answer.status).toBe(403);
-      expect(answer.body).toMatchObject({
+      const response = await narrow.token('alice');
+      expect(response.status).toBe(403);
+      expect(response.body).toMatchObject({
         code: 'not_allowed',
         detail: expect.stringContaining('did not narrow'),
       });
@@ -486,14 +489,14 @@ describe('GET /tokens/:userId', () => {
       bed.clock.advance(3600);
       // With scopes, then without.
       bed.google.control.failNext('token', { named: 'invalid_scope' }, 2);
-      const answer = await bed.api.token('alice');
-      expect(answer.status).toBe(502);
-      expect(answer.body).toMatchObject({
+      const response = await bed.api.token('alice');
+      expect(response.status).toBe(502);
+      expect(response.body).toMatchObject({
         google_error: 'invalid_scope',
         cause: 'scope_rejected',
         who_must_act: 'operator',
       });
-      expect(answer.body['detail']).not.toContain('client_secret');
+      expect(response.body['detail']).not.toContain('client_secret');
     });
 
     test('keeps scopes that the grant gained at Google from a service whose policy lacks them', async () => {
@@ -504,9 +507,9 @@ describe('GET /tokens/:userId', () => {
         { scope: `openid ${EMAIL} ${YOUTUBE} ${YOUTUBE_MONEY} ${ADS}` },
         1,
       );
-      const answer = await narrow.token('alice');
-      expect(answer.status).toBe(403);
-      expect(answer.text).not.toContain('ya29.');
+      const response = await narrow.token('alice');
+      expect(response.status).toBe(403);
+      expect(response.text).not.toContain('ya29.');
       const [grant] = await bed.sql('SELECT granted_scopes FROM grants');
       expect(grant?.['granted_scopes']).not.toContain(ADS);
       // Once Google narrows again, there is a token again.
@@ -529,9 +532,9 @@ describe('GET /tokens/:userId', () => {
     async () => {
       await bed.restart({ NARROW_SCOPES: 'false' });
       await connect({ scope: `${YOUTUBE} ${YOUTUBE_MONEY}` });
-      const answer = await (await bed.service({ scopes: [YOUTUBE] })).token('alice');
-      expect(answer.status).toBe(403);
-      expect(answer.body).toMatchObject({
+      const response = await (await bed.service({ scopes: [YOUTUBE] })).token('alice');
+      expect(response.status).toBe(403);
+      expect(response.body).toMatchObject({
         code: 'not_allowed',
         detail: expect.stringContaining('NARROW_SCOPES'),
       });
@@ -544,9 +547,9 @@ describe('GET /tokens/:userId', () => {
     await connect({ scope: `${YOUTUBE} ${YOUTUBE_MONEY}` });
     bed.clock.advance(3600);
     bed.google.control.overrideTokenResponse({ scope: `openid ${EMAIL} ${YOUTUBE}` }, 1);
-    const answer = await bed.api.token('alice', { scope: YOUTUBE_MONEY });
-    expect(answer.status).toBe(403);
-    expect(answer.body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [YOUTUBE_MONEY] });
+    const response = await bed.api.token('alice', { scope: YOUTUBE_MONEY });
+    expect(response.status).toBe(403);
+    expect(response.body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [YOUTUBE_MONEY] });
     const [grant] = await bed.sql('SELECT granted_scopes FROM grants');
     expect(grant?.['granted_scopes']).not.toContain(YOUTUBE_MONEY);
   });
@@ -569,9 +572,9 @@ describe('GET /tokens/:userId', () => {
     const slow = bed.api.token('alice');
     await until(() => refreshes() > before);
     expect((await browser.open(back)).status).toBe(200);
-    const answer = await slow;
-    expect(answer.status).toBe(200);
-    expect(answer.body['scope']).toContain(ADS);
+    const response = await slow;
+    expect(response.status).toBe(200);
+    expect(response.body['scope']).toContain(ADS);
     const [grant] = await bed.sql('SELECT version, granted_scopes FROM grants');
     expect(grant?.['granted_scopes']).toContain(ADS);
   });

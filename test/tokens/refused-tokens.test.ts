@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type Answer, type Api, Browser } from '../support/api.js';
+import { type ApiResponse, type Api, Browser } from '../support/api.js';
 import {
   ADS,
   ALICE,
@@ -41,9 +41,9 @@ describe('a token that Google refused', () => {
   });
 
   const refreshes = () => bed.google.control.count('token', 'refresh_token');
-  const tokenOf = ({ body }: Answer) => body['access_token'] as string;
-  const idOf = ({ body }: Answer) => body['token_id'] as string;
-  const refuse = (refused: Answer, api = bed.api) => api.token('alice', { refused: idOf(refused) });
+  const tokenOf = ({ body }: ApiResponse) => body['access_token'] as string;
+  const idOf = ({ body }: ApiResponse) => body['token_id'] as string;
+  const refuse = (refused: ApiResponse, api = bed.api) => api.token('alice', { refused: idOf(refused) });
   const trail = async () => {
     const { body } = await auditor.get('/audit', { user: 'alice' });
     return body['events'] as { action: string; outcome: string; details: Record<string, unknown> }[];
@@ -59,10 +59,10 @@ describe('a token that Google refused', () => {
     const cached = await bed.api.token('alice');
     bed.clock.advance(3600);
     const refreshed = await bed.api.token('alice');
-    for (const answer of [first, cached, refreshed]) {
-      expect([answer.status, answer.text]).toEqual([200, expect.any(String)]);
-      const digest = createHash('sha256').update(tokenOf(answer)).digest('hex');
-      expect(idOf(answer)).toBe(digest.slice(0, 16));
+    for (const response of [first, cached, refreshed]) {
+      expect([response.status, response.text]).toEqual([200, expect.any(String)]);
+      const digest = createHash('sha256').update(tokenOf(response)).digest('hex');
+      expect(idOf(response)).toBe(digest.slice(0, 16));
     }
     expect(idOf(refreshed)).not.toBe(idOf(first));
   });
@@ -70,12 +70,15 @@ describe('a token that Google refused', () => {
   test('is replaced by one refresh, for all who name it', async () => {
     const first = await bed.api.token('alice');
     bed.google.control.latency('token', 200);
-    const answers = await Promise.all(Array.from({ length: 50 }, () => refuse(first)));
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
-    expect(new Set(answers.map(tokenOf)).size).toBe(1);
-    expect(tokenOf(answers[0] as Answer)).not.toBe(tokenOf(first));
+    const responses = await Promise.all(Array.from({ length: 50 }, () => refuse(first)));
+    expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(new Set(responses.map(tokenOf)).size).toBe(1);
+    expect(tokenOf(responses[0] as ApiResponse)).not.toBe(tokenOf(first));
     const late = await Promise.all([refuse(first), bed.api.token('alice')]);
-    expect(late.map(tokenOf)).toEqual([tokenOf(answers[0] as Answer), tokenOf(answers[0] as Answer)]);
+    expect(late.map(tokenOf)).toEqual([
+      tokenOf(responses[0] as ApiResponse),
+      tokenOf(responses[0] as ApiResponse),
+    ]);
     expect(refreshes()).toBe(1);
   });
 
@@ -97,8 +100,8 @@ describe('a token that Google refused', () => {
 
   test('is not refreshed where the broker holds another one', async () => {
     const first = await bed.api.token('alice');
-    const answer = await bed.api.token('alice', { refused: '0123456789abcdef' });
-    expect(tokenOf(answer)).toBe(tokenOf(first));
+    const response = await bed.api.token('alice', { refused: '0123456789abcdef' });
+    expect(tokenOf(response)).toBe(tokenOf(first));
     expect(refreshes()).toBe(0);
   });
 
@@ -156,8 +159,8 @@ describe('a token that Google refused', () => {
   describe('and whose replacement is refused at once', () => {
     test('stays where Google says that it is valid, and the caller has to wait', async () => {
       const second = await refuse(await bed.api.token('alice'));
-      const answers = await Promise.all(Array.from({ length: 20 }, () => refuse(second)));
-      for (const { status, body, headers } of answers) {
+      const responses = await Promise.all(Array.from({ length: 20 }, () => refuse(second)));
+      for (const { status, body, headers } of responses) {
         expect([status, body['code']]).toEqual([429, 'rate_limited']);
         expect(Number(headers.get('retry-after'))).toBeGreaterThan(FIVE_MINUTES - 20);
         expect(Number(headers.get('retry-after'))).toBeLessThanOrEqual(FIVE_MINUTES);

@@ -54,11 +54,11 @@ describe('the replicas', () => {
   test('make one request to Google for a thousand concurrent callers with one expired token, and give all the same', async () => {
     await seed(['crowd']);
     fleet.google.control.latency('token', 200);
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 1000 }, (_, call) => api(call % 3).token('crowd')),
     );
-    expect(answers.filter(({ status }) => status !== 200).map(({ text }) => text)).toEqual([]);
-    expect(new Set(answers.map(({ body }) => body['access_token'])).size).toBe(1);
+    expect(responses.filter(({ status }) => status !== 200).map(({ text }) => text)).toEqual([]);
+    expect(new Set(responses.map(({ body }) => body['access_token'])).size).toBe(1);
     expect(asked()).toBe(1);
   });
 
@@ -69,11 +69,11 @@ describe('the replicas', () => {
     const query = `?refused=${String(held[0]?.body['token_id'])}`;
     fleet.google.control.latency('token', 200);
     const get = async (call: number, search: string) => {
-      const answer = await fetch(`${api(call % 3).url}/tokens/refused${search}`, {
+      const response = await fetch(`${api(call % 3).url}/tokens/refused${search}`, {
         headers: { authorization: `Bearer ${key}` },
       });
-      const { access_token: token } = (await answer.json()) as { access_token?: string };
-      return token ?? `status ${answer.status}`;
+      const { access_token: token } = (await response.json()) as { access_token?: string };
+      return token ?? `status ${response.status}`;
     };
     const tokens = await Promise.all(Array.from({ length: 1000 }, (_, call) => get(call, query)));
     const later = await Promise.all([0, 1, 2, 3, 4, 5].map((call) => get(call, call < 3 ? query : '')));
@@ -105,12 +105,12 @@ describe('the replicas', () => {
       await locker.end();
       expect(await lost).toBeNull();
       expect(asked()).toBe(1);
-      const answers = await Promise.all([
+      const responses = await Promise.all([
         api(0).token('orphan'),
         api(1).token('orphan'),
         api(2).token('orphan'),
       ]);
-      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+      expect(responses.map(({ status }) => status)).toEqual([200, 200, 200]);
       expect(asked()).toBe(2);
       expect(await grant('orphan')).toMatchObject({ refreshes: 1, lease_owner: null });
     },
@@ -123,9 +123,9 @@ describe('the replicas', () => {
     await until(() => isLeased('leaving'));
     const { id } = await grant('leaving');
     expect((await api(1).delete(`/grants/${id as string}`, { mode: 'local' })).status).toBe(200);
-    const answer = await late;
-    expect(answer.body).toMatchObject({ code: 'not_connected' });
-    expect(answer.text).not.toContain('ya29.');
+    const response = await late;
+    expect(response.body).toMatchObject({ code: 'not_connected' });
+    expect(response.text).not.toContain('ya29.');
     expect(await rows('SELECT * FROM access_tokens WHERE grant_id = $1', id)).toEqual([]);
   });
 
@@ -137,10 +137,10 @@ describe('the replicas', () => {
     fleet.google.control.latency('token', 0);
     const ticket = { user_id: 'returning', scope: `${YOUTUBE} email`, account_hint: ALICE.email };
     await api(0).connect(ticket, { account: ALICE.email });
-    const answer = await late;
-    expect(answer.status).toBe(200);
+    const response = await late;
+    expect(response.status).toBe(200);
     expect(await grant('returning')).toMatchObject({ version: 2, refreshes: 0, lease_owner: null });
-    expect((await api(2).token('returning')).body['access_token']).toBe(answer.body['access_token']);
+    expect((await api(2).token('returning')).body['access_token']).toBe(response.body['access_token']);
     expect(asked()).toBe(1);
   });
 
@@ -149,7 +149,8 @@ describe('the replicas', () => {
     const { id, url } = await api(0).ticket(ticket);
     const waiting = [1, 2].map((replica) => api(replica).get(`/connect/tickets/${id}`, { wait: '55' }));
     await new Browser().connect(url, { account: ALICE.email });
-    for (const answer of await Promise.all(waiting)) expect(answer.body).toMatchObject({ state: 'success' });
+    for (const response of await Promise.all(waiting))
+      expect(response.body).toMatchObject({ state: 'success' });
   });
 
   test('write once for two concurrent refreshes', async () => {
@@ -204,8 +205,8 @@ describe('the replicas', () => {
       fleet.google.control.failNext('token', { ...fault, chance: 0.3 }, 20);
     }
     for (let round = 0; round < 3; round++) {
-      const answers = await Promise.all(users.map((user, call) => api(call % 3).token(user)));
-      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+      const responses = await Promise.all(users.map((user, call) => api(call % 3).token(user)));
+      expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
     }
     await until(() => asked() >= 30);
   });
@@ -215,8 +216,8 @@ describe('the replicas', () => {
     fleet.google.control.failAlways('token', { status: 503, body: '' });
     const start = performance.now();
     while (performance.now() - start < 1500) {
-      const answers = await Promise.all(apis.map((each) => each.token('unlucky')));
-      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]));
+      const responses = await Promise.all(apis.map((each) => each.token('unlucky')));
+      expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([503]));
     }
     // The backoff is 0.5 to 1 s, then 1 to 2 s, then 2 to 4 s ...
     const elapsed = performance.now() - start;
@@ -270,13 +271,13 @@ describe('the replicas', () => {
     expect((await api(0).token('dead')).status).toBe(410);
     const before = asked();
     for (let call = 0; call < 500; call += 250) {
-      const answers = await Promise.all(
+      const responses = await Promise.all(
         Array.from({ length: 250 }, (_, one) =>
           fetch(`${api(one % 3).url}/tokens/dead`, { headers: { authorization: `Bearer ${key}` } }),
         ),
       );
-      for (const answer of answers) await answer.arrayBuffer();
-      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([410]));
+      for (const response of responses) await response.arrayBuffer();
+      expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([410]));
     }
     expect(asked()).toBe(before);
   });

@@ -39,15 +39,15 @@ const savedUsers = async () => {
 
 test('each of many users whose tokens expired at once gets their own token, by one request to Google', async () => {
   const users = await coldUsers(bed, 'crowd', USERS);
-  const answers = await Promise.all(users.map((user) => bed.api.token(user)));
-  expect(answers.map(({ status }) => status)).toEqual(users.map(() => 200));
-  expect(new Set(answers.map(({ body }) => body['access_token'])).size).toBe(USERS);
+  const responses = await Promise.all(users.map((user) => bed.api.token(user)));
+  expect(responses.map(({ status }) => status)).toEqual(users.map(() => 200));
+  expect(new Set(responses.map(({ body }) => body['access_token'])).size).toBe(USERS);
   expect(bed.google.control.count('token')).toBe(USERS);
   // A new process reads the same ones.
   await bed.restart();
   const again = await Promise.all(users.map((user) => bed.api.token(user)));
   expect(again.map(({ body }) => body['access_token'])).toEqual(
-    answers.map(({ body }) => body['access_token']),
+    responses.map(({ body }) => body['access_token']),
   );
   expect(bed.google.control.count('token')).toBe(USERS);
 });
@@ -60,8 +60,8 @@ test('a grant whose row is locked does not keep the others from a token', async 
     await other.query('BEGIN');
     await other.query('SELECT 1 FROM grants WHERE user_id = $1 FOR UPDATE', [users[0]]);
     const [held, ...rest] = users.map((user) => bed.api.token(user));
-    const answers = await Promise.all(rest);
-    expect(answers.map(({ status }) => status)).toEqual(rest.map(() => 200));
+    const responses = await Promise.all(rest);
+    expect(responses.map(({ status }) => status)).toEqual(rest.map(() => 200));
     expect(await savedUsers()).toEqual(users.slice(1).toSorted());
     await other.query('COMMIT');
     expect((await held)?.status).toBe(200);
@@ -78,9 +78,9 @@ test('a token that cannot be saved does not keep the others from being saved', a
   const [grant] = await bed.sql('SELECT id FROM grants WHERE user_id = $1', [users[0]]);
   await bed.sql(`CREATE TRIGGER refusing BEFORE INSERT ON access_tokens FOR EACH ROW
     WHEN (NEW.grant_id = '${String(grant?.['id'])}') EXECUTE FUNCTION refuse_one()`);
-  const answers = await Promise.all(users.map((user) => bed.api.token(user)));
+  const responses = await Promise.all(users.map((user) => bed.api.token(user)));
   // Its token is served all the same, and saved later.
-  expect(answers.map(({ status }) => status)).toEqual(users.map(() => 200));
+  expect(responses.map(({ status }) => status)).toEqual(users.map(() => 200));
   expect(await savedUsers()).toEqual(users.slice(1).toSorted());
   await bed.sql('DROP TRIGGER refusing ON access_tokens');
   await until(async () => (await savedUsers()).length === USERS);

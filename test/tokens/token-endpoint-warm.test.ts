@@ -11,7 +11,7 @@ import { Metrics } from '../../src/operations/metrics.js';
 import { ServiceRegistry } from '../../src/services/service-registry.js';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
 import { Api } from '../support/api.js';
-import { exchangeBytes, LAST, normalize } from '../support/same-answers.js';
+import { exchangeBytes, LAST, normalize } from '../support/same-responses.js';
 import { EXCHANGE, JWT_TYPE, postForm } from '../support/token-endpoint.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 import { until } from '../support/until.js';
@@ -158,10 +158,10 @@ describe('every kind of request has the same answer from the cache and without i
     expect(expected).toMatch(/HTTP\/1\.1 (200 OK\r\ncache|400)/);
     const before = await warmCalls();
     for (let link: string | undefined, time = 1; time < 100; time++) {
-      const answer = await exchange(bed.url, bytes);
-      expect(normalize(answer)).toBe(expected);
-      const [nextLink] = /ticket=[\w.-]+/.exec(answer) ?? [];
-      const isWarm = answer.includes('access_token')
+      const response = await exchange(bed.url, bytes);
+      expect(normalize(response)).toBe(expected);
+      const [nextLink] = /ticket=[\w.-]+/.exec(response) ?? [];
+      const isWarm = response.includes('access_token')
         ? (await warmCalls()) > before
         : nextLink === undefined || nextLink === link;
       if (isWarm && time > 2) return;

@@ -8,7 +8,7 @@ import { OAUTH_ERRORS } from '../../src/http/problem/oauth-error.js';
 import { PROBLEMS } from '../../src/http/problem/problem-table.js';
 import { ServiceRegistry } from '../../src/services/service-registry.js';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
-import { type Answer, type Api, Browser } from '../support/api.js';
+import { type ApiResponse, type Api, Browser } from '../support/api.js';
 import { LocalIssuer, SigningKey } from '../support/local-issuer.js';
 import { sendRaw } from '../support/raw-http.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
@@ -42,7 +42,10 @@ afterAll(async () => {
 const audience = (user: string, query = '') => `${bed.url}/users/${user}${query}`;
 
 /** @param changes `undefined` leaves a parameter out */
-function exchange(changes: Record<string, string | undefined> = {}, api: Api = bed.api): Promise<Answer> {
+function exchange(
+  changes: Record<string, string | undefined> = {},
+  api: Api = bed.api,
+): Promise<ApiResponse> {
   return postForm(bed.url, {
     grant_type: EXCHANGE,
     subject_token: api.key,
@@ -58,7 +61,7 @@ function sign(): Promise<string> {
 }
 
 /** RFC 6749 section 5.2 and what the broker adds to it. */
-function expectOAuthError({ status, headers, body }: Answer, expected: number, error: string): void {
+function expectOAuthError({ status, headers, body }: ApiResponse, expected: number, error: string): void {
   expect({ status, error: body['error'] }).toEqual({ status: expected, error });
   expect(headers.get('content-type')).toBe('application/json; charset=utf-8');
   expect(headers.get('cache-control')).toBe('no-store');
@@ -139,9 +142,9 @@ describe('a token exchange', () => {
     );
     expectOAuthError(await exchange({ audience: audience('both') }), 400, 'invalid_request');
     for (const account of [BOB.sub, encodeURIComponent(BOB.email)]) {
-      const answer = await exchange({ audience: audience('both', `?client=default&account=${account}`) });
+      const response = await exchange({ audience: audience('both', `?client=default&account=${account}`) });
       const { body } = await bed.api.token('both', { account: BOB.sub });
-      expect(answer.body['access_token']).toBe(body['access_token']);
+      expect(response.body['access_token']).toBe(body['access_token']);
     }
   });
 
@@ -163,11 +166,11 @@ describe('a token exchange', () => {
   ])('finds the user %s, percent-encoded as in the path of GET /tokens', async (user) => {
     await bed.api.connect({ user_id: user, scope: YOUTUBE }, { account: ALICE.email });
     const encoded = encodeURIComponent(user);
-    const answer = await exchange({ audience: audience(encoded) });
-    expect(answer.status).toBe(200);
+    const response = await exchange({ audience: audience(encoded) });
+    expect(response.status).toBe(200);
     if (['.', '..'].includes(user)) return;
     const { body } = await bed.api.token(encoded);
-    expect(answer.body['access_token']).toBe(body['access_token']);
+    expect(response.body['access_token']).toBe(body['access_token']);
   });
 
   test('is audited like GET /tokens, with the same action, actor and details', async () => {
@@ -214,9 +217,9 @@ describe('a token near its end', () => {
     await exchange({ audience: audience('gone') });
     bed.clock.advance(3700);
     bed.google.control.failAlways('token', { status: 503, body: '' });
-    const answer = await exchange({ audience: audience('gone') });
-    expectOAuthError(answer, 503, 'temporarily_unavailable');
-    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    const response = await exchange({ audience: audience('gone') });
+    expectOAuthError(response, 503, 'temporarily_unavailable');
+    expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
   });
 });
 
@@ -225,12 +228,12 @@ test.each([
   ['/services/self/credentials', 64_000, 401],
 ])('a form with thousands of values at %s is read at once, from anyone', async (path, length, status) => {
   // Minutes, if each value copied those before it.
-  const answer = await fetch(bed.url + path, {
+  const response = await fetch(bed.url + path, {
     method: 'POST',
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
     body: '=&'.repeat(length / 2),
   });
-  expect(answer.status).toBe(status);
+  expect(response.status).toBe(status);
 });
 
 describe('a refusal', () => {
@@ -352,17 +355,17 @@ describe('a refusal', () => {
     ['GET', 'GET /oauth2/token HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 405],
     ['an unknown expectation', 'POST /oauth2/token HTTP/1.1\r\nHost: x\r\nExpect: more\r\n\r\n', 417],
   ])('of %s, before a route is found, has the form of OAuth', async (_, text, status) => {
-    const answer = await sendRaw(bed.url, text);
-    expect({ status: answer.status, error: answer.body['error'] }).toEqual({
+    const response = await sendRaw(bed.url, text);
+    expect({ status: response.status, error: response.body['error'] }).toEqual({
       status,
       error: 'invalid_request',
     });
   });
 
   test('because a user must connect names the link first, and in error_uri', async () => {
-    const answer = await exchange({ audience: audience('nobody'), scope: YOUTUBE });
-    expectOAuthError(answer, 400, 'invalid_grant');
-    const { error_uri: link, error_description: description, code } = answer.body;
+    const response = await exchange({ audience: audience('nobody'), scope: YOUTUBE });
+    expectOAuthError(response, 400, 'invalid_grant');
+    const { error_uri: link, error_description: description, code } = response.body;
     expect(code).toBe('not_connected');
     expect(description).toBe(
       `${String(link)} The user has not connected a Google account here. Send the user to this link.`,
@@ -379,20 +382,20 @@ describe('a refusal', () => {
     bed.google.control.revokeByUser(BOB.sub, 'project-b');
     bed.clock.advance(3700);
     for (let call = 1; call <= 3; call++) {
-      const answer = await exchange({ audience: audience('dead', '?client=elsewhere') });
-      expectOAuthError(answer, 400, 'invalid_grant');
-      expect(answer.body).toMatchObject({
+      const response = await exchange({ audience: audience('dead', '?client=elsewhere') });
+      expectOAuthError(response, 400, 'invalid_grant');
+      expect(response.body).toMatchObject({
         code: 'reconnect_required',
         error_uri: expect.stringContaining('/connect?'),
       });
-      expect(answer.body).not.toHaveProperty('connect_url');
+      expect(response.body).not.toHaveProperty('connect_url');
     }
   });
 
   test('of a missing scope is invalid_scope with the link and the missing scopes', async () => {
-    const answer = await exchange({ scope: YOUTUBE_MONEY });
-    expect(answer.body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [YOUTUBE_MONEY] });
-    expect(answer.body['error_description']).toMatch(/^http:\/\/127/);
+    const response = await exchange({ scope: YOUTUBE_MONEY });
+    expect(response.body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [YOUTUBE_MONEY] });
+    expect(response.body['error_description']).toMatch(/^http:\/\/127/);
   });
 
   test('by the policy says whether it is about the scope', async () => {
@@ -409,9 +412,9 @@ describe('a refusal', () => {
 
   test('has text that OAuth allows, whatever the user is called', async () => {
     const narrow = await bed.service({ users: ['alice'] });
-    const answer = await exchange({ audience: audience(encodeURIComponent('"mü\\ller" 😀')) }, narrow);
-    expectOAuthError(answer, 400, 'unauthorized_client');
-    expect(answer.body['error_description']).toContain("'m%C3%BC%5Cller' %F0%9F%98%80");
+    const response = await exchange({ audience: audience(encodeURIComponent('"mü\\ller" 😀')) }, narrow);
+    expectOAuthError(response, 400, 'unauthorized_client');
+    expect(response.body['error_description']).toContain("'m%C3%BC%5Cller' %F0%9F%98%80");
   });
 
   test('is audited with the same outcome as that of GET /tokens', async () => {
@@ -454,9 +457,9 @@ describe('the limits', () => {
     try {
       const [api, other] = [await bed.service(), await bed.service()];
       for (let call = 1; call <= 3; call++) expect((await exchange({}, api)).status).toBe(200);
-      const answer = await exchange({}, api);
-      expectOAuthError(answer, 429, 'temporarily_unavailable');
-      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+      const response = await exchange({}, api);
+      expectOAuthError(response, 429, 'temporarily_unavailable');
+      expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
       expect((await api.token('alice')).status).toBe(429);
       expect((await exchange({}, other)).status).toBe(200);
     } finally {

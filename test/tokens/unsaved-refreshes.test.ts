@@ -177,8 +177,8 @@ test('a dead grant that cannot be written is reported to all callers after one r
   await fail('UPDATE OF diagnosis', 'grants');
   bed.google.control.revokeByUser(ALICE.sub, 'project-a');
   for (let call = 0; call < 30; call++) {
-    const answer = await bed.api.token('alice');
-    expect([answer.status, answer.body['cause']]).toEqual([410, 'user_revoked']);
+    const response = await bed.api.token('alice');
+    expect([response.status, response.body['cause']]).toEqual([410, 'user_revoked']);
   }
   expect(asked()).toBe(1);
   await heal('grants');
@@ -191,8 +191,8 @@ test('a narrowed grant that cannot be written has no token served for it, and Go
   await fail('UPDATE OF granted_scopes', 'grants');
   bed.google.control.overrideTokenResponse({ scope: `openid ${YOUTUBE}` });
   for (let call = 0; call < 30; call++) {
-    const answer = await bed.api.token('alice');
-    expect([answer.status, answer.body['code']]).toEqual([503, 'database_unavailable']);
+    const response = await bed.api.token('alice');
+    expect([response.status, response.body['code']]).toEqual([503, 'database_unavailable']);
   }
   expect(asked()).toBeLessThanOrEqual(6);
   await heal('grants');
@@ -213,8 +213,8 @@ test('a database outage during a refresh leaves the waiting callers with the tok
      WHERE datname = $1 AND application_name LIKE 'token-broker%'`,
     [name],
   );
-  const answers = await Promise.all(waiting);
-  expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+  const responses = await Promise.all(waiting);
+  expect(responses.map(({ status }) => status)).toEqual([200, 200]);
   expect((await bed.api.token('alice')).status).toBeGreaterThanOrEqual(500);
   expect(asked()).toBe(1);
   await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
@@ -226,11 +226,11 @@ test('a database outage during a refresh leaves the waiting callers with the tok
 test('a rotated refresh token is saved where its lease is gone', async () => {
   bed.google.control.rotateRefreshTokens(true);
   bed.google.control.latency('token', 300);
-  const answer = bed.api.token('alice');
+  const response = bed.api.token('alice');
   await until(async () => (await bed.sql('SELECT FROM grants WHERE lease_owner IS NOT NULL')).length > 0);
   // As on a standby that was promoted before the lease came there.
   await bed.sql('UPDATE grants SET lease_owner = NULL, lease_expires_at = NULL');
-  expect((await answer).status).toBe(200);
+  expect((await response).status).toBe(200);
   expect(asked()).toBe(1);
   bed.clock.advance(3600);
   expect((await bed.api.token('alice')).status).toBe(200);

@@ -17,7 +17,7 @@ import { Api, Browser } from '../support/api.js';
 import { LocalIssuer, SigningKey } from '../support/local-issuer.js';
 import { linesOf, valueOf } from '../support/metric-lines.js';
 import { openSocket } from '../support/raw-http.js';
-import { exchangeBytes, LAST, normalize } from '../support/same-answers.js';
+import { exchangeBytes, LAST, normalize } from '../support/same-responses.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 import { until } from '../support/until.js';
 
@@ -269,10 +269,10 @@ describe('every kind of request has the same answer from the cache and without i
     const before = await warmCalls();
     // A token from the cache is counted; a refusal from the cache has the link of the one before.
     for (let link: string | undefined, time = 1; ; time++) {
-      const answer = await rawExchange(bed.url, bytes);
-      expect(normalize(answer)).toBe(expected);
-      const [nextLink] = /ticket=[\w.-]+/.exec(answer) ?? [];
-      const isWarm = answer.includes('access_token')
+      const response = await rawExchange(bed.url, bytes);
+      expect(normalize(response)).toBe(expected);
+      const [nextLink] = /ticket=[\w.-]+/.exec(response) ?? [];
+      const isWarm = response.includes('access_token')
         ? (await warmCalls()) > before
         : nextLink === undefined || nextLink === link;
       if (isWarm && time > 2) return;
@@ -315,21 +315,21 @@ describe('every kind of request has the same answer from the cache and without i
       const limit = { SERVICE_RATE_LIMIT: '4' };
       const [app, url] = await startCold(limit);
       await bed.restart(limit);
-      const answers = async (to: string) => {
+      const responses = async (to: string) => {
         const all: string[] = [];
         for (let call = 1; call <= 6; call++) all.push(await exchange(to, GET(path)));
-        return all.map((answer) =>
-          answer.replaceAll(/(reset: |retry-after: |retry_after":)\d+/g, '$1SECONDS'),
+        return all.map((response) =>
+          response.replaceAll(/(reset: |retry-after: |retry_after":)\d+/g, '$1SECONDS'),
         );
       };
       try {
-        const expected = await answers(url);
-        expect(expected.map((answer) => answer.slice(9, 12)).slice(3)).toEqual([
+        const expected = await responses(url);
+        expect(expected.map((response) => response.slice(9, 12)).slice(3)).toEqual([
           path === '/tokens/alice' ? '200' : '410',
           '429',
           '429',
         ]);
-        expect(await answers(bed.url)).toEqual(expected);
+        expect(await responses(bed.url)).toEqual(expected);
       } finally {
         await app.close();
         await bed.restart();

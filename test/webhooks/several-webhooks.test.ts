@@ -133,7 +133,7 @@ describe('an event', () => {
     await bed.webhook({ url: app.url, secret: app.secret });
     await bed.webhook({ url: other.url, secret: other.secret });
     await bed.restart({ WEBHOOK_TIMEOUT_MS: '60000' });
-    app.answer('no_response');
+    app.respondWith('no_response');
     for (const user of ['a', 'b', 'c', 'd', 'e']) await connect(user);
     bed.clock.advance(1);
     await until(() => other.received.length === 5);
@@ -203,7 +203,7 @@ describe('a webhook that accepts nothing', () => {
       if (event?.['abandoned_at']) return;
       const due = event?.['next_attempt_at'] as Date;
       bed.clock.advance(Math.max(1, (due.getTime() - bed.clock.now().getTime()) / 1000 + 1));
-      app.answer(503);
+      app.respondWith(503);
       await until(() => app.received.length > before);
       await until(
         async () =>
@@ -259,7 +259,7 @@ describe('a webhook that accepts nothing', () => {
       await bed.sql(`UPDATE webhooks SET failing_since = $1`, [
         new Date(bed.clock.now().getTime() - 10 * DAY * 1000),
       ]);
-      app.answer(503);
+      app.respondWith(503);
       await connect('alice');
       bed.clock.advance(1);
       await until(async () => (await outbox())[0]?.['attempts'] === 1);

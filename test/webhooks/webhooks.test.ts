@@ -236,7 +236,7 @@ describe('a grant that will expire soon', () => {
 
 describe('a receiver that refuses an event', () => {
   test('gets it again, later each time, with the same id and a fresh signature', async () => {
-    receiver.answer(500, 'no_response', 404);
+    receiver.respondWith(500, 'no_response', 404);
     await connect();
     await arrive(1);
     for (const [attempt, seconds] of [
@@ -273,7 +273,7 @@ describe('a receiver that refuses an event', () => {
   });
 
   exhaustive.test('does not delay others by one event that fails', async () => {
-    receiver.answer(500);
+    receiver.respondWith(500);
     await connect('alice');
     await connect('bob');
     const events = await arrive(2);
@@ -281,7 +281,7 @@ describe('a receiver that refuses an event', () => {
   });
 
   test('ends a delivery by 410 Gone, and its redirect is not followed', async () => {
-    receiver.answer(410, { status: 302, location: `${receiver.url}/elsewhere` });
+    receiver.respondWith(410, { status: 302, location: `${receiver.url}/elsewhere` });
     await connect('alice');
     await arrive(1);
     await untilDone();
@@ -296,7 +296,7 @@ describe('a receiver that refuses an event', () => {
   });
 
   exhaustive.test('is abandoned after the last attempt', async () => {
-    receiver.answer(503, 503);
+    receiver.respondWith(503, 503);
     await connect();
     await arrive(1);
     await untilFailed(1);
@@ -312,7 +312,7 @@ describe('a receiver that refuses an event', () => {
     await connect('alice');
     await arrive(1);
     await untilDone();
-    receiver.answer(...Array.from({ length: 5 }, () => 503));
+    receiver.respondWith(...Array.from({ length: 5 }, () => 503));
     bed.clock.advance(29 * DAY);
     await connect('bob');
     await arrive(2);
@@ -364,7 +364,7 @@ describe('a row of the outbox that the broker did not write', () => {
 exhaustive.describe('brokers that come and go', () => {
   test('lose nothing when one stops between a change and its delivery', async () => {
     await bed.restart({ WEBHOOK_TIMEOUT_MS: '10000' });
-    receiver.answer('no_response');
+    receiver.respondWith('no_response');
     await connect('alice');
     await connect('bob');
     await arrive(1);

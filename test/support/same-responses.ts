@@ -1,8 +1,8 @@
-/** Answers as bytes on a socket, and what of them does not differ between two brokers with the same data. */
+/** Responses as bytes on a socket, and what of them does not differ between two brokers with the same data. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { openSocket } from './raw-http.js';
 
-/** Behind each request: its answer shows what became of the connection, and ends it. */
+/** Behind each request: its response shows what became of the connection, and ends it. */
 export const LAST = [
   'GET /health/live HTTP/1.1',
   'Host: broker.example.com',
@@ -26,8 +26,8 @@ export async function exchangeBytes(url: string, parts: readonly string[]): Prom
 }
 
 /** Without what differs between any two calls: times, the ids that the broker makes, and the ticket of a link. */
-export function normalize(answers: string): string {
-  const sorted = answers.replaceAll(
+export function normalize(responses: string): string {
+  const sorted = responses.replaceAll(
     /(HTTP\/1\.1 \d+ [^\r]*\r\n)((?:[^\r]+\r\n)+)\r\n/g,
     (_, status, headers) => {
       const lines = String(headers).trimEnd().split('\r\n');

@@ -188,7 +188,7 @@ describe('an odd response from Google', () => {
     bed.sql(`SELECT id, status, version, granted_scopes, requested_scopes, diagnosis, sealed_refresh_token,
       refresh_token_expires_at, (SELECT count(*)::int FROM refresh_tokens WHERE ended_at IS NULL) AS slots,
       (SELECT array_agg(scope_set) FROM access_tokens) AS kept FROM grants`);
-  const answerWith = ({ status = 200, body, headers = {} }: Odd) => {
+  const respondWith = ({ status = 200, body, headers = {} }: Odd) => {
     const raw = typeof body === 'string' ? body : JSON.stringify(body);
     bed.google.control.failNext('token', {
       status,
@@ -201,17 +201,17 @@ describe('an odd response from Google', () => {
     bed.clock.advance(87_000);
     await bed.afterBackoff();
     const before = await stored();
-    answerWith(odd);
+    respondWith(odd);
     bed.google.control.clearRequests();
-    const answer = await bed.api.token('alice');
+    const response = await bed.api.token('alice');
     expect(bed.google.control.count('token')).toBe(1);
-    return { answer, before, after: await stored() };
+    return { response, before, after: await stored() };
   };
 
   test.each(BROKEN)('is broken where it has %s', async (_, odd) => {
-    const { answer, before, after } = await askAfterExpiry(odd);
-    expect([answer.status, answer.body['code']]).toEqual([503, 'google_unavailable']);
-    expect(answer.text).not.toContain('ya29.');
+    const { response, before, after } = await askAfterExpiry(odd);
+    expect([response.status, response.body['code']]).toEqual([503, 'google_unavailable']);
+    expect(response.text).not.toContain('ya29.');
     expect(after).toEqual(before);
     await bed.afterBackoff();
     const next = await bed.api.token('alice');
@@ -219,35 +219,35 @@ describe('an odd response from Google', () => {
   });
 
   test.each(GOOD)('is valid where it has %s', async (_, odd) => {
-    const { answer, before, after } = await askAfterExpiry(odd);
-    expect(answer.status).toBe(200);
-    expect(answer.body).toMatchObject({ token_type: 'Bearer', scope: WHOLE.split(' ').sort().join(' ') });
-    expect(answer.body['expires_in']).toBeGreaterThan(0);
-    expect(answer.body['expires_in']).toBeLessThanOrEqual(86_400);
+    const { response, before, after } = await askAfterExpiry(odd);
+    expect(response.status).toBe(200);
+    expect(response.body).toMatchObject({ token_type: 'Bearer', scope: WHOLE.split(' ').sort().join(' ') });
+    expect(response.body['expires_in']).toBeGreaterThan(0);
+    expect(response.body['expires_in']).toBeLessThanOrEqual(86_400);
     expect(after).toEqual(before);
   });
 
   test('changes nothing about the grant where it has the stored refresh token again', async () => {
     const [held] = bed.google.control.liveRefreshTokens(ALICE.sub, 'default');
     const odd = { body: good({ refresh_token: held, refresh_token_expires_in: 0 }) };
-    const { answer, before, after } = await askAfterExpiry(odd);
-    expect(answer.status).toBe(200);
+    const { response, before, after } = await askAfterExpiry(odd);
+    expect(response.status).toBe(200);
     expect(after).toEqual(before);
   });
 
   test('has its texts shown in one line of bounded length, and its codes only as codes', async () => {
     const description = `Bad\r\nset-cookie: a=b\u0000\u001b[31m\u2028 ${'x'.repeat(1_000)}`;
-    const { answer } = await askAfterExpiry({
+    const { response } = await askAfterExpiry({
       status: 401,
       body: { error: 'invalid_client', error_description: description, error_subtype: 'a b\n' },
     });
-    expect(answer.status).toBe(502);
-    const said = String(answer.body['google_error_description']);
+    expect(response.status).toBe(502);
+    const said = String(response.body['google_error_description']);
     expect(said).toMatch(/^Bad set-cookie: a=b \[31m {1,2}x+$/);
     expect(said.length).toBeLessThanOrEqual(300);
     const odd = await askAfterExpiry({ status: 400, body: { error: 'evil\n{"level":60}' } });
-    expect(odd.answer.text).not.toContain('evil');
-    expect(odd.answer.text).toContain('http_400');
+    expect(odd.response.text).not.toContain('evil');
+    expect(odd.response.text).toContain('http_400');
   });
 
   describe('to a revocation', () => {
@@ -281,7 +281,7 @@ describe('an odd response from Google', () => {
         .filter(([name]) => !/nothing was granted|id_token/.test(name)),
     )('fails the connect with %s, and nothing is kept', async (_, odd) => {
       const user = `connecting-${crypto.randomUUID()}`;
-      answerWith(odd);
+      respondWith(odd);
       const page = await bed.api.connect(
         { user_id: user, scope: YOUTUBE, client: 'second' },
         { account: ALICE.email },
@@ -303,8 +303,8 @@ describe('an odd response from Google', () => {
       const user = `ads-${crypto.randomUUID()}`;
       await bed.api.connect({ user_id: user, scope: ADS }, { account: ALICE.email });
       bed.google.control.failNext('ads', { status: 200, body }, 2);
-      const answer = await bed.api.get(`/users/${user}/ads/customers`);
-      expect(answer.status).toBe(503);
+      const response = await bed.api.get(`/users/${user}/ads/customers`);
+      expect(response.status).toBe(503);
       bed.google.control.clearFaults();
       expect((await bed.api.get(`/users/${user}/ads/customers`)).status).toBe(200);
     });

@@ -102,9 +102,9 @@ describe('a hostile token response', () => {
       google.hostile.set('/token', kind);
       google.status = status;
       const startedAt = performance.now();
-      const answer = await bed.api.token('alice');
-      expect(answer).toMatchObject({ status: 503, body: { code: 'google_unavailable' } });
-      expect(answer.body['detail']).toContain(kind === 'trickle' ? 'timeout' : 'too_large');
+      const response = await bed.api.token('alice');
+      expect(response).toMatchObject({ status: 503, body: { code: 'google_unavailable' } });
+      expect(response.body['detail']).toContain(kind === 'trickle' ? 'timeout' : 'too_large');
       expect(performance.now() - startedAt).toBeLessThan(TIMEOUT_MS + 1500);
       expect(google.sent).toBeLessThan(FEW_BYTES);
       expect(await grants()).toEqual(before);
@@ -125,8 +125,8 @@ test('eight decompression bombs at once take no more memory than eight limits', 
   google.hostile.set('/token', 'gzip');
   await bed.api.token('user-0');
   const growth = await memoryOf(async () => {
-    const answers = await Promise.all(users.slice(1).map((user) => bed.api.token(user)));
-    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 503));
+    const responses = await Promise.all(users.slice(1).map((user) => bed.api.token(user)));
+    expect(responses.map(({ status }) => status)).toEqual(responses.map(() => 503));
   });
   // Whole, they are 1.8 GB.
   expect(growth).toBeLessThan(400 * 1024 * 1024);
@@ -143,27 +143,27 @@ describe('another hostile response from Google', () => {
     google.hostile.set('/revoke', kind);
     google.status = 503;
     const [grant] = await grants();
-    const answer = await bed.api.delete(`/grants/${String(grant?.['id'])}`, { mode: 'revoke' });
+    const response = await bed.api.delete(`/grants/${String(grant?.['id'])}`, { mode: 'revoke' });
     // Begun, and not confirmed: it is tried again.
-    expect(answer).toMatchObject({ status: 202, body: { disconnected: { status: 'revoking' } } });
+    expect(response).toMatchObject({ status: 202, body: { disconnected: { status: 'revoking' } } });
     expect(google.sent).toBeLessThan(FEW_BYTES);
   });
 
   test.each(HOSTILITIES)('of Google Ads is bounded, as with %s', async (kind) => {
     google.hostile.set('/v', kind);
-    const answer = await bed.api.get('/users/alice/ads/customers');
-    expect(answer).toMatchObject({ status: 503, body: { code: 'google_unavailable' } });
+    const response = await bed.api.get('/users/alice/ads/customers');
+    expect(response).toMatchObject({ status: 503, body: { code: 'google_unavailable' } });
     expect(google.sent).toBeLessThan(FEW_BYTES + 16 * 1024 * 1024);
   });
 
   test.each(HOSTILITIES)('with the configuration of security events is bounded, as with %s', async (kind) => {
     google.hostile.set('/.well-known/risc', kind);
-    const answer = await fetch(`${bed.url}/security-events/google`, {
+    const response = await fetch(`${bed.url}/security-events/google`, {
       method: 'POST',
       headers: { 'content-type': 'application/secevent+jwt' },
       body: await issuerKey.sign({ iss: bed.google.url }),
     });
-    expect(answer.status).toBe(503);
+    expect(response.status).toBe(503);
     expect(google.sent).toBeLessThan(FEW_BYTES);
   });
 
