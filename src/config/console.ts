@@ -60,7 +60,7 @@ function readProvider(
   if (issuer !== null) {
     if (clientId === null) return 'CONSOLE_CLIENT_ID is not set, which CONSOLE_ISSUER needs';
     const clientSecret = new Secret(environment.CONSOLE_CLIENT_SECRET ?? '');
-    return { issuer, isGoogle: false, clientId, clientSecret };
+    return { issuer, isGoogle: isSameIssuer(issuer, GOOGLE_ISSUER), clientId, clientSecret };
   }
   const named = clients.find((each) => each.alias === (alias ?? 'default'));
   const client = named ?? (alias === null && clients.length === 1 ? clients[0] : undefined);
@@ -82,6 +82,11 @@ function readProvider(
     clientId: client.clientId,
     clientSecret: client.clientSecret,
   };
+}
+
+/** Compared as discovery does, where a slash at the end is no difference. */
+function isSameIssuer(issuer: string, other: string): boolean {
+  return new URL(issuer).href === new URL(other).href;
 }
 
 function acceptsRedirect({ kind, redirectUris }: GoogleClient, redirectUri: string): boolean {

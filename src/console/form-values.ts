@@ -3,6 +3,7 @@
  * texts, choices, times and names of services are read. Does not own what a page does with them.
  */
 import { isRFC3339 } from 'class-validator';
+import { isUserId, USER_ID_RULE } from '../domain/access/user-rule.js';
 import { invalidRequest } from '../domain/errors.js';
 import { isPlainText } from '../domain/text.js';
 import type { ServicesRepository } from '../token-store/services/services.repository.js';
@@ -21,6 +22,14 @@ export function textIn(values: FormValues | undefined, name: string): string | n
     throw invalidRequest({ [name]: `must be at most ${MAX_LENGTH} characters, without control characters.` });
   }
   return text;
+}
+
+/** A user id as it is: blanks at its ends belong to it. @throws {BrokerError} `invalid_request` */
+export function userIn(values: FormValues | undefined): string | null {
+  const value = values?.['user'];
+  if (typeof value !== 'string' || value === '') return null;
+  if (!isUserId(value)) throw invalidRequest({ user: USER_ID_RULE });
+  return value;
 }
 
 /** @throws {BrokerError} `invalid_request` */

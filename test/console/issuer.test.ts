@@ -1,6 +1,7 @@
 /** A console whose people sign in with an issuer of their own; and what every id_token must say. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { freePort } from '../../sandbox/trying/postgres.js';
+import { tokenBroker } from '../cli/token-broker.js';
 import { startTestBed, type TestBed } from '../support/test-bed.js';
 import { ConsoleBrowser } from './console-browser.js';
 import { startTestIssuer, type TestIssuer } from './test-issuer.js';
@@ -63,6 +64,18 @@ describe('another issuer', () => {
     await signIn();
     expect((await browser.get('/console')).text).toContain(`<span class="soft">${role}</span>`);
   });
+});
+
+test('a session ends by the command line however the issuer and the operator write the address', async () => {
+  await bed.sql('DELETE FROM console_sessions');
+  issuer.claims = { ...VERIFIED, email: 'CAROL@Corp.Example' };
+  await signIn();
+  const { stdout } = await tokenBroker(
+    ['console', 'sign-out', '--person', 'Carol@corp.example'],
+    bed.settings,
+  );
+  expect(stdout).toBe('1 session of the console has ended.\n');
+  expect((await browser.get('/console')).location?.pathname).toBe('/console/sign-in');
 });
 
 describe('a sign-in is refused with 400', () => {

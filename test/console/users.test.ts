@@ -46,6 +46,25 @@ async function audited(action: string) {
   ]);
 }
 
+test('a user id with a blank at its end is another user, on every page that a link leads to', async () => {
+  await connect('alice');
+  await connect('alice ');
+  await bed.app.get(AuditLog).flush();
+  const page = await operator.get(`/console/users/${encodeURIComponent('alice ')}`);
+  const links = [...page.text.matchAll(/href="(\/console\/(?:audit|credentials)[^"]*)"/g)].map(
+    ([, path = '']) => path.replaceAll('&amp;', '&'),
+  );
+  expect(links.filter((path) => path.includes('user='))).toHaveLength(2);
+  const events = await operator.get('/console/audit.csv?user=alice+');
+  expect(events.status).toBe(200);
+  expect(events.text).toContain('alice ,');
+  expect(events.text).not.toContain('alice,');
+  for (const path of links.filter((each) => each.includes('user=')))
+    expect((await operator.get(path)).text).toContain('value="alice "');
+  const { location } = await operator.get('/console/tickets/new?user=alice+');
+  expect(location?.pathname).toBe('/console/users/alice%20/link');
+});
+
 describe('the search of users', () => {
   exhaustive.test('finds by the beginning of the id, the email address and the sub', async () => {
     await connect('team-1');

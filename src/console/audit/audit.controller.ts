@@ -15,7 +15,7 @@ import {
 import { AuditLog } from '../../token-store/audit/audit-log.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { nextPath, pathWith } from '../paths.js';
-import { choiceIn, cursorIn, type FormValues, serviceIdOf, textIn, timeIn } from '../form-values.js';
+import { choiceIn, cursorIn, type FormValues, serviceIdOf, textIn, timeIn, userIn } from '../form-values.js';
 import { ConsoleController, Person } from '../sign-in/console.decorator.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { auditPage, type ShownFilter } from './audit-page.js';
@@ -95,7 +95,7 @@ export class ConsoleAuditController {
   async #filterOf(query: FormValues): Promise<Filter> {
     return {
       users: ['*'],
-      userId: textIn(query, 'user'),
+      userId: userIn(query),
       serviceId: await serviceIdOf(this.services, textIn(query, 'service')),
       action: choiceIn(query, 'action', AUDIT_ACTIONS),
       since: timeIn(query, 'since'),

@@ -10,7 +10,7 @@ import { aboutCredential, DelegatedCredentials } from '../../services/delegated-
 import { DelegatedCredentialsRepository } from '../../token-store/services/delegated-credentials.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { nextPath, pathWith } from '../paths.js';
-import { cursorIn, type FormValues, serviceIdOf, textIn } from '../form-values.js';
+import { cursorIn, type FormValues, serviceIdOf, textIn, userIn } from '../form-values.js';
 import { ConsoleController, Person } from '../sign-in/console.decorator.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { credentialsPage } from './credentials-page.js';
@@ -35,7 +35,7 @@ export class ConsoleCredentialsController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const service = textIn(query, 'service');
-    const user = textIn(query, 'user');
+    const user = userIn(query);
     const list: CursorOf = ['credentials', 'console', service, user];
     const position = await this.cursors.read(list, cursorIn(query));
     const after = position && { at: new Date(position['at'] ?? ''), id: position['id'] ?? '' };

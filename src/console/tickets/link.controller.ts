@@ -19,7 +19,7 @@ import { isScopeList, UserPath } from '../../http/validation/validators.js';
 import { ServiceCache } from '../../services/service-cache.js';
 import { GrantsRepository } from '../../token-store/grants/grants.repository.js';
 import { ServicesRepository } from '../../token-store/services/services.repository.js';
-import { type FormValues, textIn } from '../form-values.js';
+import { type FormValues, textIn, userIn } from '../form-values.js';
 import { ConsoleController, Person } from '../sign-in/console.decorator.js';
 import type { ConsolePerson } from '../sign-in/console-sessions.js';
 import { linkPath } from '../paths.js';
@@ -40,7 +40,7 @@ export class ConsoleLinkController {
   /** Also for a user without grants, whom no list shows. */
   @Get('tickets/new')
   async open(@Query() query: FormValues, @Res() reply: FastifyReply): Promise<void> {
-    const userId = textIn(query, 'user');
+    const userId = userIn(query);
     if (userId === null) throw invalidRequest({ user: 'is missing: whom is the link for?' });
     await reply.redirect(linkPath(userId), 303);
   }

@@ -3,6 +3,7 @@
  * nothing of what the sealed cookie holds (console/sign-in/).
  */
 import { Injectable } from '@nestjs/common';
+import { foldEmail } from '../../domain/text.js';
 import { Database } from '../client/database.js';
 import { inBatches, MAX_BATCH_ROWS } from '../client/bounded-statements.js';
 
@@ -19,7 +20,7 @@ export class ConsoleSessionsRepository {
     readonly startedAt: Date;
     readonly expiresAt: Date;
   }): Promise<void> {
-    await this.database.consoleSession.create({ data: session });
+    await this.database.consoleSession.create({ data: { ...session, email: foldEmail(session.email) } });
   }
 
   /** Whether the session was started, and has neither expired nor ended. */
@@ -35,7 +36,11 @@ export class ConsoleSessionsRepository {
   /** @param email of one person; null: of all @returns how many sessions ended */
   async endAll(email: string | null, now: Date): Promise<number> {
     const { count } = await this.database.consoleSession.updateMany({
-      where: { endedAt: null, expiresAt: { gt: now }, ...(email === null ? {} : { email }) },
+      where: {
+        endedAt: null,
+        expiresAt: { gt: now },
+        ...(email === null ? {} : { email: foldEmail(email) }),
+      },
       data: { endedAt: now },
     });
     return count;
