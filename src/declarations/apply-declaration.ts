@@ -58,7 +58,7 @@ export class ApplyDeclaration {
     );
     if (isDryRun) return { changes, secrets: [] };
     for (const change of changes) this.#record(change);
-    await this.audit.flush([null]);
+    await this.audit.flushCommitted([null]);
     return { changes, secrets };
   }
 

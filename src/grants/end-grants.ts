@@ -81,7 +81,7 @@ export class EndGrants {
       }
     };
     await Promise.all(Array.from({ length: CONCURRENCY }, work));
-    await this.audit.flush(grants.map(({ userId }) => userId));
+    await this.audit.flushCommitted(grants.map(({ userId }) => userId));
     const also = results.flatMap((result) => result.also);
     return { grants: results.flatMap((result) => result.grants), also: withoutOwn(also, grants) };
   }

@@ -80,7 +80,7 @@ export class ImportGrants {
       if (underWay.length >= CONCURRENCY) yield await settle();
     }
     while (underWay.length > 0) yield await settle();
-    await this.audit.flush();
+    await this.audit.flushCommitted(null);
   }
 
   async #result(

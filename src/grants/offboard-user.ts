@@ -78,7 +78,7 @@ export class OffboardUser {
     const outcome = done.isComplete ? 'ok' : 'incomplete';
     const common = { at: this.clock.now(), action: 'user.offboard', outcome, ...by } as const;
     this.audit.record({ ...common, userId, details: { mode, ...countsOf(done) } });
-    await this.audit.flush([userId]);
+    await this.audit.flushCommitted([userId]);
     return done;
   }
 

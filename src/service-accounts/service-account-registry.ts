@@ -76,7 +76,7 @@ export class ServiceAccountRegistry {
       grantId: grant.id,
       details: { account: account.sub, email: account.email, subject, scopes: grant.grantedScopes, replaced },
     });
-    await this.audit.flush([userId]);
+    await this.audit.flushCommitted([userId]);
     const active = (await this.grants.findByUser(userId, client)).filter(({ status }) => status === 'active');
     return { ...stored, others: active.filter(({ id }) => id !== grant.id).map((other) => other.account) };
   }
@@ -100,7 +100,7 @@ export class ServiceAccountRegistry {
       grantId,
       details: { account: grant.account.sub, email: grant.account.email },
     });
-    await this.audit.flush([grant.userId]);
+    await this.audit.flushCommitted([grant.userId]);
     return grant;
   }
 }

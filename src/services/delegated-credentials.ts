@@ -83,7 +83,7 @@ export class DelegatedCredentials {
     const { serviceId } = credential;
     const common = { at: this.clock.now(), action, outcome: 'ok', actor: 'operator', serviceId } as const;
     this.audit.record({ ...common, ...aboutCredential(credential) });
-    await this.audit.flush([credential.userId]);
+    await this.audit.flushCommitted([credential.userId]);
   }
 }
 

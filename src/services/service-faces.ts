@@ -62,7 +62,7 @@ export class ServiceFaces {
       serviceId: id,
       details: { name, ...texts, logo: logo?.kind === 'file' ? logo.hash : (logo?.url ?? null) },
     });
-    await this.audit.flush([null]);
+    await this.audit.flushCommitted([null]);
     return { id, name, face };
   }
 }

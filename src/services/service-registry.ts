@@ -91,7 +91,7 @@ export class ServiceRegistry {
       serviceId: id,
       details: { name },
     });
-    await this.audit.flush([null]);
+    await this.audit.flushCommitted([null]);
     return { id, name, revokedAt: now, changed: true };
   }
 
@@ -118,7 +118,7 @@ export class ServiceRegistry {
       serviceId: id,
       details: { name, ...stored, ...identity },
     });
-    await this.audit.flush([null]);
+    await this.audit.flushCommitted([null]);
     return { id, name };
   }
 }

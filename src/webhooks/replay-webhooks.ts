@@ -89,6 +89,6 @@ export class ReplayWebhooks {
     details: Readonly<Record<string, AuditDetail>>,
   ): Promise<void> {
     this.audit.record({ at: this.clock.now(), action, outcome, actor, details });
-    await this.audit.flush([null]);
+    await this.audit.flushCommitted([null]);
   }
 }

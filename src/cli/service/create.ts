@@ -101,11 +101,13 @@ async function create(name: string, options: Options): Promise<CommandResult> {
       identity === null
         ? await registry.create(name, policy).catch(explain)
         : await registry.createForIdentity(name, policy, identity).catch(explain);
-    const updated = face && (await faces.update(created.id, face));
+    // The service is stored: a fault must not keep its key from being shown.
+    const updated = face && (await faces.update(created.id, face).catch(() => 'failed' as const));
     const result =
       identity === null
         ? withKey(created as ServiceWithKey, policy)
         : withIdentity(created, policy, identity);
+    if (updated === 'failed') return { ...result, text: `${result.text}\n\n${faceNotStored(name)}` };
     return updated ? { ...result, json: { ...result.json, face: faceAsJson(updated.face) } } : result;
   });
 }
@@ -128,6 +130,10 @@ function withKey({ id, name, key: secret }: ServiceWithKey, policy: Policy): Com
     ].join('\n'),
     json: { id, name, key, policy },
   };
+}
+
+function faceNotStored(name: string): string {
+  return `What users see of it could not be stored. Give it to \`token-broker service update ${name}\`.`;
 }
 
 function withIdentity(

@@ -1,4 +1,4 @@
-import type { INestApplicationContext, Type } from '@nestjs/common';
+import type { INestApplicationContext, LoggerService, Type } from '@nestjs/common';
 import type { Settings } from '../../config/settings.js';
 import { EXIT, Failure } from './failure.js';
 
@@ -31,6 +31,21 @@ export function assertClientsServed(aliases: readonly string[], { clients }: Set
   );
 }
 
+const NOTHING = () => undefined;
+
+/**
+ * The log of a command: standard output belongs to its result, which also says what failed. Only an audit event that could not be
+ * written is no part of it, and would be lost (docs/audit.md).
+ */
+const UNWRITTEN_EVENTS: LoggerService = {
+  /** @param fields come first, as in all log lines of the broker */
+  error: (fields: { readonly event?: unknown }, message: string) => {
+    if (fields.event !== undefined) process.stderr.write(`${message}: ${JSON.stringify(fields.event)}\n`);
+  },
+  log: NOTHING,
+  warn: NOTHING,
+};
+
 /** As withBroker, for a command that needs more modules. */
 export async function withModules<T>(
   settings: Settings,
@@ -41,9 +56,8 @@ export async function withModules<T>(
     import('@nestjs/core'),
     import('./command.module.js'),
   ]);
-  // Standard output belongs to the command's result: no log line may come in between.
   const broker = await NestFactory.createApplicationContext(CommandModule.with(settings, modules), {
-    logger: false,
+    logger: UNWRITTEN_EVENTS,
     abortOnError: false,
   });
   try {

@@ -114,7 +114,7 @@ async function create({ service: idOrName, user, ...options }: Options): Promise
       client: client === ANY_CLIENT ? null : client,
       details: { ...(purpose === 'manage' ? { purpose } : { asked: scopes }), ticket: id },
     });
-    await audit.flush([user]);
+    await audit.flushCommitted([user]);
     return {
       text: [
         purpose === 'manage'

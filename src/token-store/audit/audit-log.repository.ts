@@ -130,6 +130,14 @@ export class AuditLog implements OnApplicationShutdown {
     await Promise.all([this.#rows.flush(isOwn), ...counted.map((part) => part.flush(isCounted))]);
   }
 
+  /**
+   * As `flush`, after a change that is committed: its result, which may be a key that is shown this once, must reach the caller also
+   * where its event cannot be written yet. That is logged (`onError`), and tried again until the process ends.
+   */
+  async flushCommitted(users: readonly (string | null)[] | null): Promise<void> {
+    await this.flush(users).catch(() => undefined);
+  }
+
   /** Nest shuts down what depends on the database before the database. */
   async onApplicationShutdown(): Promise<void> {
     const [first, repeated] = this.#refused.parts;

@@ -104,7 +104,7 @@ async function record(
     ...facts,
     details: { asked: scopes, ...details },
   });
-  await audit.flush();
+  await audit.flushCommitted([userId]);
 }
 
 function tookTooLong(): Failure {
