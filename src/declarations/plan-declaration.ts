@@ -7,6 +7,7 @@ import type { Policy } from '../domain/access/policy.js';
 import { scopeSet } from '../domain/google/scopes.js';
 import type { Secret } from '../domain/secret.js';
 import type { Webhook } from '../domain/webhook/webhook.js';
+import { rotated } from '../domain/webhook/webhook-secrets.js';
 import { generateKey, generateServiceId } from '../services/service-key.js';
 import type {
   DeclarationWrites,
@@ -188,7 +189,7 @@ class Planner implements Plan {
         createdAt: this.now,
         ...(enabled === false ? this.#disabled() : ENABLED),
       };
-      this.writes.addWebhooks.push({ webhook, secrets: { current, previous: null } });
+      this.writes.addWebhooks.push({ webhook, secrets: { current, former: [] } });
       this.changes.push({ section: 'webhooks', name, action: 'create', fields });
       return;
     }
@@ -201,9 +202,8 @@ class Planner implements Plan {
       ...spec,
       ...(isSwitched ? (enabled ? ENABLED : this.#disabled()) : {}),
     };
-    const until = new Date(this.now.getTime() + OVERLAP_MS);
-    const rotated = { current: secret ?? secrets.current, previous: { secret: secrets.current, until } };
-    this.writes.changeWebhooks.push({ before, after, secrets: rotates ? rotated : secrets });
+    const next = rotates ? rotated(secrets, secret, OVERLAP_MS, this.now) : secrets;
+    this.writes.changeWebhooks.push({ before, after, secrets: next });
     const note = rotates ? { rotates: true as const } : {};
     this.changes.push({ section: 'webhooks', name, action: 'change', fields, ...note });
   }

@@ -4,6 +4,7 @@ import { WEBHOOK_DELIVERIES, WEBHOOK_DELIVERY_DURATION } from '../domain/metrics
 import type { Counter, Histogram } from '../domain/metrics/instruments.js';
 import { Meter } from '../domain/metrics/meter.js';
 import { Clock } from '../domain/ports/clock.js';
+import { signingSecrets } from '../domain/webhook/webhook-secrets.js';
 import { DatabaseHealth } from '../token-store/client/database-health.js';
 import {
   OutboxEventsRepository,
@@ -116,12 +117,7 @@ export class DeliverEvents implements BeforeApplicationShutdown {
       await this.events.release(events, new Date(now.getTime() + UNOPENED_MS));
       return false;
     }
-    const { current, previous } = secrets;
-    const isOverlap = previous !== null && previous.until > now;
-    const receiver = {
-      url: webhook.url,
-      secrets: isOverlap ? [current, previous.secret] : [current],
-    };
+    const receiver = { url: webhook.url, secrets: signingSecrets(secrets, now) };
     const taken = await this.#taken(webhook, events, now);
     return (await this.#deliverAll({ webhook, receiver }, taken, cancel)) && isMore;
   }

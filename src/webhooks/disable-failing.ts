@@ -51,7 +51,8 @@ export class DisableFailing {
     if (days === 0 || now.getTime() - failingSince.getTime() < days * DAY_MS) return false;
     if (delivery.kind !== 'gone' && event.failures + 1 < MIN_ATTEMPTS) return false;
     const disabled = await this.registry.disable(webhook.id, 'broker', { reason: 'failing', failingSince });
-    if (!disabled?.changed) return disabled !== null;
+    // Another replica may have been answered meanwhile: then it stays enabled.
+    if (!disabled?.changed) return disabled?.webhook.disabledAt != null;
     this.#log.error(
       { webhook: webhook.name, failing_since: failingSince, error: delivery.error },
       'a webhook is disabled: it accepted nothing for days. `token-broker webhook enable` sends to it again',

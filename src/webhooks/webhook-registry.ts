@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { AuditAction, AuditDetail } from '../domain/audit-entry.js';
 import { BrokerError, invalidRequest } from '../domain/errors.js';
-import { Clock } from '../domain/ports/clock.js';
+import { after, Clock } from '../domain/ports/clock.js';
 import { Secret } from '../domain/secret.js';
 import {
   type DisabledReason,
@@ -10,12 +10,9 @@ import {
   webhookErrors,
   type WebhookSpec,
 } from '../domain/webhook/webhook.js';
+import { rotated, type WebhookSecrets } from '../domain/webhook/webhook-secrets.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
-import {
-  type StoredWebhook,
-  type WebhookSecrets,
-  WebhooksRepository,
-} from '../token-store/outbox/webhooks.repository.js';
+import { type StoredWebhook, WebhooksRepository } from '../token-store/outbox/webhooks.repository.js';
 import { ServicesRepository } from '../token-store/services/services.repository.js';
 
 /** Another process may change the same webhook at the same time. */
@@ -57,7 +54,7 @@ export class WebhookRegistry {
       disabledAt: null,
       disabledReason: null,
     };
-    if (!(await this.webhooks.add(webhook, { current: secret, previous: null }))) throw taken(webhook.name);
+    if (!(await this.webhooks.add(webhook, { current: secret, former: [] }))) throw taken(webhook.name);
     await this.#record('webhook.create', webhook, actor, describe(webhook));
     return webhook;
   }
@@ -80,7 +77,8 @@ export class WebhookRegistry {
   }
 
   /**
-   * Gives it another secret. Until the overlap ends, the one before signs as well.
+   * Gives it another secret. Until the overlap ends, the one before signs as well, and earlier ones until theirs ends.
+   * @param overlapMs 0: the new one alone signs from now on
    * @returns null where there is no such webhook
    */
   async rotate(
@@ -89,10 +87,11 @@ export class WebhookRegistry {
     overlapMs: number,
     actor = 'operator',
   ): Promise<(ChangedWebhook & { readonly until: Date }) | null> {
-    const until = new Date(this.clock.now().getTime() + overlapMs);
-    const changed = await this.#change(idOrName, (before, { current }) => ({
+    const now = this.clock.now();
+    const until = after(now, overlapMs / 1000);
+    const changed = await this.#change(idOrName, (before, secrets) => ({
       after: before,
-      secrets: { current: secret, previous: overlapMs > 0 ? { secret: current, until } : null },
+      secrets: rotated(secrets, secret, overlapMs, now),
     }));
     if (!changed) return null;
     await this.#record('webhook.rotate', changed.webhook, actor, { overlap_until: until.toISOString() });
@@ -190,7 +189,7 @@ export class WebhookRegistry {
   ): Promise<void> {
     const at = this.clock.now();
     this.audit.record({ at, action, outcome: 'ok', actor, details: { webhook: name, ...details } });
-    await this.audit.flush([null]);
+    await this.audit.flushCommitted([null]);
   }
 }
 

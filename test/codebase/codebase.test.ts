@@ -136,6 +136,7 @@ const REVEALING = [
   'src/token-store/grants/slot-rows.ts', // how Google names a token, into keyed digests
   'src/token-store/outbox/webhooks.repository.ts', // both secrets of a webhook, into one seal and out of it
   'src/declarations/check-declaration.ts', // the secret of a webhook, to check its form
+  'src/domain/webhook/webhook-secrets.ts', // former secrets, to the new one
   'src/declarations/plan-declaration.ts', // the same, to see whether it is another one
   'src/tokens/token.response.ts',
   'src/webhooks/send-event.ts',

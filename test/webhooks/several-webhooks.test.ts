@@ -145,6 +145,20 @@ describe('an event', () => {
 });
 
 describe('a secret that is replaced', () => {
+  test('signs as well until its overlap ends where the next one is replaced meanwhile', async () => {
+    const { id } = await bed.webhook({ url: app.url, secret: app.secret });
+    for (const filling of [5, 6])
+      await registry().rotate(
+        id,
+        new Secret(`whsec_${Buffer.alloc(32, filling).toString('base64')}`),
+        3600_000,
+      );
+    await connect('alice');
+    await settled();
+    expect(app.received).toMatchObject([{ isSigned: true }]);
+    expect(String(app.received[0]?.headers['webhook-signature']).split(' ')).toHaveLength(3);
+  });
+
   test('signs as well until the overlap ends', async () => {
     const { id } = await bed.webhook({ url: app.url, secret: app.secret });
     const next = new Secret(`whsec_${Buffer.alloc(32, 5).toString('base64')}`);

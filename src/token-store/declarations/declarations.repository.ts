@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { ServiceFace } from '../../domain/access/service-face.js';
 import type { Webhook } from '../../domain/webhook/webhook.js';
+import type { WebhookSecrets } from '../../domain/webhook/webhook-secrets.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { codesOf, isUniqueViolation } from '../client/database-error.js';
 import { Database } from '../client/database.js';
 import {
   type StoredWebhook,
-  type WebhookSecrets,
   WebhooksRepository,
 } from '../outbox/webhooks.repository.js';
 import type { Prisma, Service as Row } from '../prisma-client/client.js';

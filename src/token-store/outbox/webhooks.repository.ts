@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { IntegrityReporter } from '../../domain/ports/reporters.js';
 import { Secret } from '../../domain/secret.js';
 import type { DisabledReason, Webhook } from '../../domain/webhook/webhook.js';
+import type { WebhookSecrets } from '../../domain/webhook/webhook-secrets.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { isUniqueViolation } from '../client/database-error.js';
@@ -15,13 +16,6 @@ export interface StoredWebhook extends Webhook {
   readonly failingSince: Date | null;
   /** Which state of the row this is: each change seals again. */
   readonly sealedSecrets: string;
-}
-
-/** What signs events. */
-export interface WebhookSecrets {
-  readonly current: Secret;
-  /** The one before, which signs as well until a time. */
-  readonly previous: { readonly secret: Secret; readonly until: Date } | null;
 }
 
 /**
@@ -102,11 +96,10 @@ export class WebhooksRepository {
   async open(webhook: StoredWebhook): Promise<WebhookSecrets | null> {
     try {
       const opened = await this.sealer.open(webhook.sealedSecrets, webhookAad(boundOf(webhook)));
-      const { current, previous, until } = JSON.parse(opened.reveal()) as SealedJson;
+      const { current, former = [] } = JSON.parse(opened.reveal()) as SealedJson;
       return {
         current: new Secret(current),
-        previous:
-          previous === undefined ? null : { secret: new Secret(previous), until: new Date(until ?? 0) },
+        former: former.map(({ secret, until }) => ({ secret: new Secret(secret), until: new Date(until) })),
       };
     } catch (error) {
       if (!(error instanceof SealBroken)) throw error;
@@ -123,11 +116,11 @@ export class WebhooksRepository {
     });
   }
 
-  async #columns(webhook: Webhook, { current, previous }: WebhookSecrets) {
+  async #columns(webhook: Webhook, { current, former }: WebhookSecrets) {
     const columns = boundOf(webhook);
     const json: SealedJson = {
       current: current.reveal(),
-      ...(previous ? { previous: previous.secret.reveal(), until: previous.until.toISOString() } : {}),
+      former: former.map(({ secret, until }) => ({ secret: secret.reveal(), until: until.toISOString() })),
     };
     const sealedSecrets = await this.sealer.seal(new Secret(JSON.stringify(json)), webhookAad(columns));
     return { ...columns, sealedSecrets };
@@ -136,8 +129,7 @@ export class WebhooksRepository {
 
 interface SealedJson {
   readonly current: string;
-  readonly previous?: string;
-  readonly until?: string;
+  readonly former?: readonly { readonly secret: string; readonly until: string }[];
 }
 
 /** What the seal is bound to. */
