@@ -59,6 +59,7 @@ export const EXHAUSTIVE = [
   'test/cli/sidecar',
   'test/tokens/refused-tokens',
   'test/grants/diagnosis',
+  'test/grants/offboard-many',
   'test/tokens/token-endpoint-warm',
   'test/sandbox/ads',
   'test/sandbox/apis',
