@@ -26,7 +26,7 @@ describe('a domain among the people of the console', () => {
     ['https://accounts.google.com/', true],
     ['https://login.example.com', false],
     ['https://accounts.google.com.example.com', false],
-  ])('with the issuer %s is the hosted domain: %p', (issuer, isHostedDomain) => {
+  ])('with the issuer %s names a hosted domain or not (%p)', (issuer, isHostedDomain) => {
     expect(consoleOf({ CONSOLE_ISSUER: issuer })?.isGoogle).toBe(isHostedDomain);
   });
 });

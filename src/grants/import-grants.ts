@@ -5,14 +5,16 @@ import { BrokerError } from '../domain/errors.js';
 import { GoogleFailure } from '../domain/google/google-failure.js';
 import type { GoogleClient } from '../domain/google/oauth.js';
 import { missingScopes, SIGN_IN_SCOPES } from '../domain/google/scopes.js';
-import { type Account, type Grant, isAccount } from '../domain/grant/grant.js';
+import { type Account, isAccount } from '../domain/grant/grant.js';
 import {
   type ImportItem,
   ImportRefused,
+  importResultOf,
   type ImportResult,
   type InvalidItem,
   isTransientRefusal,
   narrowedScopes,
+  NO_GRANT,
   refusalByGoogle,
 } from '../domain/grant/grant-import.js';
 import { Clock } from '../domain/ports/clock.js';
@@ -105,7 +107,7 @@ export class ImportGrants {
     const holder = await this.imports.findHolder(userId, client.alias, refreshToken);
     if (holder === 'another') throw new ImportRefused('token_in_use');
     // With other scopes, a replacement is to be verified.
-    if (holder && !(replace && item.scopes)) return resultOf('unchanged', holder);
+    if (holder && !(replace && item.scopes)) return importResultOf('unchanged', holder);
     const inspected = await this.#inspect(client, item, options);
     const { answer } = inspected;
     const grantedScopes = narrowedScopes(item.scopes, answer.scopes);
@@ -135,8 +137,8 @@ export class ImportGrants {
       now: this.clock.now(),
     });
     if (!('grant' in saved)) throw new ImportRefused(saved.kind);
-    if (saved.grant) return resultOf(saved.kind, saved.grant);
-    const would = { ...NOTHING, userId, client: client.alias, account, scopes: grantedScopes };
+    if (saved.grant) return importResultOf(saved.kind, saved.grant);
+    const would = { ...NO_GRANT, userId, client: client.alias, account, scopes: grantedScopes };
     return { ...would, status: saved.kind };
   }
 
@@ -224,7 +226,7 @@ export class ImportGrants {
       });
     }
     return {
-      ...NOTHING,
+      ...NO_GRANT,
       status: isTransient ? 'postponed' : 'refused',
       userId: item?.userId ?? null,
       client,
@@ -234,13 +236,6 @@ export class ImportGrants {
       ...(missing ? { missingScopes: missing } : {}),
     };
   }
-}
-
-const NOTHING = { cause: null, detail: null, grantId: null, account: null, scopes: null };
-
-function resultOf(status: 'imported' | 'replaced' | 'unchanged', grant: Grant): ImportResult {
-  const { id: grantId, userId, client, account, grantedScopes: scopes } = grant;
-  return { ...NOTHING, status, userId, client, grantId, account, scopes };
 }
 
 function asRefusal(check: () => void): void {

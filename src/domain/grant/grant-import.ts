@@ -3,7 +3,7 @@ import { UNUSABLE_RESPONSE } from '../google/local-failures.js';
 import { DEAD_REFRESH_TOKEN, explainFailure } from '../google/oauth-failures.js';
 import { commonScopes, missingScopes, scopeSet, SIGN_IN_SCOPES } from '../google/scopes.js';
 import type { Secret } from '../secret.js';
-import type { Account } from './grant.js';
+import type { Account, Grant } from './grant.js';
 
 /*
  * What is imported, what becomes of it, and why it is refused: the one source for the reports of the command line, of
@@ -97,6 +97,14 @@ export interface ImportResult extends Partial<Pick<RefusalFacts, 'errors' | 'mis
   readonly grantId: string | null;
   readonly account: Account | null;
   readonly scopes: readonly string[] | null;
+}
+
+/** Of an item that led to no grant. */
+export const NO_GRANT = { cause: null, detail: null, grantId: null, account: null, scopes: null };
+
+export function importResultOf(status: 'imported' | 'replaced' | 'unchanged', grant: Grant): ImportResult {
+  const { id: grantId, userId, client, account, grantedScopes: scopes } = grant;
+  return { ...NO_GRANT, status, userId, client, grantId, account, scopes };
 }
 
 /** Nothing of the item is stored. */

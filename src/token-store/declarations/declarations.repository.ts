@@ -6,10 +6,7 @@ import { Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { codesOf, isUniqueViolation } from '../client/database-error.js';
 import { Database } from '../client/database.js';
-import {
-  type StoredWebhook,
-  WebhooksRepository,
-} from '../outbox/webhooks.repository.js';
+import { type StoredWebhook, WebhooksRepository } from '../outbox/webhooks.repository.js';
 import type { Prisma, Service as Row } from '../prisma-client/client.js';
 import { type FaceWithLogo, ServiceFacesRepository } from '../services/service-faces.repository.js';
 import { isSigned } from '../services/service-mac.js';
