@@ -15,9 +15,10 @@ import { after, Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
 import { ServiceCache } from '../services/service-cache.js';
 import type { PendingAuthorization } from '../token-store/connects/authorization-requests.repository.js';
+import { PendingExchangesRepository } from '../token-store/connects/pending-exchanges.repository.js';
 import { CodeExchange } from './code-exchange.js';
 import { outcomeOfFailure, outcomeOfResponse, wrongAccount } from './consent-outcome.js';
-import { FinishExchange } from './finish-exchange.js';
+import { FinishExchange, isNothing } from './finish-exchange.js';
 import { CONFIRM_SECONDS, PendingConsents } from './pending-consents.js';
 import { type AuthorizationResponse, AuthorizationResponseValidator } from './response-validator.js';
 
@@ -49,6 +50,7 @@ export class CompleteAuthorization {
     private readonly codeExchange: CodeExchange,
     private readonly finishExchange: FinishExchange,
     private readonly pendingConsents: PendingConsents,
+    private readonly exchanges: PendingExchangesRepository,
   ) {}
 
   /**
@@ -67,18 +69,26 @@ export class CompleteAuthorization {
     if (validated.kind === 'settled') return validated;
     if (validated.kind === 'late') return this.#end(ticket, TOO_LATE, requestId);
     if (validated.kind === 'stale') return this.#resume(ticket, validated.browserKey, requestId);
-    const visit = { ticket, request: validated.request, requestId };
+    const visit: AuthorizationVisit = { ticket, request: validated.request, requestId, exchangeId: null };
     const next = await this.#handle(visit, response).catch(async (fault: unknown) => {
       // The code is used up, and this browser may begin again at once.
       await this.progress.resume(ticket.id, requestId, 0).catch(() => undefined);
       throw fault;
     });
     if ('consentUrl' in next) return { kind: 'redirect', ticket, consentUrl: next.consentUrl };
-    return this.#end(ticket, next, requestId);
+    return this.#end(ticket, next, requestId, isNothing(next) ? visit.exchangeId : null);
   }
 
-  /** A grant has ended its ticket already, in its own transaction. */
-  async #end(ticket: ConnectTicket, outcome: ConnectOutcome, requestId: string): Promise<Completion> {
+  /**
+   * A grant has ended its ticket already.
+   * @param exchangeId of an exchange that became nothing. It goes once the ticket has ended; else resume-connects.job.ts does both
+   */
+  async #end(
+    ticket: ConnectTicket,
+    outcome: ConnectOutcome,
+    requestId: string,
+    exchangeId: string | null = null,
+  ): Promise<Completion> {
     if (outcome.kind === 'granted') return { kind: 'outcome', ticket, outcome };
     const seconds = outcome.kind === 'pending' ? CONFIRM_SECONDS : FINISHING_SECONDS;
     const ended = await this.progress
@@ -91,6 +101,7 @@ export class CompleteAuthorization {
         );
         return null;
       });
+    if (ended && exchangeId !== null) await this.exchanges.remove(exchangeId).catch(() => undefined);
     // Its service cancelled it meanwhile.
     if (ended && !ended.isNew) return { kind: 'settled', ticket: ended.ticket };
     return { kind: 'outcome', ticket, outcome };
@@ -147,9 +158,10 @@ export class CompleteAuthorization {
   }
 
   async #storeAndFinish(
-    { ticket, request, requestId }: AuthorizationVisit,
+    visit: AuthorizationVisit,
     answer: CodeExchangeResponse,
   ): Promise<ConnectOutcome | { readonly consentUrl: string }> {
+    const { ticket, request, requestId } = visit;
     const { connectRequest, forcedConsent, includedGranted, nonceHash } = request;
     // Drawn before anything is stored: the browser gets the same code, whatever is known of the commits that follow.
     const completion = connectRequest.confirm ? this.pendingConsents.newCode(connectRequest.serviceId) : null;
@@ -167,12 +179,13 @@ export class CompleteAuthorization {
     };
     // Stored first: the code cannot be exchanged again, and every later step can fail.
     await this.codeExchange.store(exchange);
+    visit.exchangeId = exchange.id;
     const finished = await this.finishExchange
       .finish(exchange, code)
       .catch((fault: unknown) => this.finishExchange.postpone(exchange, code, fault));
-    return finished.kind === 'again'
-      ? { consentUrl: await this.startAuthorization.again(ticket, finished.account, true, requestId) }
-      : finished;
+    if (finished.kind !== 'again') return finished;
+    await this.exchanges.remove(exchange.id);
+    return { consentUrl: await this.startAuthorization.again(ticket, finished.account, true, requestId) };
   }
 }
 
@@ -181,4 +194,6 @@ interface AuthorizationVisit {
   readonly ticket: ConnectTicket;
   readonly request: PendingAuthorization;
   readonly requestId: string;
+  /** Once its code is exchanged and the tokens are stored. */
+  exchangeId: string | null;
 }

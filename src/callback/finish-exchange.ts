@@ -73,17 +73,6 @@ export class FinishExchange {
     });
   }
 
-  /**
-   * As `conclude`, and removes an exchange that became nothing.
-   * @param code that the browser gets in confirm mode; null without a browser
-   * @throws a transient failure: Google's keys or the database are unavailable. The exchange stays stored
-   */
-  async finish(exchange: PendingExchange, code: string | null): Promise<FinishedExchange> {
-    const finished = await this.conclude(exchange, code);
-    if (isNothing(finished)) await this.exchanges.remove(exchange.id);
-    return finished;
-  }
-
   /** Leaves the exchange to resume-connects.job.ts; the browser neither waits nor starts again. */
   async postpone(
     { id }: Pick<PendingExchange, 'id'>,
@@ -103,8 +92,12 @@ export class FinishExchange {
     return this.database.isOutage(fault) ? 'database_unavailable' : 'internal_error';
   }
 
-  /** An exchange that became nothing stays stored. @throws as `finish` */
-  async conclude(exchange: PendingExchange, code: string | null): Promise<FinishedExchange> {
+  /**
+   * An exchange that became nothing stays stored: the caller ends its ticket first, then removes it.
+   * @param code that the browser gets in confirm mode; null without a browser
+   * @throws a transient failure: Google's keys or the database are unavailable
+   */
+  async finish(exchange: PendingExchange, code: string | null): Promise<FinishedExchange> {
     const { connectRequest, answer } = exchange;
     let account: VerifiedAccount;
     try {

@@ -79,7 +79,7 @@ export class ResumeConnectsJob implements OnModuleInit {
     const now = this.clock.now();
     try {
       if (exchange.expiresAt.getTime() + MAX_OVERDUE_MS <= now.getTime()) return await this.#giveUp(exchange);
-      const finished = await this.finishExchange.conclude(exchange, null);
+      const finished = await this.finishExchange.finish(exchange, null);
       // No browser is there to send to Google again.
       await this.#end(exchange, finished.kind === 'again' ? OUTCOME_WITHOUT_REFRESH_TOKEN : finished);
       return true;

@@ -41,6 +41,24 @@ describe('a permission by Google whose keys cannot be fetched', () => {
     bed.clock.advance(400);
   };
 
+  test('that is refused ends its ticket later where the database did not take the end of it', async () => {
+    bed.google.control.clearFaults();
+    const { id, url } = await bed.api.ticket({ ...ticket, require_account: { email: BOB.email } });
+    await bed.sql(
+      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''full''; END';
+       CREATE TRIGGER refuse BEFORE UPDATE OF ended_at ON connect_tickets FOR EACH ROW WHEN (NEW.ended_at IS NOT NULL) EXECUTE FUNCTION refuse()`,
+    );
+    const browser = new Browser();
+    const consent = await browser.begin(url);
+    expect((await browser.open(await visitConsent(consent, { account: ALICE.email }))).status).toBe(200);
+    await bed.sql('DROP TRIGGER refuse ON connect_tickets; DROP FUNCTION refuse');
+    expect(await waiting()).toHaveLength(1);
+    bed.clock.advance(400);
+    await until(isOver);
+    const { body } = await bed.api.get(`/connect/tickets/${id}`);
+    expect(body).toMatchObject({ state: 'failed', reason: 'wrong_account' });
+  });
+
   test('is sealed and booked, and becomes a grant without the browser, and the user need not start again', async () => {
     const response = await back();
     expect(response.status).toBe(200);
