@@ -84,6 +84,8 @@ _MAX_TOKENS = 10_000
 _MAX_WAIT = 55
 _UNFINISHED = ("created", "opened", "at_google", "pending")
 _RETRIED = (429, 503)
+# What a proxy answers while it does not reach the broker.
+_GATEWAY = (502, 503, 504)
 _WEBHOOK_TOLERANCE = 300
 
 
@@ -249,14 +251,15 @@ class TokenBroker:
                 return cached
             try:
                 token = self._fetch_token(user, query)
-            except Unavailable:
+            except TokenBrokerError as error:
+                # The broker cannot answer now, or the answer is not the broker's: it says nothing about the token.
+                if not isinstance(error, Unavailable) and error.code != "invalid_response":
+                    self._cache.delete(key)
+                    raise
                 last = self._cache.find(key, _LAST_SECONDS, refused)
                 if last is None:
                     raise
                 return last
-            except TokenBrokerError:
-                self._cache.delete(key)
-                raise
             self._cache.store(key, token)
             return token
 
@@ -488,7 +491,11 @@ def _read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Dict[s
             answer = json.loads(body)
         except ValueError:
             pass
-    if not isinstance(answer, dict):
+    # Other servers write problems too, without a code.
+    if not isinstance(answer, dict) or not (is_ok or isinstance(answer.get("code"), str)):
+        if status in _GATEWAY:
+            detail = f"The broker cannot be reached: a proxy answers {status} for it."
+            raise Unavailable("connection_failed", detail)
         detail = f"Status {status} with {type_ or 'no content type'} is not an answer of the broker."
         raise TokenBrokerError("invalid_response", detail)
     if is_ok:
@@ -501,7 +508,7 @@ def _read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Dict[s
         kind = Unavailable
     elif answer.get("connect_url"):
         kind = ConnectRequired
-    raise kind(answer.get("code", "invalid_response"), answer.get("detail", ""), answer)
+    raise kind(answer["code"], answer.get("detail", ""), answer)
 
 
 def _segment(user: str) -> str:

@@ -205,6 +205,52 @@ result = failure(lambda: broker.token("alice"))`),
     },
   );
 
+  describe('where a proxy answers for the broker', () => {
+    const html = { 'content-type': 'text/html' };
+    const problem = { 'content-type': 'application/problem+json' };
+    const call = (lines: string) => run(lines, python, { direct: bed.url });
+    const HOLD = `
+broker._url = given["direct"]
+held = broker.token("alice")
+broker._url = given["url"].rstrip("/")
+least = int(held.seconds_left) + 10`;
+
+    for (const status of [502, 503, 504])
+      pythonTest(`retries after ${status}, and keeps a token that still lives`, async () => {
+        const page = { status, headers: html, body: '<h1>Bad gateway' };
+        proxy.respondWith(page);
+        expect(await call(`result = {"client": broker.token("alice").client}`)).toEqual({
+          client: 'default',
+        });
+        expect(proxy.calls).toHaveLength(2);
+        proxy.respondWith(page, page, page, page);
+        const { kept, failed } = await call(`${HOLD}
+other = TokenBroker(given["url"], key=given["key"], retries=0)
+result = {"kept": broker.token("alice", min_ttl=least) is held, "failed": failure(lambda: other.token("alice"))}`);
+        expect(kept).toBe(true);
+        const detail = expect.stringContaining(String(status)) as unknown;
+        expect(failed).toMatchObject({ kind: 'Unavailable', code: 'connection_failed', detail });
+        expect(proxy.calls).toHaveLength(6);
+      });
+
+    pythonTest('keeps a token that still lives, and does not retry, where the answer says nothing', async () => {
+      for (const page of [
+        { status: 404, headers: { 'content-type': 'text/plain' }, body: '404 page not found' },
+        { status: 200, headers: html, body: '<p>Log in' },
+        { status: 403, headers: problem, body: '{"title": "Forbidden"}' },
+      ]) {
+        proxy.clear();
+        proxy.respondWith(page, page);
+        expect(
+          await call(`${HOLD}
+result = {"kept": [broker.token("alice", min_ttl=least) is held, broker.token("alice") is held],
+          "failed": failure(lambda: broker.token("alice", refused=held.token_id))}`),
+        ).toMatchObject({ kept: [true, true], failed: { code: 'invalid_response' } });
+        expect(proxy.calls).toHaveLength(2);
+      }
+    });
+  });
+
   pythonTest(
     'raises its own errors where a refusal breaks off, and shows no credential that no header can hold',
     async () => {

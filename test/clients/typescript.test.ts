@@ -202,6 +202,42 @@ describe('a refusal', () => {
     expect(proxy.calls).toHaveLength(4);
   });
 
+  test.each([502, 503, 504])(
+    'of a proxy that answers %i for the broker is retried, and takes no token away that still lives',
+    async (status) => {
+      const page = { status, headers: { 'content-type': 'text/html' }, body: '<h1>Bad gateway' };
+      proxy.respondWith(page);
+      const held = await broker.token('alice');
+      expect(proxy.calls).toHaveLength(2);
+      proxy.respondWith(page, page, page);
+      const minTtl = Math.ceil((held.endsAt - performance.now()) / 1000) + 10;
+      expect(await broker.token('alice', { minTtl })).toBe(held);
+      expect(proxy.calls).toHaveLength(5);
+      proxy.respondWith(page);
+      const other = new TokenBroker({ url: proxy.url, key: bed.api.key, retries: 0 });
+      expect(await failure(other.token('alice'))).toMatchObject({
+        code: 'connection_failed',
+        detail: expect.stringContaining(String(status)),
+      });
+    },
+  );
+
+  test.each([
+    { status: 404, headers: { 'content-type': 'text/plain' }, body: '404 page not found' },
+    { status: 200, headers: { 'content-type': 'text/html' }, body: '<p>Log in' },
+    { status: 403, headers: { 'content-type': 'application/problem+json' }, body: '{"title": "Forbidden"}' },
+  ])('that is not the broker’s, as $status $body, takes no token away that still lives', async (page) => {
+    const held = await broker.token('alice');
+    const minTtl = Math.ceil((held.endsAt - performance.now()) / 1000) + 10;
+    proxy.respondWith(page);
+    expect(await broker.token('alice', { minTtl })).toBe(held);
+    expect(await broker.token('alice')).toBe(held);
+    proxy.respondWith(page);
+    const { tokenId: refused } = held;
+    expect(await failure(broker.token('alice', { refused }))).toMatchObject({ code: 'invalid_response' });
+    expect(proxy.calls).toHaveLength(3);
+  });
+
   test('is no connection, no answer in time, or no answer of a broker', async () => {
     proxy.respondWith('hang_up', 'hang_up');
     const quick = { url: proxy.url, key: bed.api.key, retries: 1 };
@@ -209,7 +245,7 @@ describe('a refusal', () => {
     expect(proxy.calls).toHaveLength(2);
     for (const page of [
       { status: 200, headers: { 'content-type': 'text/html' }, body: '<p>Log in' },
-      { status: 502, body: 'bad gateway' },
+      { status: 500, body: 'no upstream' },
       { status: 302, headers: { location: bed.url } },
       { status: 200, headers: { 'content-type': 'application/json' }, body: '{' },
     ]) {

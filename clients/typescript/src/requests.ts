@@ -26,10 +26,17 @@ export interface Call {
 /** What may be gone a moment later. */
 const TRANSIENT: readonly ErrorCode[] = ['connection_failed', 'timeout'];
 const RETRIED_STATUSES = [429, 503];
+/** What a proxy answers while it does not reach the broker. */
+const GATEWAY_STATUSES = [502, 503, 504];
 /** Where the broker does not say how long. */
 const BACKOFF_MS = 250;
 
-export function isTransient({ code, problem }: TokenBrokerError): boolean {
+/** Whether it says nothing about what was asked: the broker cannot answer now, or the answer is not the broker's. */
+export function isNoAnswer(error: TokenBrokerError): boolean {
+  return error.code === 'invalid_response' || isTransient(error);
+}
+
+function isTransient({ code, problem }: TokenBrokerError): boolean {
   return TRANSIENT.includes(code) || (problem !== null && RETRIED_STATUSES.includes(problem.status));
 }
 
@@ -110,11 +117,17 @@ function readResponse({ ok, status, headers }: Response, text: string): unknown 
     try {
       const answer: unknown = JSON.parse(text);
       if (ok) return answer;
-      const problem = answer as Problem;
-      throw new TokenBrokerError(problem.code, problem.detail, withRetryAfter(problem, headers));
+      const problem = answer as Problem | null;
+      // Other servers write problems too, without a code.
+      if (typeof problem?.code === 'string')
+        throw new TokenBrokerError(problem.code, problem.detail, withRetryAfter(problem, headers));
     } catch (error) {
       if (error instanceof TokenBrokerError) throw error;
     }
+  }
+  if (GATEWAY_STATUSES.includes(status)) {
+    const detail = `The broker cannot be reached: a proxy answers ${String(status)} for it.`;
+    throw new TokenBrokerError('connection_failed', detail);
   }
   const detail = `Status ${String(status)} with ${type || 'no content type'} is not an answer of the broker.`;
   throw new TokenBrokerError('invalid_response', detail);

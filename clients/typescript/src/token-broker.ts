@@ -1,7 +1,7 @@
 import type { OAuth2Client } from 'google-auth-library';
 import type { components } from './api.js';
 import { authFor } from './google-auth.js';
-import { isTransient, Requests } from './requests.js';
+import { isNoAnswer, Requests } from './requests.js';
 import { type CachedToken, TokenCache } from './token-cache.js';
 import { TokenBrokerError } from './token-broker-error.js';
 import { verifyWebhook, type WebhookEvent, type WebhookHeaders } from './webhooks.js';
@@ -167,9 +167,9 @@ export class TokenBroker {
     } catch (error) {
       if (!(error instanceof TokenBrokerError)) throw error;
       // While Google or the broker does not answer, a token is used until it expires, as in the broker.
-      const last = isTransient(error) ? this.#cache.find(key, LAST_SECONDS, refused) : null;
+      const last = isNoAnswer(error) ? this.#cache.find(key, LAST_SECONDS, refused) : null;
       if (last) return last;
-      if (!isTransient(error)) this.#cache.delete(key);
+      if (!isNoAnswer(error)) this.#cache.delete(key);
       throw error;
     }
   }
