@@ -24,10 +24,11 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections import OrderedDict
-from contextlib import contextmanager
+from concurrent.futures import CancelledError, Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Literal, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Literal, Mapping, NamedTuple, Optional, Tuple, Union
 
 try:
     import google.auth.credentials as _google_credentials
@@ -240,28 +241,17 @@ class TokenBroker:
             return self._fetch_token(user, query)
         scopes = tuple(sorted((query["scope"] or "").split()))
         key = (user, scopes, client, account)
-        least = _DEFAULT_MIN_TTL if min_ttl is None else min_ttl
-        cached = self._cache.find(key, least, refused)
+        wanted = _Wanted(key, _DEFAULT_MIN_TTL if min_ttl is None else min_ttl, refused, return_to)
+        cached = self._cache.find(key, wanted.min_ttl, refused)
         if cached is not None:
             return cached
-        # One call for all threads that want the same; the others find its result.
-        with self._cache.locked(key):
-            cached = self._cache.find(key, least, refused)
-            if cached is not None:
-                return cached
-            try:
-                token = self._fetch_token(user, query)
-            except TokenBrokerError as error:
-                # The broker cannot answer now, or the answer is not the broker's: it says nothing about the token.
-                if not isinstance(error, Unavailable) and error.code != "invalid_response":
-                    self._cache.delete(key)
-                    raise
-                last = self._cache.find(key, _LAST_SECONDS, refused)
-                if last is None:
-                    raise
-                return last
-            self._cache.store(key, token)
-            return token
+        try:
+            return self._cache.share(wanted, lambda: self._fetch_token(user, query), self._timeout)
+        except TokenBrokerError as error:
+            last = self._cache.find(key, _LAST_SECONDS, refused) if _is_no_answer(error) else None
+            if last is None:
+                raise
+            return last
 
     def connect_link(
         self,
@@ -511,6 +501,11 @@ def _read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Dict[s
     raise kind(answer["code"], answer.get("detail", ""), answer)
 
 
+def _is_no_answer(error: TokenBrokerError) -> bool:
+    """Whether it says nothing about what was asked: the broker cannot answer now, or the answer is not the broker's."""
+    return isinstance(error, Unavailable) or error.code == "invalid_response"
+
+
 def _segment(user: str) -> str:
     """As encodeURIComponent: a router in front of cells compares the text."""
     return urllib.parse.quote(user, safe="!'()*")
@@ -532,47 +527,89 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
+class _Wanted(NamedTuple):
+    """What one call answers: the key of the cache, and what can be answered differently for the same key."""
+
+    key: Any
+    min_ttl: float
+    refused: Optional[str]
+    return_to: Optional[str]
+
+
 class _TokenCache:
-    """Tokens in the order of use, and a lock for each key under which one is fetched."""
+    """Tokens in the order of use, and one call under way for all threads that want the same."""
 
     def __init__(self) -> None:
-        self._tokens: OrderedDict[Any, AccessToken] = OrderedDict()
-        # Each with the number of threads that hold it or wait for it.
-        self._locks: Dict[Any, List[Any]] = {}
+        # Each with the time when it was asked for.
+        self._tokens: OrderedDict[Any, Tuple[AccessToken, float]] = OrderedDict()
+        self._under_way: Dict[Any, Future[AccessToken]] = {}
         self._lock = threading.Lock()
-
-    @contextmanager
-    def locked(self, key: Any) -> Iterator[None]:
-        with self._lock:
-            entry = self._locks.setdefault(key, [threading.Lock(), 0])
-            entry[1] += 1
-        try:
-            with entry[0]:
-                yield
-        finally:
-            with self._lock:
-                entry[1] -= 1
-                if entry[1] == 0:
-                    del self._locks[key]
 
     def find(self, key: Any, min_ttl: float, refused: Optional[str]) -> Optional[AccessToken]:
         with self._lock:
-            token = self._tokens.get(key)
-            if token is None or token.token_id == refused or token.seconds_left <= min_ttl:
-                return None
-            self._tokens.move_to_end(key)
-            return token
+            return self._find(key, min_ttl, refused)
 
-    def store(self, key: Any, token: AccessToken) -> None:
-        with self._lock:
-            self._tokens[key] = token
-            self._tokens.move_to_end(key)
-            while len(self._tokens) > _MAX_TOKENS:
-                self._tokens.popitem(last=False)
+    def share(self, wanted: _Wanted, fetch: Callable[[], AccessToken], timeout: float) -> AccessToken:
+        """One `fetch` for all threads that want the same meanwhile: its failure is theirs too."""
+        deadline = time.monotonic() + timeout
+        while True:
+            own: Future[AccessToken] = Future()
+            try:
+                with self._lock:
+                    # A call may have ended since this thread has looked.
+                    found = self._find(wanted.key, wanted.min_ttl, wanted.refused)
+                    if found is not None:
+                        return found
+                    shared = self._under_way.setdefault(wanted, own)
+                if shared is own:
+                    return self._fetch(wanted.key, own, fetch)
+            finally:
+                with self._lock:
+                    if self._under_way.get(wanted) is own:
+                        del self._under_way[wanted]
+                # Without a result, this thread was interrupted, and the others were not: the next of them asks.
+                own.cancel()
+            try:
+                error = shared.exception(max(0.0, deadline - time.monotonic()))
+            except CancelledError:
+                continue
+            except FutureTimeout:
+                raise Unavailable("timeout", f"The broker did not answer within {timeout:g} s.") from None
+            if error is not None:
+                raise error
+            return shared.result()
 
-    def delete(self, key: Any) -> None:
+    def _fetch(self, key: Any, outcome: Future[AccessToken], fetch: Callable[[], AccessToken]) -> AccessToken:
+        asked_at = time.monotonic()
+        try:
+            token = fetch()
+        except Exception as error:
+            if isinstance(error, TokenBrokerError) and not _is_no_answer(error):
+                with self._lock:
+                    self._tokens.pop(key, None)
+            outcome.set_exception(error)
+            raise
         with self._lock:
-            self._tokens.pop(key, None)
+            self._store(key, token, asked_at)
+        outcome.set_result(token)
+        return token
+
+    def _find(self, key: Any, min_ttl: float, refused: Optional[str]) -> Optional[AccessToken]:
+        token, _ = self._tokens.get(key, (None, 0))
+        if token is None or token.token_id == refused or token.seconds_left <= min_ttl:
+            return None
+        self._tokens.move_to_end(key)
+        return token
+
+    def _store(self, key: Any, token: AccessToken, asked_at: float) -> None:
+        # A slow answer does not replace that of a later call: its token may have been refused meanwhile.
+        _, held_since = self._tokens.get(key, (None, -math.inf))
+        if held_since > asked_at:
+            return
+        self._tokens[key] = (token, asked_at)
+        self._tokens.move_to_end(key)
+        while len(self._tokens) > _MAX_TOKENS:
+            self._tokens.popitem(last=False)
 
 
 if _google_credentials is not None:

@@ -143,6 +143,117 @@ result = {"tokens": len({token.access_token for token in tokens}), "is_cached": 
     },
   );
 
+  pythonTest(
+    'shares a failure among all threads that ask, and no thread waits longer than the timeout',
+    async () => {
+      const six = (broker: string) => `
+from concurrent.futures import ThreadPoolExecutor
+import time
+broker = ${broker}
+def timed(_):
+    began = time.monotonic()
+    code = failure(lambda: broker.token("alice"))["code"]
+    return [code, time.monotonic() - began]
+with ThreadPoolExecutor(6) as pool:
+    result = {"ends": list(pool.map(timed, range(6)))}`;
+      proxy.respondWith(...Array.from({ length: 3 }, () => scriptedProblem('database_unavailable', 503, 1)));
+      const refused = await run(six('TokenBroker(given["url"], key=given["key"])'));
+      expect((refused['ends'] as [string, number][]).map(([code]) => code)).toEqual(
+        Array.from({ length: 6 }, () => 'database_unavailable'),
+      );
+      expect(proxy.calls).toHaveLength(3);
+
+      proxy.clear();
+      const release = proxy.hold();
+      const late = await run(six('TokenBroker(given["url"], key=given["key"], timeout=0.5, retries=0)'));
+      const ends = late['ends'] as [string, number][];
+      expect(ends.map(([code]) => code)).toEqual(Array.from({ length: 6 }, () => 'timeout'));
+      expect(Math.max(...ends.map(([, seconds]) => seconds))).toBeLessThan(1);
+      expect(proxy.calls).toHaveLength(1);
+      release();
+    },
+  );
+
+  pythonTest(
+    'waits no longer than its own timeout for the call of another thread, and asks where that thread was interrupted',
+    async () => {
+      const release = proxy.hold();
+      const { ends } = await run(`
+import threading, time
+def wait(seconds):
+    began = time.monotonic()
+    broker._timeout = seconds
+    return [failure(lambda: broker.token("alice"))["code"], time.monotonic() - began]
+broker._timeout, broker._retries = 3, 0
+first = threading.Thread(target=lambda: failure(lambda: broker.token("alice")))
+first.start()
+time.sleep(0.2)
+result = {"ends": wait(0.3)}
+first.join()`);
+      const [code, seconds] = ends as [string, number];
+      expect(code).toBe('timeout');
+      expect(seconds).toBeLessThan(1);
+      expect(proxy.calls).toHaveLength(1);
+      release();
+
+      proxy.clear();
+      const { interrupted, client } = await run(`
+import threading
+began, leave, calls, found = threading.Event(), threading.Event(), [], {}
+def credential():
+    calls.append(1)
+    if len(calls) == 1:
+        began.set()
+        leave.wait(5)
+        raise KeyboardInterrupt
+    return given["key"]
+broker = TokenBroker(given["url"], jwt=credential)
+def interrupt():
+    try:
+        broker.token("alice")
+    except KeyboardInterrupt:
+        found["interrupted"] = True
+def ask():
+    found["client"] = broker.token("alice").client
+threads = [threading.Thread(target=interrupt), threading.Thread(target=ask)]
+threads[0].start()
+began.wait(5)
+threads[1].start()
+threading.Event().wait(0.2)
+leave.set()
+for thread in threads:
+    thread.join()
+result = found`);
+      expect({ interrupted, client }).toEqual({ interrupted: true, client: 'default' });
+      expect(proxy.calls).toHaveLength(1);
+    },
+  );
+
+  pythonTest('stores no slow answer over that of a later call', async () => {
+    await bed.api.connect({ user_id: 'slow', scope: YOUTUBE }, { account: ALICE.email });
+    const result = await run(`
+import threading
+fetch, answered, released, found = broker._fetch_token, threading.Event(), threading.Event(), {}
+def slowly(user, query):
+    token = fetch(user, query)
+    if query["refused"] is None:
+        answered.set()
+        released.wait(5)
+    return token
+broker._fetch_token = slowly
+def ask():
+    found["first"] = broker.token("slow")
+first = threading.Thread(target=ask)
+first.start()
+answered.wait(5)
+other = TokenBroker(given["url"], key=given["key"]).token("slow")
+later = broker.token("slow", refused=other.token_id)
+released.set()
+first.join()
+result = {"is_first": found["first"].token_id == other.token_id, "is_kept": broker.token("slow") is later}`);
+    expect(result).toEqual({ is_first: true, is_kept: true });
+  });
+
   pythonTest('raises what a caller can act on, with code and link', async () => {
     const { missing, unconnected, stranger, slash } = await run(`
 result = {"missing": failure(lambda: broker.token("alice", scope="${ADS}")),
@@ -233,22 +344,25 @@ result = {"kept": broker.token("alice", min_ttl=least) is held, "failed": failur
         expect(proxy.calls).toHaveLength(6);
       });
 
-    pythonTest('keeps a token that still lives, and does not retry, where the answer says nothing', async () => {
-      for (const page of [
-        { status: 404, headers: { 'content-type': 'text/plain' }, body: '404 page not found' },
-        { status: 200, headers: html, body: '<p>Log in' },
-        { status: 403, headers: problem, body: '{"title": "Forbidden"}' },
-      ]) {
-        proxy.clear();
-        proxy.respondWith(page, page);
-        expect(
-          await call(`${HOLD}
+    pythonTest(
+      'keeps a token that still lives, and does not retry, where the answer says nothing',
+      async () => {
+        for (const page of [
+          { status: 404, headers: { 'content-type': 'text/plain' }, body: '404 page not found' },
+          { status: 200, headers: html, body: '<p>Log in' },
+          { status: 403, headers: problem, body: '{"title": "Forbidden"}' },
+        ]) {
+          proxy.clear();
+          proxy.respondWith(page, page);
+          expect(
+            await call(`${HOLD}
 result = {"kept": [broker.token("alice", min_ttl=least) is held, broker.token("alice") is held],
           "failed": failure(lambda: broker.token("alice", refused=held.token_id))}`),
-        ).toMatchObject({ kept: [true, true], failed: { code: 'invalid_response' } });
-        expect(proxy.calls).toHaveLength(2);
-      }
-    });
+          ).toMatchObject({ kept: [true, true], failed: { code: 'invalid_response' } });
+          expect(proxy.calls).toHaveLength(2);
+        }
+      },
+    );
   });
 
   pythonTest(
