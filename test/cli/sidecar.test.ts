@@ -6,12 +6,13 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { gcpMetadata as metadata, GoogleAuth } from 'google-auth-library';
-import { LINK, OUTAGE, RECONNECT, TokenEndpoint } from '../support/broker-stand-in.js';
+import { type EndpointResponse, LINK, OUTAGE, RECONNECT, TokenEndpoint } from '../support/broker-stand-in.js';
 import { until } from '../support/until.js';
 import { emptyFolder, type Running, startTokenBroker, tokenBroker } from './token-broker.js';
 
 const DRIVE = 'https://www.googleapis.com/auth/drive';
 const ROOT = '/computeMetadata/v1';
+const TEXT = { 'content-type': 'text/plain' };
 const ACCOUNT = `${ROOT}/instance/service-accounts/default`;
 
 interface Sidecar {
@@ -227,6 +228,37 @@ describe('a sidecar', () => {
     expect(status).toBe(200);
     expect(askedFor(`${DRIVE} openid`)).toHaveLength(1);
   });
+
+  test.each<[string, EndpointResponse]>([
+    ['a router without the broker', { status: 404, headers: TEXT, body: '404 page not found\n' }],
+    ['a login page', { status: 200, headers: { 'content-type': 'text/html' }, body: '<p>Log in' }],
+    [
+      'another server',
+      { status: 404, body: { statusCode: 404, message: 'Cannot POST', error: 'Not Found' } },
+    ],
+    ['a gateway', { status: 403, body: { error: 'forbidden' } }],
+  ])(
+    'hands out the last token, and keeps its file, while %s answers for the broker',
+    async (who, response) => {
+      const last = JSON.parse((await get(`${ACCOUNT}/token`)).text) as { access_token: string };
+      const before = broker.requests.length;
+      broker.respond = () => response;
+      const during = await get(`${ACCOUNT}/token`);
+      expect(during.status).toBe(200);
+      expect(JSON.parse(during.text)).toMatchObject({ access_token: last.access_token });
+      expect(readFileSync(tokenFile, 'utf8')).toBe(last.access_token);
+      expect(broker.requests.length).toBeGreaterThan(before);
+      // Scopes that it has no token for: a person sees what is wrong.
+      expect(await get(`${ACCOUNT}/token?scopes=${encodeURIComponent(who)}`)).toMatchObject({
+        status: 503,
+        text: `${broker.url}/oauth2/token is not the token endpoint of a broker (HTTP ${response.status}). Check the address.\n`,
+      });
+      broker.respond = () => broker.token();
+      // After its backoff.
+      await until(async () => !(await get(`${ACCOUNT}/token`)).text.includes(last.access_token));
+      expect(readFileSync(tokenFile, 'utf8')).not.toBe(last.access_token);
+    },
+  );
 
   test('hands out the last token while the broker restarts, and reads a replaced key', async () => {
     const last = JSON.parse((await get(`${ACCOUNT}/token`)).text) as { access_token: string };

@@ -18,13 +18,13 @@ export interface GivenToken {
   readonly scopes: readonly string[];
 }
 
-/** Asking again changes nothing until a person does something. */
+/** The broker's own. Asking again changes nothing until a person does something. */
 export interface Refusal {
   readonly kind: 'refused';
-  /** A code of RFC 6749 section 5.2, or the HTTP status. */
+  /** A code of RFC 6749 section 5.2. */
   readonly error: string;
-  /** The broker's own code for it, which says more; null: the response has none. */
-  readonly code: string | null;
+  /** The broker's own code for it, which says more. */
+  readonly code: string;
   /** What to do, with the link where there is one. A link can be another one each time. */
   readonly message: string;
 }
@@ -111,15 +111,26 @@ function outcomeOf(
     return unavailable(said || `The broker answers ${status}.`, secondsOf(retryAfter));
   const token = status === 200 && members !== null ? tokenOf(members) : null;
   if (token) return token;
-  const error = (members && textOf(members['error'])) || `HTTP ${status}`;
-  const link = members === null ? '' : textOf(members['error_uri']);
-  const message = said || `${tokenUrl} is not the token endpoint of a broker. Check the address.`;
+  const error = members === null ? '' : textOf(members['error']);
+  const code = members === null ? '' : textOf(members['code']);
+  // While the broker is gone, a router or a login page may answer: that ends no access.
+  if (members === null || !isOAuthError(error) || code === '')
+    return unavailable(
+      `${tokenUrl} is not the token endpoint of a broker (HTTP ${status}). Check the address.`,
+      secondsOf(retryAfter),
+    );
+  const link = textOf(members['error_uri']);
   return {
     kind: 'refused',
     error,
-    code: (members && textOf(members['code'])) || null,
-    message: link === '' || message.includes(link) ? message : `${message} ${link}`,
+    code,
+    message: link === '' || said.includes(link) ? said : `${said} ${link}`,
   };
+}
+
+/** Of the form that RFC 6749 section 5.2 gives them; frameworks write texts such as `Not Found` there. */
+function isOAuthError(error: string): boolean {
+  return /^[a-z_]+$/.test(error);
 }
 
 function tokenOf(members: Members): GivenToken | null {

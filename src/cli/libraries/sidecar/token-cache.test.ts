@@ -4,7 +4,12 @@ import type { TokenOutcome, Unavailable } from '../token-request.js';
 import { TokenCache } from './token-cache.js';
 
 const UNAVAILABLE: Unavailable = { kind: 'unavailable', message: 'away', retryAfterSeconds: null };
-const REFUSED: TokenOutcome = { kind: 'refused', error: 'invalid_grant', code: null, message: 'connect' };
+const REFUSED: TokenOutcome = {
+  kind: 'refused',
+  error: 'invalid_grant',
+  code: 'reconnect_required',
+  message: 'connect',
+};
 
 /** A cache before a broker whose answers a test chooses, on clocks that it moves. */
 function setUp() {

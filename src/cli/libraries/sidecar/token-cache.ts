@@ -207,7 +207,7 @@ export class TokenCache {
 /** The same for refusals that differ in their link only. */
 function troubleOf(outcome: TokenOutcome): string | null {
   if (outcome.kind === 'token') return null;
-  return outcome.kind === 'refused' ? `${outcome.error} ${outcome.code ?? ''}` : outcome.kind;
+  return outcome.kind === 'refused' ? `${outcome.error} ${outcome.code}` : outcome.kind;
 }
 
 /** Longer ones fire at once. */
