@@ -178,9 +178,26 @@ withPrograms(
         );
         return rows.length === 1 && rows[0]?.sync_state === state;
       };
-      // The second one is made while the first one's settings and slot are there.
+      // Copies as the real one does, but ends the script before it goes on: by CUT, before the file that is copied last.
+      mkdirSync(path('bin'));
+      writeFileSync(
+        path('bin/pg_basebackup'),
+        `#!/bin/sh
+${PROGRAMS ?? ''}/pg_basebackup "$@" || exit
+for each; do case $each in --pgdata=*) data=\${each#--pgdata=} ;; esac; done
+if [ "$CUT" ]; then rm "$data/global/pg_control"; fi
+kill -9 $PPID
+`,
+        { mode: 0o755 },
+      );
+      const interrupt = async (cut: string) => {
+        const PATH = `${path('bin')}:${env.PATH}`;
+        await once(start(['sh', path('standby.sh')], { ...standby, PATH, CUT: cut }), 'exit');
+      };
+      // The second one is made while the first one's settings and slot are there, and after copies that were interrupted.
       for (let round = 0; round < 2; round++) {
         psql('roles.sql', 'replication.sql');
+        if (round === 1) for (const cut of ['yes', '']) await interrupt(cut);
         const child = start(['sh', path('standby.sh')], standby);
         psql('synchronous.sql');
         await until(() => follows('quorum'));
@@ -190,6 +207,7 @@ withPrograms(
         await ended;
         rmSync(standby.PGDATA, { recursive: true });
       }
+      expect(existsSync(`${standby.PGDATA}.copy`)).toBe(false);
       await primary.query('CREATE TABLE kept (id int)');
       const grep = execFileSync('sh', ['-c', `grep -rl ${password} ${standby.PGDATA} || true`], options);
       expect(grep.toString()).toBe('');
