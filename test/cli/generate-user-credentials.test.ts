@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text as textOf } from 'node:stream/consumers';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse as parseYaml } from 'yaml';
 import { type StandIn, type StandInClient, startStandIn } from '../../sandbox/google/stand-in.js';
@@ -717,6 +718,26 @@ describe('--store', () => {
     const refused = store({ user: 'willi', client: 'ads' });
     await new Browser().connect((await refused.shown).href, { account: BOB.email, deny: true });
     expectFailure(await refused.finished, 10, /The consent was refused/);
+  });
+
+  test('waits for the consent of a web client where Google ended the grant that the broker holds', async () => {
+    const first = store({ user: 'ulla', client: 'ads' });
+    await new Browser().connect((await first.shown).href, { account: BOB.email });
+    const { grant_id: grantId } = expectSuccess(await first.finished).json as { grant_id: string };
+    google.control.revokeByUser(BOB.sub, 'ads-project');
+
+    const again = store({ user: 'ulla', client: 'ads' });
+    const link = await again.shown;
+    const isRefreshAudited = async () =>
+      (await bed.sql("SELECT 1 FROM audit_trail WHERE grant_id = $1 AND outcome = 'grant_dead'", [grantId]))
+        .length > 0;
+    await until(isRefreshAudited);
+    // Longer than it takes to look at the trail again.
+    const ended = again.finished.then(() => 'ended');
+    expect(await Promise.race([ended, pause(1500, 'waits')])).toBe('waits');
+    await new Browser().connect(link.href, { account: BOB.email });
+    expect(expectSuccess(await again.finished).text).toMatch(/^The broker may now use bob@gmail\.test/);
+    expect((await bed.api.token('ulla', { client: 'ads' })).status).toBe(200);
   });
 
   test('exits with 4 for a client that the broker does not serve, and with 78 for a faulty configuration', async () => {

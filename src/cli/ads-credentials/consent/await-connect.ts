@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { causeOfReason } from '../../../domain/connect/connect-cause.js';
 import type { ConnectOutcome } from '../../../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../../../domain/connect/connect-request.js';
+import { isActive } from '../../../domain/grant/grant.js';
 import type { AuditEvent } from '../../../token-store/audit/audit-events.repository.js';
 import { EXIT, Failure } from '../../shared/failure.js';
 
@@ -35,7 +36,15 @@ export async function awaitConnect(
   if (held) return { kind: 'held', grantId: held.id, account: held.account };
   const newest = async () => {
     const { userId, serviceId } = connectRequest;
-    const query = { users: ['*'], userId, serviceId, action: null, since: null, until: null };
+    // A refresh of a held grant that Google ended is recorded for the same user, after the link was shown.
+    const query = {
+      users: ['*'],
+      userId,
+      serviceId,
+      action: 'connect.consent',
+      since: null,
+      until: null,
+    } as const;
     return (await broker.get(AuditEventsRepository).find({ ...query, olderThan: null, limit: 1 })).items[0];
   };
   const before = await newest();
@@ -55,7 +64,7 @@ export async function awaitConnect(
 
   async function outcomeOf(event: AuditEvent): Promise<ConnectOutcome> {
     const grant = event.grantId === null ? null : await grants.findById(event.grantId);
-    if (grant) {
+    if (grant && isActive(grant)) {
       const { id: grantId, account, grantedScopes: scopes } = grant;
       const { missing_scopes: missing } = event.details;
       return {
@@ -72,8 +81,9 @@ export async function awaitConnect(
     const { cause } = event.details;
     return {
       kind: 'failed',
-      code: event.outcome,
-      detail: 'The connect failed; the browser shows why.',
+      ...(event.grantId === null
+        ? { code: event.outcome, detail: 'The connect failed; the browser shows why.' }
+        : { code: 'grant_ended', detail: 'The grant has ended since. Run the command again.' }),
       cause: causeOfReason(cause) ?? 'internal_error',
     };
   }
