@@ -114,9 +114,14 @@ export class EndGrants {
     this.#record(grant, mode, by);
   }
 
-  #record({ id, userId, client }: Grant, mode: DisconnectMode, by: RevocationRequester): void {
+  #record(
+    { id: grantId, userId, client }: Grant,
+    mode: DisconnectMode,
+    { ticket, ...by }: RevocationRequester,
+  ): void {
     const common = { at: this.clock.now(), action: 'grant.disconnect', outcome: 'ok', ...by } as const;
-    this.audit.record({ ...common, userId, client, grantId: id, details: { mode } });
+    const details = { mode, ...(ticket === undefined ? {} : { ticket }) };
+    this.audit.record({ ...common, userId, client, grantId, details });
   }
 }
 

@@ -63,14 +63,14 @@ export class MyGrants {
     return { total: also.length, own: also.filter((other) => isShown(session, other)) };
   }
 
-  /** Its audit event names the user as the actor. */
+  /** Its audit event names the user as the actor, and the ticket of the page. */
   async disconnect(
-    { service }: ManageSession,
+    { service, ticketId: ticket }: ManageSession,
     grant: Grant,
     mode: DisconnectMode,
     requestId: string,
   ): Promise<EndedGrant['outcome']> {
-    const by = { actor: 'user', serviceId: service.id, requestId };
+    const by = { actor: 'user', serviceId: service.id, requestId, ticket };
     const { grants } = await this.endGrants.end([grant], mode, by);
     return grants[0]?.outcome ?? 'kept';
   }

@@ -13,6 +13,7 @@ import {
   YOUTUBE,
   YOUTUBE_MONEY,
 } from '../support/test-bed.js';
+import { until } from '../support/until.js';
 import { visitConsent } from '../support/visit-consent.js';
 
 let bed: TestBed;
@@ -298,23 +299,32 @@ describe('a disconnect on the page', () => {
   });
 
   test('is in the audit trail as an act of the user, for the service of the ticket', async () => {
+    const BY_OTHER = { ...BY_ALICE(), user_id: 'bob', outcome: 'ok', details: { with_sibling: true } };
     await connect();
-    const { act } = await enter();
+    await connect({ user_id: 'bob', client: 'second' });
+    const { id: ticket, act } = await enter();
+    const of = (details: object) => ({ ...BY_ALICE(), outcome: 'ok', details: { ...details, ticket } });
     const grant = await idOf();
     await act('disconnect', { grant, mode: 'revoke' });
-    await bed.app.get(AuditLog).flush();
-    const events = await bed.sql(
-      "SELECT actor, outcome, service_id, user_id, grant_id, details FROM audit_trail WHERE action = 'grant.disconnect'",
-    );
-    expect(events).toEqual([
-      expect.objectContaining({
-        actor: 'user',
-        outcome: 'ok',
-        service_id: bed.api.key.split('_')[1],
-        user_id: 'alice',
-        grant_id: grant,
-        details: expect.objectContaining({ mode: 'revoke' }),
-      }),
+    const revoked = await events('grant.disconnect');
+    expect(revoked).toHaveLength(2);
+    const own = "SELECT grant_id FROM audit_trail WHERE action = 'grant.disconnect' AND user_id = 'alice'";
+    expect(await bed.sql(own)).toEqual([{ grant_id: grant }]);
+    expect(revoked).toEqual(expect.arrayContaining([BY_OTHER, of({ mode: 'revoke', also_revoked: 1 })]));
+  });
+
+  test('names its ticket in the audit trail also where Google confirms it later', async () => {
+    await connect();
+    const { id: ticket, act } = await enter();
+    bed.google.control.failAlways('revoke', { status: 503, body: '' });
+    const { headers } = await act('disconnect', { grant: await idOf(), mode: 'revoke' });
+    expect(headers.get('location')).toContain('done=revoking');
+    expect(await events('grant.disconnect')).toEqual([]);
+    bed.google.control.clearFaults();
+    await bed.sql('UPDATE revocations SET next_attempt_at = now()');
+    await until(async () => (await grants()).length === 0);
+    expect(await events('grant.disconnect')).toEqual([
+      { ...BY_ALICE(), outcome: 'ok', details: { mode: 'revoke', ticket } },
     ]);
   });
 
@@ -327,6 +337,9 @@ describe('a disconnect on the page', () => {
     expect(confirm.text).toContain('Google keeps listing the app');
     const done = await act('disconnect', { grant, mode: 'local' });
     expect(done.headers.get('location')).toContain('done=deleted');
+    expect(await events('grant.disconnect')).toMatchObject([
+      { actor: 'user', outcome: 'ok', details: { mode: 'local', ticket: id } },
+    ]);
     expect(await grants()).toEqual([]);
     expect(revocations()).toBe(0);
   });

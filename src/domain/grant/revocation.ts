@@ -6,6 +6,8 @@ export interface RevocationRequester {
   readonly actor: string;
   readonly serviceId: string | null;
   readonly requestId: string | null;
+  /** Of the user's own page: its ticket. */
+  readonly ticket?: string;
 }
 
 /** An attempt to revoke at Google, leased to one replica. */

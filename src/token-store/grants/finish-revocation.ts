@@ -217,8 +217,8 @@ export class FinishRevocation {
     target: Grant | null,
     at: Date,
   ): Promise<void> {
-    const { actor, serviceId, requestId } = requesterOf(requestedBy);
-    const common = { at, action: 'grant.disconnect', outcome: 'ok', actor, serviceId, requestId } as const;
+    const { by, page } = requesterOf(requestedBy);
+    const common = { at, action: 'grant.disconnect', outcome: 'ok', ...by } as const;
     const rows = also.ended.map((grant) =>
       toAuditRow({
         ...common,
@@ -230,7 +230,7 @@ export class FinishRevocation {
       }),
     );
     if (target) {
-      const details = { mode: 'revoke', ...(also.count > 0 ? { also_revoked: also.count } : {}) };
+      const details = { mode: 'revoke', ...(also.count > 0 ? { also_revoked: also.count } : {}), ...page };
       rows.push(toAuditRow({ ...common, userId: target.userId, client: target.client, grantId, details }));
     }
     if (rows.length === 0) return;
@@ -241,9 +241,9 @@ export class FinishRevocation {
 
 /** No seal is bound to it: what was changed in the database must not keep a revocation unfinished. */
 function requesterOf(stored: Prisma.JsonValue) {
-  const { actor, serviceId, requestId } = (stored ?? {}) as Partial<
-    Record<keyof RevocationRequester, unknown>
-  >;
+  const given = (stored ?? {}) as Partial<Record<keyof RevocationRequester, unknown>>;
   const text = (value: unknown) => (typeof value === 'string' ? value : null);
-  return { actor: text(actor) ?? 'unknown', serviceId: text(serviceId), requestId: text(requestId) };
+  const [serviceId, requestId, ticket] = [text(given.serviceId), text(given.requestId), text(given.ticket)];
+  const by = { actor: text(given.actor) ?? 'unknown', serviceId, requestId };
+  return { by, page: ticket === null ? {} : { ticket } };
 }
