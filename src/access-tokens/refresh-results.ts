@@ -95,9 +95,9 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
     if (change?.outcome.kind === 'dead') return change.outcome;
     // A new refresh token: until it is saved, Google is not asked for any scopes, since the former one may be dead.
     if (change?.outcome.kind === 'token') return this.#servedOf(change, change.outcome, scopes);
-    if (change && change.nextAt > performance.now()) return unsaved(change);
+    if (change && change.nextAt > this.clock.monotonicMs()) return unsaved(change, this.clock.monotonicMs());
     const entry = this.#unsaved.get(keyOf(grant, scopes));
-    if (entry?.outcome.kind === 'token' && entry.nextAt > performance.now())
+    if (entry?.outcome.kind === 'token' && entry.nextAt > this.clock.monotonicMs())
       return this.#servedOf(entry, entry.outcome, scopes);
     return this.#failures.get(keyOf(grant)) ?? this.#failures.get(keyOf(grant, scopes)) ?? null;
   }
@@ -105,7 +105,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
   /** A token that expires before min_ttl is better than none. */
   #servedOf(entry: Unsaved, { token, scopes }: RefreshedToken, asked: readonly string[]): RefreshResult {
     const isServed = token && sameScopes(scopes, asked) && isFresh(token, this.clock.now(), 1);
-    return isServed ? { kind: 'token', token } : unsaved(entry);
+    return isServed ? { kind: 'token', token } : unsaved(entry, this.clock.monotonicMs());
   }
 
   /** What came of asking Google about a token that a caller says it refused. @param tokenId as in `tokenIdOf` */
@@ -140,7 +140,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
       isSaved = await this.#write(lease, outcome);
     } catch (fault) {
       const entry = this.#keep(lease.grant, outcome, fault, lease);
-      return resultOf(outcome) ?? unsaved(entry);
+      return resultOf(outcome) ?? unsaved(entry, this.clock.monotonicMs());
     }
     if (isSaved) return resultOf(outcome) ?? { kind: 'changed' };
     // A security event changes a grant and leaves its lease.
@@ -154,7 +154,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
     const key = entryKeyOf(lease.grant, outcome);
     await this.#saveAgain(key, entry);
     if (this.#unsaved.get(key)?.outcome !== outcome) return { kind: 'changed' };
-    return resultOf(outcome) ?? unsaved(entry);
+    return resultOf(outcome) ?? unsaved(entry, this.clock.monotonicMs());
   }
 
   /** @returns false when the grant changed meanwhile, and nothing was written */
@@ -178,7 +178,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
     const backoffMs = Math.min(backoffAfter(failures, null, Math.random()), maxMs);
     // Not awaited: where this fails as well, the lease expires.
     if (held && !lease) void this.leases.giveUp(held, 0).catch(() => undefined);
-    const entry = { grant, outcome, lease, failures, nextAt: performance.now() + backoffMs };
+    const entry = { grant, outcome, lease, failures, nextAt: this.clock.monotonicMs() + backoffMs };
     this.#unsaved.set(key, entry);
     this.#log.error(
       { err: fault, grant: grant.id, kind: outcome.kind, failures, backoffMs },
@@ -197,7 +197,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
   }
 
   async #saveDue(): Promise<void> {
-    const now = performance.now();
+    const now = this.clock.monotonicMs();
     const due = [...this.#unsaved].filter(([, { nextAt }]) => nextAt <= now);
     // Those of users whose server is away fail most often, and keep no others waiting.
     due.sort(([, a], [, b]) => a.failures - b.failures);

@@ -66,6 +66,15 @@ describe('the codebase', () => {
     expect(revealing.sort()).toEqual([...REVEALING].sort());
   });
 
+  test('domain/ gets time and chance as arguments', () => {
+    const impure = sources('src/domain').filter(
+      (path) =>
+        !path.includes('.test.') &&
+        /\bperformance\.now|\bDate\.now|\bMath\.random|\bnew Date\(\)/.test(readFileSync(path, 'utf8')),
+    );
+    expect(impure).toEqual([]);
+  });
+
   test('only sealing/ encrypts', () => {
     const encrypting = sources('src').filter((path) =>
       /create(Cipheriv|Decipheriv|SecretKey)/.test(readFileSync(path, 'utf8')),

@@ -9,7 +9,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Writable } from 'node:stream';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { newSigningKey } from '../../sandbox/google/signing-key.js';
 import { type StandIn, startStandIn } from '../../sandbox/google/stand-in.js';
@@ -230,8 +229,7 @@ export async function startTestBed(
     webhook,
     restart: async (changes = {}) => {
       await app.close();
-      // Node's fetch keeps connections; it must see that these are closed before it uses one again.
-      await pause(50);
+      forgetConnections();
       app = await start({ ...settings, ...changes });
     },
     stop: async () => {
@@ -241,6 +239,18 @@ export async function startTestBed(
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Where undici, which is Node's fetch, keeps its connections: it exports nothing to close them. */
+const DISPATCHER = Symbol.for('undici.globalDispatcher.1');
+
+/** Node's fetch would use a connection again of which it has not seen yet that the broker closed it. */
+function forgetConnections(): void {
+  const known = globalThis as { [DISPATCHER]?: { close(): Promise<void>; constructor: new () => never } };
+  const used = known[DISPATCHER];
+  if (!used) throw new Error('Node keeps the connections of fetch elsewhere.');
+  known[DISPATCHER] = new used.constructor();
+  void used.close();
 }
 
 /** That of the stand-ins of all beds in a process. */

@@ -26,7 +26,7 @@ export interface Unsaved {
   /** Kept for a new refresh token: with the former one, which the row still has, no other replica may ask Google. */
   readonly lease: Lease | null;
   readonly failures: number;
-  /** By performance.now(): neither Google nor the database is asked before. */
+  /** By Clock.monotonicMs(): neither Google nor the database is asked before. */
   readonly nextAt: number;
 }
 
@@ -50,8 +50,8 @@ export function resultOf(outcome: RefreshOutcome) {
   return outcome.kind === 'dead' ? outcome : null;
 }
 
-/** The same where it may not be served before it is saved. */
-export function unsaved({ nextAt }: Pick<Unsaved, 'nextAt'>) {
-  const retryAfterSeconds = Math.max(1, Math.ceil((nextAt - performance.now()) / 1000));
+/** The same where it may not be served before it is saved. @param nowMs by Clock.monotonicMs() */
+export function unsaved({ nextAt }: Pick<Unsaved, 'nextAt'>, nowMs: number) {
+  const retryAfterSeconds = Math.max(1, Math.ceil((nextAt - nowMs) / 1000));
   return { kind: 'unsaved', retryAfterSeconds } as const;
 }
