@@ -118,7 +118,7 @@ describe('the audit trail', () => {
     await bed.api.token('alice', { scope: ADS });
     await bed.api.token('alice', { min_ttl: 'x' });
     await bed.api.token('alice', { client: 'unknown' });
-    await bed.api.token('nobody');
+    await bed.api.token('unknown');
     const refused = (await trail()).filter(({ outcome }) => outcome !== 'ok');
     expect(refused.map(({ action, outcome, user_id }) => [action, outcome, user_id])).toEqual([
       ['token.issue', 'not_allowed', 'alice'],
@@ -128,7 +128,7 @@ describe('the audit trail', () => {
       ['token.issue', 'insufficient_scope', 'alice'],
       ['token.issue', 'invalid_request', null],
       ['token.issue', 'invalid_request', 'alice'],
-      ['token.issue', 'not_connected', 'nobody'],
+      ['token.issue', 'not_connected', 'unknown'],
     ]);
     expect(refused[2]?.grant_id).toBe(await grantOf('alice'));
     expect(refused[4]?.details).toEqual({ asked: [ADS], missing_scopes: [ADS], connect_link: true });
@@ -451,7 +451,7 @@ describe('a reader of the trail', () => {
     ['a limit above 500', { limit: '501' }, 'limit'],
     ['a limit that is no number', { limit: 'many' }, 'limit'],
     ['a user id that is none', { user: 'a\u0007b' }, 'user'],
-    ['a service that does not exist', { service: 'nobody' }, 'service'],
+    ['a service that does not exist', { service: 'unknown' }, 'service'],
     ['a cursor that the broker did not make', { cursor: 'abc' }, 'cursor'],
     ['a cursor with quotes', { cursor: "' OR 1=1" }, 'cursor'],
     ['a filter that does not exist', { users: 'alice' }, 'users'],

@@ -89,7 +89,7 @@ describe('token-broker client check', () => {
   test('exits with 3 for a client that Google refuses, and still checks the others', async () => {
     bed.google.control.deleteClient('second');
     const wrongSecret = changed('elsewhere', (client) => (client['client_secret'] = 'GOCSPX-wrong'));
-    const unknown = changed('elsewhere', (client) => (client['client_id'] = 'nobody'));
+    const unknown = changed('elsewhere', (client) => (client['client_id'] = 'unknown'));
     const { code, clients } = await check({
       GOOGLE_CLIENT_SECRETS: `${bed.settings['GOOGLE_CLIENT_SECRETS'] ?? ''},wrong=${wrongSecret},unknown=${unknown}`,
     });

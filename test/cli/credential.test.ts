@@ -75,7 +75,7 @@ describe('token-broker credential', () => {
   });
 
   test.each([
-    ['an unknown service', ['--service', 'nobody', '--user', 'alice'], 4],
+    ['an unknown service', ['--service', 'unknown', '--user', 'alice'], 4],
     ['a user outside the policy', ['--service', 'reports', '--user', 'bob'], 3],
     ['a client outside the policy', ['--service', 'reports', '--user', 'alice', '--client', 'second'], 3],
     ['a malformed scope', ['--service', 'reports', '--user', 'alice', '--scope', 'x'], 2],
@@ -99,7 +99,7 @@ describe('token-broker credential', () => {
 
   test('revoke and list say what there is not', async () => {
     expect((await run('revoke', 'aaaaaaaaaaaa')).code).toBe(4);
-    expect((await run('list', '--service', 'nobody')).code).toBe(4);
+    expect((await run('list', '--service', 'unknown')).code).toBe(4);
     expect((await run('list', '--user', 'bob')).stdout).toContain('There are no such credentials');
   });
 

@@ -693,14 +693,14 @@ describe('--store', () => {
   exhaustive.test(
     'stores nothing for a desktop client of a refused consent or of a wrong state',
     async () => {
-      const wrong = store({ user: 'nobody', client: 'desktop' });
-      const refused = store({ user: 'nobody', client: 'desktop' });
+      const wrong = store({ user: 'unknown', client: 'desktop' });
+      const refused = store({ user: 'unknown', client: 'desktop' });
       const back = new URL((await wrong.shown).searchParams.get('redirect_uri') ?? '');
       back.search = 'state=of-another&code=x';
       await open(back);
       expectFailure(await wrong.finished, 11, /its state is wrong/);
       expectFailure((await go(refused, { deny: true })).run, 10, /The consent was refused/);
-      expect(await bed.sql("SELECT id FROM grants WHERE user_id = 'nobody'")).toEqual([]);
+      expect(await bed.sql("SELECT id FROM grants WHERE user_id = 'unknown'")).toEqual([]);
     },
   );
 

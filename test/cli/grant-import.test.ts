@@ -34,7 +34,7 @@ const lineOf = (item: object) => JSON.stringify(item);
 describe('token-broker grant import', () => {
   test('reports a line each, and what it imported is handed out by the broker', async () => {
     const dead = issue();
-    bed.google.control.killRefreshToken(dead);
+    bed.google.control.endRefreshToken(dead);
     const tokens = [issue(), dead, issue(BOB.sub)];
     const path = file(
       [

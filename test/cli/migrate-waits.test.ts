@@ -106,7 +106,7 @@ test('migrate waits for a reader that ends in time', async () => {
 
 test('migrate names the blocking sessions on standard error, and exits with 69', async () => {
   const database = await emptyDatabase();
-  const other = new pg.Client({ connectionString: database, application_name: 'somebody else' });
+  const other = new pg.Client({ connectionString: database, application_name: 'another user' });
   await other.connect();
   // As Prisma's own command does.
   await other.query('SELECT pg_advisory_lock(72707369)');
@@ -115,10 +115,10 @@ test('migrate names the blocking sessions on standard error, and exits with 69',
   }).finished;
   expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
   expect(stderr).toMatch(
-    /^Waiting for another migration to end, blocked by\n {2}process \d+ \(somebody else, role \w+, idle\): SELECT pg_advisory_lock/,
+    /^Waiting for another migration to end, blocked by\n {2}process \d+ \(another user, role \w+, idle\): SELECT pg_advisory_lock/,
   );
   expect(stderr).toMatch(
-    /\nAnother migration did not end within 1 seconds; blocked by\n.*somebody else[^]*run `token-broker migrate` again, which is safe\.\n$/,
+    /\nAnother migration did not end within 1 seconds; blocked by\n.*another user[^]*run `token-broker migrate` again, which is safe\.\n$/,
   );
   const json = await startTokenBroker(['migrate', '--wait', '0', '--json'], { DATABASE_URL: database })
     .finished;

@@ -359,7 +359,7 @@ describe('token-broker webhook', () => {
     receiver.respondWith(503);
     const refused = await run('webhook', 'test');
     expect(refused).toMatchObject({ code: 69, stdout: expect.stringContaining('http_503') });
-    expect(await json('webhook', 'test', 'nobody')).toMatchObject({ code: 4 });
+    expect(await json('webhook', 'test', 'unknown')).toMatchObject({ code: 4 });
   });
 });
 
@@ -418,7 +418,7 @@ describe('a webhook on the command line', () => {
         ['an address that is none', 2, ['create', 'x', '--url', 'x.example']],
         ['an event that there is not', 2, ['create', 'x', '--url', 'https://x.example', '--event', 'x']],
         ['nothing to change', 2, ['update', 'app']],
-        ['a webhook that there is not', 4, ['rotate', 'nobody']],
+        ['a webhook that there is not', 4, ['rotate', 'unknown']],
         ['a secret that is none', 2, ['rotate', 'app', '--secret-file', 'package.json']],
       ],
       2,

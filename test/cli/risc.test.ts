@@ -162,8 +162,8 @@ describe('a refusal of Google', () => {
   test('exits with 69 where Google fails, or cannot be reached', async () => {
     bed.google.control.failNext('risc', { status: 503, body: 'unwell' });
     expect(await risc('status')).toMatchObject({ code: 69, failure: { error: 'google_unavailable' } });
-    const nobody = { ...env(), GOOGLE_STAND_IN_URL: `http://127.0.0.1:${await freePort()}` };
-    expect((await asJson(['risc', 'status', '--service-account', key], nobody)).code).toBe(69);
+    const unreachable = { ...env(), GOOGLE_STAND_IN_URL: `http://127.0.0.1:${await freePort()}` };
+    expect((await asJson(['risc', 'status', '--service-account', key], unreachable)).code).toBe(69);
   });
 });
 

@@ -23,7 +23,7 @@ describe('token-broker service', () => {
     const key = KEY.exec(created.stdout)?.[0] ?? '';
     const service = new Api(bed.url, key);
     expect((await service.token('alice', { scope: YOUTUBE })).status).toBe(200);
-    expect((await service.token('nobody')).status).toBe(404);
+    expect((await service.token('unknown')).status).toBe(404);
 
     expect(await tokenBroker(['service', 'revoke', 'reports'], bed.settings)).toEqual({
       code: 0,
@@ -164,13 +164,13 @@ describe('token-broker service', () => {
   });
 
   test('exits with 4 where the service to revoke is unknown', async () => {
-    expect(await asJson(['service', 'revoke', 'nobody'], bed.settings)).toEqual({
+    expect(await asJson(['service', 'revoke', 'unknown'], bed.settings)).toEqual({
       code: 4,
       output: null,
       failure: {
         error: 'service_not_found',
         exit_code: 4,
-        message: expect.stringContaining('no service nobody'),
+        message: expect.stringContaining('no service unknown'),
       },
     });
   });

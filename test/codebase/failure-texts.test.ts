@@ -112,7 +112,7 @@ describe('a text of the tables of failures', () => {
   });
 
   test.each([
-    ['at a key', `const texts = { org_internal: 'Please take an account of ours.' };`],
+    ['at a key', `const texts = { org_internal: 'Please take an account of the organisation.' };`],
     [
       'at a key, in a row',
       `const rows = { 'invalid_grant': { detail: \`It is dead, \${name}: too bad.\` } };`,
@@ -125,7 +125,7 @@ describe('a text of the tables of failures', () => {
   });
 
   test.each([
-    `const texts = { other: 'Please take an account of ours.' };`,
+    `const texts = { other: 'Please take an account of the organisation.' };`,
     `const codes = { org_internal: 'client_misconfigured' };`,
     `if (error === 'access_denied') return { kind: 'denied' };`,
   ])('is not %s', (source) => {

@@ -384,7 +384,7 @@ describe('the authorization response', () => {
 
     test('is requested once more with prompt=consent where none comes and none is stored', async () => {
       // Google knows Alice through another user of the broker, and would stay silent; the broker holds a grant of Bob only.
-      await bed.api.connect({ ...ticket, user_id: 'somebody-else' }, { account: ALICE.email });
+      await bed.api.connect({ ...ticket, user_id: 'another-user' }, { account: ALICE.email });
       await bed.api.connect(ticket, { account: BOB.email });
       const { browser, consent } = await begin({ another_account: true });
       expect(consent.searchParams.get('prompt')).toBe('select_account');
@@ -425,7 +425,7 @@ describe('the authorization response', () => {
 
   test('is refused with an id_token of another nonce', async () => {
     const { browser, consent } = await begin();
-    consent.searchParams.set('nonce', 'of-somebody-else');
+    consent.searchParams.set('nonce', 'of-another-user');
     const response = await browser.open(await visitConsent(consent, { account: ALICE.email }));
     expect(response.text).toContain('That did not work');
     expect(await grants()).toHaveLength(0);

@@ -204,7 +204,7 @@ describe('a connect that fails', () => {
       'id_token',
       () =>
         consentTo({}, {}, (url) => {
-          url.searchParams.set('nonce', 'of-somebody-else');
+          url.searchParams.set('nonce', 'of-another-user');
         }),
       'invalid_id_token',
     ],

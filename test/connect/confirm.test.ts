@@ -45,7 +45,7 @@ describe('a consent in confirm mode', () => {
 
   test('is requested again when Google gives no refresh token, here too', async () => {
     // Google knows Bob through another user; alice holds another account, so no consent is forced at first.
-    await bed.api.connect({ scope: YOUTUBE, user_id: 'somebody-else' }, { account: BOB.email });
+    await bed.api.connect({ scope: YOUTUBE, user_id: 'another-user' }, { account: BOB.email });
     await bed.api.connect({ scope: YOUTUBE, user_id: 'two-accounts' }, { account: ALICE.email });
     const request = { ...ticket, user_id: 'two-accounts', another_account: true };
     const response = await bed.api.connect(request, { account: BOB.email });

@@ -208,7 +208,7 @@ describe('the scopes of a consent', () => {
       'leave out those that other users granted with an account other than the hint',
       async () => {
         // bob@ granted Ads for another user.
-        await bed.api.connect({ user_id: 'somebody', scope: ADS }, { account: BOB.email });
+        await bed.api.connect({ user_id: 'another', scope: ADS }, { account: BOB.email });
         const { browser, consent } = await begin({
           user_id: 'alice',
           scope: YOUTUBE_MONEY,

@@ -314,13 +314,13 @@ describe('a browser inside an app', () => {
 
   test('is asked to use another one, and may continue; the ticket stays unused', async () => {
     const url = await ticketFor({ user_id: 'embedded' });
-    const told = await pageOf(url, { 'user-agent': WEBVIEW });
-    expect(told).toMatchObject({
+    const page = await pageOf(url, { 'user-agent': WEBVIEW });
+    expect(page).toMatchObject({
       status: 200,
       html: expect.stringContaining('Open this link in your browser'),
     });
-    expect(told.html).not.toContain('<form');
-    const on = /href="([^"]+here=1)"/.exec(told.html)?.[1]?.replaceAll('&amp;', '&') ?? '';
+    expect(page.html).not.toContain('<form');
+    const on = /href="([^"]+here=1)"/.exec(page.html)?.[1]?.replaceAll('&amp;', '&') ?? '';
     expect((await pageOf(on, { 'user-agent': WEBVIEW })).html).toContain(
       '<form method="post" action="/connect"',
     );

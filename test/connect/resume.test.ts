@@ -118,7 +118,7 @@ describe('a permission by Google whose keys cannot be fetched', () => {
 
   test('passes the same checks when it is resumed, and another nonce gets nothing', async () => {
     await back({}, (consent) => {
-      consent.searchParams.set('nonce', 'of-somebody-else');
+      consent.searchParams.set('nonce', 'of-another-user');
     });
     keysAreBack();
     await until(isOver);
@@ -269,9 +269,7 @@ describe('a permission by Google whose keys cannot be fetched', () => {
       );
       // The newest one is what refreshes.
       bed.clock.advance(3600);
-      bed.google.control.killRefreshToken(
-        bed.google.control.liveRefreshTokens(ALICE.sub, 'default')[0] ?? '',
-      );
+      bed.google.control.endRefreshToken(bed.google.control.liveRefreshTokens(ALICE.sub, 'default')[0] ?? '');
       expect((await bed.api.token('alice')).status).toBe(200);
     });
 
@@ -308,7 +306,7 @@ describe('a permission by Google whose keys cannot be fetched', () => {
         expect((await grantRow())[0]?.['granted_scopes']).toContain(ADS);
         expect(await current()).toHaveLength(1);
         for (const token of bed.google.control.liveRefreshTokens(ALICE.sub, 'default'))
-          if (token !== newest) bed.google.control.killRefreshToken(token);
+          if (token !== newest) bed.google.control.endRefreshToken(token);
         bed.clock.advance(3600);
         expect((await bed.api.token('alice')).status).toBe(200);
       }
@@ -448,7 +446,7 @@ describe('a permission by Google whose keys cannot be fetched', () => {
       const { id, url } = await bed.api.ticket({ ...ticket, ...more });
       const browser = new Browser();
       const consent = await browser.begin(url);
-      consent.searchParams.set('nonce', 'of-somebody-else');
+      consent.searchParams.set('nonce', 'of-another-user');
       const response = await browser.open(await visitConsent(consent, { account: ALICE.email }));
       return { response, path: `/connect/tickets/${id}` };
     };

@@ -146,7 +146,7 @@ describe('the page of a user', () => {
   });
 
   test('is there for a user without grants', async () => {
-    const { status, text } = await operator.get('/console/users/nobody');
+    const { status, text } = await operator.get('/console/users/unknown');
     expect(status).toBe(200);
     expect(text).toContain('The broker holds no grant of this user.');
   });

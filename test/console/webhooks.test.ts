@@ -132,7 +132,7 @@ describe('the page of the audit trail', () => {
     expect(text).toContain('href="/console/audit.csv?user=alice&amp;action=connect.consent"');
     const none = await viewer.get('/console/audit?user=alice&until=2020-01-01');
     expect(none.text).toContain('There are no such events on this page.');
-    expect((await viewer.get('/console/audit?service=nobody')).status).toBe(400);
+    expect((await viewer.get('/console/audit?service=unknown')).status).toBe(400);
     expect((await viewer.get('/console/audit?action=grant.eat')).status).toBe(400);
   });
 

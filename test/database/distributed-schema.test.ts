@@ -163,7 +163,7 @@ test('every statement on the path of a call for a token says whose rows it is ab
   await bed.afterBackoff();
   control.revokeByUser(BOB.sub, 'project-a');
   await token('bob', 410);
-  await token('nobody', 404);
+  await token('unknown', 404);
   const path = sent
     .map((text) => text.trim())
     .filter((text) => tablesOf(text).length > 0 && !OTHERS.some((other) => other.test(text)));

@@ -166,7 +166,7 @@ test('the runtime role has months made and dropped by functions of the owner, an
 });
 
 test.each([
-  ['does not exist', 'nobody-at-all', 'no role'],
+  ['does not exist', 'no-such-role', 'no role'],
   ['owns the tables', OWNER, 'owns the tables'],
   ['is a superuser', new URL(admin).username, 'superuser'],
 ])('a role that %s is refused, and nothing is granted to it', async (_, role, why) => {

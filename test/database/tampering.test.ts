@@ -421,7 +421,7 @@ describe('a grant', () => {
         else await begin();
         await bed.sql(`UPDATE grants SET revoking_from = 'active' WHERE user_id = 'alice-too'`);
       }
-      bed.google.control.killRefreshToken(token ?? '');
+      bed.google.control.endRefreshToken(token ?? '');
       await finish();
       await expectNoToken('alice-too', { client: 'second' });
     });
@@ -543,7 +543,7 @@ describe('a service', () => {
     ['its right to disconnect', 'disconnect = NOT disconnect'],
     ['its right to revoke', 'revoke = NOT revoke'],
     ['its right to force a connect', 'force = NOT force'],
-    ['its name', `name = 'somebody else'`],
+    ['its name', `name = 'another user'`],
     ['its key', `key_hash = decode('${'00'.repeat(32)}', 'hex')`],
     ['its proof', `key_hash = NULL, issuer = 'https://issuer.example.com', subject = 'mallory'`],
     ['its age', `created_at = created_at - interval '1 day'`],

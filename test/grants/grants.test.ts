@@ -122,7 +122,7 @@ describe('the grants of a user', () => {
     const [token] = bed.google.control.liveRefreshTokens(ALICE.sub, 'default');
     await connect('alice-too', ALICE, 'second');
     await connect('bob-with-the-same-account', ALICE);
-    bed.google.control.killRefreshToken(token ?? '');
+    bed.google.control.endRefreshToken(token ?? '');
     const { id } = await grantOf('alice');
     const response = await bed.api.delete(`/grants/${String(id)}`, { mode: 'revoke' });
     expect(response.body).toMatchObject({ also_revoked: [] });

@@ -125,7 +125,7 @@ describe('an import', () => {
 
   test('is refused with its cause, and one refusal does not stop the others', async () => {
     const dead = issue();
-    bed.google.control.killRefreshToken(dead);
+    bed.google.control.endRefreshToken(dead);
     const used = issue();
     await first({ user_id: 'someone', refresh_token: used });
     const response = await post([
@@ -380,7 +380,7 @@ describe('the slots of an account with an imported token', () => {
 test('a refresh token is in no log and in no response', async () => {
   const tokens = [issue(), issue([ADS]), issue(undefined, BOB.sub)];
   const dead = tokens[2] ?? '';
-  bed.google.control.killRefreshToken(dead);
+  bed.google.control.endRefreshToken(dead);
   const response = await post([
     { user_id: 'alice', refresh_token: tokens[0] },
     { user_id: 'alice', refresh_token: tokens[1] },

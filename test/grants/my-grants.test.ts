@@ -279,19 +279,19 @@ describe('the page', () => {
 describe('a disconnect on the page', () => {
   test('shows first what else ends, without other users, and changes nothing until it is confirmed', async () => {
     await connect();
-    await connect({ user_id: 'somebody-else', client: 'second' });
+    await connect({ user_id: 'another-user', client: 'second' });
     const { id, browser, act, shown } = await enter();
     const grant = await idOf();
     const confirm = await browser.open(`${bed.url}/me/grants/disconnect?ticket=${id}&grant=${grant}`);
     expect(confirm.text).toContain('1 other connection ends with this one');
-    expect(confirm.text).not.toContain('somebody-else');
+    expect(confirm.text).not.toContain('another-user');
     expect(await grants()).toHaveLength(2);
     expect(revocations()).toBe(0);
 
     const done = await act('disconnect', { grant, mode: 'revoke' });
     expect(done.status).toBe(303);
     expect(done.headers.get('location')).toBe(`/me/grants?ticket=${id}&done=revoked`);
-    expect(await grants()).toMatchObject([{ user_id: 'somebody-else', status: 'revoked' }]);
+    expect(await grants()).toMatchObject([{ user_id: 'another-user', status: 'revoked' }]);
     expect((await browser.open(new URL(done.headers.get('location') ?? '', bed.url))).text).toContain(
       'Google ended the permission',
     );

@@ -202,7 +202,7 @@ describe('a revocation', () => {
     const [token] = control().liveRefreshTokens(ALICE.sub, 'default');
     await connect('alice-too', ALICE, 'second');
     const before = (await bed.api.token('alice-too', { client: 'second' })).body['access_token'];
-    control().killRefreshToken(token ?? '');
+    control().endRefreshToken(token ?? '');
     control().failNext('revoke', { drop: true });
     expect((await revoke('alice')).status).toBe(202);
     await finished();
@@ -216,7 +216,7 @@ describe('a revocation', () => {
     await connect('alice');
     const [token] = control().liveRefreshTokens(ALICE.sub, 'default');
     await connect('alice-too', ALICE, 'second');
-    control().killRefreshToken(token ?? '');
+    control().endRefreshToken(token ?? '');
     const response = await revoke('alice');
     expect([response.status, response.body['also_revoked']]).toEqual([200, []]);
     expect(await statusOf('alice-too')).toBe('active');
@@ -399,7 +399,7 @@ describe('a revocation', () => {
       await bed.sql(`UPDATE revocations SET next_attempt_at = now() + interval '1 hour'`);
       await event('account-disabled', { reason: 'hijacking' });
       expect(await statusOf('alice-too')).toBe('revoking');
-      control().killRefreshToken(token ?? '');
+      control().endRefreshToken(token ?? '');
       await end();
       expect(await statusOf('alice-too')).toBe('suspended');
       await event('account-enabled');

@@ -56,7 +56,7 @@ describe('bad input gets a clear error and loses nothing', () => {
       'scope',
     ],
     ['scopes as an array', { ...ticket, scope: [YOUTUBE] }, 'scope'],
-    ['an unknown client', { ...ticket, client: 'nobody' }, 'client'],
+    ['an unknown client', { ...ticket, client: 'unknown' }, 'client'],
     [
       'a required account that is no email',
       { ...ticket, require_account: { email: 'x' } },
@@ -170,10 +170,10 @@ describe('bad input gets a clear error and loses nothing', () => {
       (_, i) => `https://www.googleapis.com/auth/${'a'.repeat(40)}${i}`,
     ).join(' ');
     const wide = { scope, return_to: `${APP}/${'é'.repeat(1400)}` };
-    const refused = await bed.api.token('nobody', wide);
+    const refused = await bed.api.token('unknown', wide);
     expect(refused.status).toBe(400);
     expect(refused.body).toMatchObject({ errors: { scope: expect.stringContaining('a link can carry') } });
-    const good = await bed.api.token('nobody', { scope, return_to: `${APP}/${'e'.repeat(1000)}` });
+    const good = await bed.api.token('unknown', { scope, return_to: `${APP}/${'e'.repeat(1000)}` });
     for (const url of [String(good.body['connect_url']), await bed.api.connectUrl({ ...ticket, ...wide })])
       expect((await new Browser().open(url)).status).toBe(200);
   });
@@ -263,7 +263,7 @@ describe('bad input gets a clear error and loses nothing', () => {
       'denied_synced_at',
     ],
     ['a parameter that every object inherits', '/tokens/alice', { constructor: 'x' }, 'constructor'],
-    ['an unknown client', '/tokens/alice', { client: 'nobody' }, 'client'],
+    ['an unknown client', '/tokens/alice', { client: 'unknown' }, 'client'],
     ['a scope that is none', '/tokens/alice', { scope: 'yt' }, 'scope'],
     ['a 10 KB scope', '/tokens/alice', { scope: `https://x.example/${'a'.repeat(10_000)}` }, 'scope'],
     ['a 10 KB unknown parameter', '/tokens/alice', { x: 'a'.repeat(10_000) }, 'x'],
@@ -340,7 +340,7 @@ describe('bad input gets a clear error and loses nothing', () => {
       ['of a service', () => bed.api.connectUrl(ticket)],
       [
         'of a refusal',
-        async () => String((await bed.api.token('nobody', { scope: YOUTUBE })).body['connect_url']),
+        async () => String((await bed.api.token('unknown', { scope: YOUTUBE })).body['connect_url']),
       ],
     ])('%s is refused when it is forged, altered, cut short or made up', async (_, link) => {
       const url = await link();
@@ -364,7 +364,7 @@ describe('bad input gets a clear error and loses nothing', () => {
 
     test('is refused when it is a secret of another kind', async () => {
       // Sealed with the same key, but for another place.
-      const { body } = await bed.api.token('nobody', { scope: YOUTUBE });
+      const { body } = await bed.api.token('unknown', { scope: YOUTUBE });
       const sealed = new URL(body['connect_url'] as string).searchParams.get('ticket') ?? '';
       const [header, ...rest] = sealed.split('.');
       const moved = JSON.parse(Buffer.from(header ?? '', 'base64url').toString()) as Record<string, unknown>;

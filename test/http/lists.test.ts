@@ -145,7 +145,7 @@ async function all(api: Api, path: string, query: Record<string, string>): Promi
 const POLICIES = {
   everything: { users: ['*'] },
   'one user': { users: ['only-one'] },
-  'a user that does not exist': { users: ['nobody'] },
+  'a user that does not exist': { users: ['unknown'] },
   'a prefix of nearly all': { users: ['team_a:*'] },
   'a prefix of few': { users: ['team_a:471*'] },
   'a prefix in between': { users: ['team_b:*'] },

@@ -1,6 +1,6 @@
 /**
  * What a broker process holds for each user whose token it answers from memory, in a process of its own, after a garbage collection.
- * `npm run bench -- memory` measures the same exactly; the bound here leaves room for what else changes in a heap meanwhile.
+ * `npm run bench -- memory` measures the same exactly; the bound here allows for what else changes in a heap meanwhile.
  */
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';

@@ -22,7 +22,7 @@ async function errorOf(parameters: Record<string, string | undefined>): Promise<
 
 describe('an error page of its own without a redirect', () => {
   test.each([
-    ['an unknown client', { client_id: 'nobody' }, '401 invalid_client'],
+    ['an unknown client', { client_id: 'unknown' }, '401 invalid_client'],
     [
       'a redirect URI that is not registered',
       { redirect_uri: 'https://evil.example/' },

@@ -167,7 +167,7 @@ describe('a client', () => {
   });
 
   test.each([
-    ['unknown', { client_id: 'nobody' }, 401, 'invalid_client', 'The OAuth client was not found.'],
+    ['unknown', { client_id: 'unknown' }, 401, 'invalid_client', 'The OAuth client was not found.'],
     [
       'with a wrong secret',
       { client_secret: 'x' },

@@ -311,13 +311,13 @@ test('reset clears grants, faults, settings and records, and keeps the signing k
 
 test('the control refuses names that do not exist', () => {
   expect(() => {
-    control.revokeByUser('nobody', web.projectId);
-  }).toThrow('no account with sub "nobody"');
+    control.revokeByUser('unknown', web.projectId);
+  }).toThrow('no account with sub "unknown"');
   expect(() => {
     control.deleteClient('none');
   }).toThrow('no client "none"');
   expect(() => {
-    control.killRefreshToken('none');
+    control.endRefreshToken('none');
   }).toThrow('no such refresh token');
   expect(() => {
     control.setSlotLimit(0);

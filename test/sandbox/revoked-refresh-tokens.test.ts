@@ -117,7 +117,7 @@ test('a refresh token ends after six months without use', async () => {
 
 test('a dead refresh token has another description hours later', async () => {
   const { refresh_token = '' } = await google.connect();
-  google.control.killRefreshToken(refresh_token);
+  google.control.endRefreshToken(refresh_token);
   expect(await google.refresh(refresh_token)).toEqual(dead);
   google.turnClock(4 * hours);
   expect(await google.refresh(refresh_token)).toEqual(longDead);
@@ -220,7 +220,7 @@ describe('revocation', () => {
     expect(await google.refresh(refresh_token)).toEqual(dead);
     const ofOther = { client_id: stranger.clientId, client_secret: stranger.clientSecret };
     expect(await google.refresh(other.refresh_token, ofOther)).toMatchObject({ status: 200 });
-    for (const form of [{}, { account: 'nobody' }, { account: ben.sub, project: web.projectId }])
+    for (const form of [{}, { account: 'unknown' }, { account: ben.sub, project: web.projectId }])
       expect(await page(form as Record<string, string>)).not.toContain('no longer has access');
   });
 });

@@ -123,7 +123,7 @@ describe('a wrong assertion', () => {
     ['of tomorrow', { iat: now + 86_400, exp: now + 90_000 }, 400, 'invalid_grant', 'reasonable timeframe'],
     ['without exp', { exp: undefined }, 400, 'invalid_grant', 'iat and exp'],
     ['an unknown issuer', { iss: 'x@y.iam.gserviceaccount.com' }, 400, 'invalid_grant', 'account not found'],
-    ['an unknown subject', { sub: 'nobody@example.com' }, 400, 'invalid_grant', 'Not a valid email'],
+    ['an unknown subject', { sub: 'unknown@example.com' }, 400, 'invalid_grant', 'Not a valid email'],
     ['a user without delegation', { sub: ada.email }, 401, 'unauthorized_client', 'Client is unauthorized'],
     ['a user of no Workspace', { sub: ben.email }, 401, 'unauthorized_client', 'Client is unauthorized'],
   ])('is refused for %s', async (_, change, status, error, words) => {

@@ -30,14 +30,14 @@ test('a new start finds key, consents, codes, tokens and revocations again', asy
   const keys = async (google: TestGoogle) => (await fetch(`${google.url}/oauth2/v3/certs`)).text();
   const keysBefore = await keys(before);
   const tokens = await before.connect({ scope: 'openid' });
-  const { refresh_token: killed = '' } = await before.connect({ prompt: 'consent' });
-  before.control.killRefreshToken(killed);
+  const { refresh_token: ended = '' } = await before.connect({ prompt: 'consent' });
+  before.control.endRefreshToken(ended);
   await before.close();
 
   const after = await start();
   expect(await keys(after)).toBe(keysBefore);
   expect((await after.refresh(tokens.refresh_token)).status).toBe(200);
-  expect((await after.refresh(killed)).status).toBe(400);
+  expect((await after.refresh(ended)).status).toBe(400);
   expect(await after.opens(tokens.access_token)).toBe(true);
   expect(after.control.liveRefreshTokens(ada.sub, web.clientId)).toEqual([tokens.refresh_token]);
   expect(await after.connect({ login_hint: ada.sub })).not.toHaveProperty('refresh_token');

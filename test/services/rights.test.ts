@@ -114,7 +114,7 @@ describe('what the policy does not cover', () => {
     ];
     for (const call of ask) {
       expect(said(await call('alice'))).toEqual({ status: 403, code: 'not_allowed' });
-      expect(said(await call('nobody'))).toEqual({ status: 403, code: 'not_allowed' });
+      expect(said(await call('unknown'))).toEqual({ status: 403, code: 'not_allowed' });
     }
   });
 
@@ -141,7 +141,7 @@ describe('what the policy does not cover', () => {
     ]);
     const narrow = await bed.service({ users: ['bob'], audit: true });
     const there = await narrow.get('/audit', { service: String(name) });
-    const none = await narrow.get('/audit', { service: 'nobody' });
+    const none = await narrow.get('/audit', { service: 'unknown' });
     expect([there.status, there.body]).toEqual([200, { events: [], next: null }]);
     expect([none.status, none.body]).toEqual([there.status, there.body]);
   });
@@ -218,5 +218,5 @@ test('an error lists the accounts of the user when another is named', async () =
     accounts: [{ sub: ALICE.sub, email: ALICE.email }],
     connect_url: expect.any(String),
   });
-  expect((await bed.api.token('nobody', { account: BOB.email })).body).not.toHaveProperty('accounts');
+  expect((await bed.api.token('unknown', { account: BOB.email })).body).not.toHaveProperty('accounts');
 });

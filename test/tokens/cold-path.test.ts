@@ -86,7 +86,7 @@ async function coldly(path: string, headers: Record<string, string> = {}): Promi
   const search = path.includes('?') ? path.slice(path.indexOf('?')) : '';
   for (;;) {
     await ask(bed.url, `/tokens/alice${search}`, headers);
-    forget('alice', 'bob', 'nobody');
+    forget('alice', 'bob', 'unknown');
     const [response, count] = await countingPipeline(() => ask(bed.url, path, headers));
     // A refusal is handed over: one request, and not one more.
     if (count === (response.status === 200 ? 0 : 1)) return response;
@@ -99,8 +99,8 @@ test.each<[string, string, Record<string, string>]>([
   ['a token, with an id of its own', '/tokens/alice', { 'x-request-id': 'mine-1' }],
   ['a dead grant', '/tokens/bob', {}],
   ['a dead grant, with an id of its own', '/tokens/bob', { 'x-request-id': 'mine-2' }],
-  ['no grant', '/tokens/nobody', {}],
-  ['no grant, with a scope', `/tokens/nobody?scope=${encodeURIComponent(YOUTUBE)}`, {}],
+  ['no grant', '/tokens/unknown', {}],
+  ['no grant, with a scope', `/tokens/unknown?scope=${encodeURIComponent(YOUTUBE)}`, {}],
   ['a missing scope', `/tokens/alice?scope=${encodeURIComponent(YOUTUBE_MONEY)}`, {}],
   ['an unknown client', '/tokens/alice?client=nowhere', {}],
   ['two dots', '/tokens/a..b', {}],

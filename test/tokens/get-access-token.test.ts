@@ -215,7 +215,7 @@ describe('GET /tokens/:userId', () => {
       await bed.restart({ SERVICE_RATE_LIMIT: '5' });
       const service = await bed.service();
       const statuses: number[] = [];
-      for (let call = 0; call < 7; call++) statuses.push((await service.token('nobody')).status);
+      for (let call = 0; call < 7; call++) statuses.push((await service.token('unknown')).status);
       expect(statuses).toEqual([404, 404, 404, 404, 404, 429, 429]);
       await bed.restart();
       await connect();

@@ -363,7 +363,7 @@ describe('a refusal', () => {
   });
 
   test('because a user must connect names the link first, and in error_uri', async () => {
-    const response = await exchange({ audience: audience('nobody'), scope: YOUTUBE });
+    const response = await exchange({ audience: audience('unknown'), scope: YOUTUBE });
     expectOAuthError(response, 400, 'invalid_grant');
     const { error_uri: link, error_description: description, code } = response.body;
     expect(code).toBe('not_connected');
@@ -371,7 +371,7 @@ describe('a refusal', () => {
       `${String(link)} The user has not connected a Google account here. Send the user to this link.`,
     );
     await new Browser().connect(String(link), { account: BOB.email });
-    expect((await exchange({ audience: audience('nobody'), scope: YOUTUBE })).status).toBe(200);
+    expect((await exchange({ audience: audience('unknown'), scope: YOUTUBE })).status).toBe(200);
   });
 
   test('of a dead grant is 400 invalid_grant with a link, so that no library repeats it', async () => {
@@ -419,13 +419,13 @@ describe('a refusal', () => {
 
   test('is audited with the same outcome as that of GET /tokens', async () => {
     const api = await bed.service();
-    await exchange({ audience: audience('nobody-2'), scope: YOUTUBE }, api);
+    await exchange({ audience: audience('unknown-2'), scope: YOUTUBE }, api);
     await bed.app.get(AuditLog).flush();
     const rows = await bed.sql(
       `SELECT outcome, user_id FROM audit_trail WHERE action = 'token.issue' AND service_id = $1`,
       [api.key.split('_')[1]],
     );
-    expect(rows).toEqual([{ outcome: 'not_connected', user_id: 'nobody-2' }]);
+    expect(rows).toEqual([{ outcome: 'not_connected', user_id: 'unknown-2' }]);
   });
 
   test('of every code has an error of OAuth, and none that only a user can remedy is one that libraries repeat', () => {

@@ -71,7 +71,7 @@ describe('the sample app', () => {
     ((await bed.api.get(`/users/${user}/grants`)).body['grants'] as { id: string }[])[0]?.id ?? '';
 
   test('shows a user without an account, and has nothing to revoke for them', async () => {
-    const { text } = await open('/?user=nobody');
+    const { text } = await open('/?user=unknown');
     expect(text).toContain('Not connected.');
     expect(text).toMatch(/<button[^>]* disabled[^>]*>Revoke/);
   });

@@ -62,7 +62,7 @@ const audited = async (action: string) => {
 };
 
 describe('an event', () => {
-  test('is stored for nobody while there is no webhook', async () => {
+  test('is not stored while there is no webhook', async () => {
     await connect();
     expect(await outbox()).toEqual([]);
   });
@@ -291,7 +291,7 @@ describe('what an operator asks of a webhook', () => {
       ['an address without a scheme', { url: 'app.example.com/hooks' }, 'url'],
       ['an address with a password', { url: 'https://a:b@app.example.com/' }, 'url'],
       ['a type that there is not', { events: ['grant.gone'] }, 'events'],
-      ['a service that there is not', { services: ['nobody'] }, 'services'],
+      ['a service that there is not', { services: ['unknown'] }, 'services'],
       ['a name with a slash', { name: 'a/b' }, 'name'],
     ]),
   )('is refused with %s', async (_, changes, field) => {

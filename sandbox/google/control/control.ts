@@ -37,7 +37,7 @@ export interface Control {
   issueRefreshToken(sub: string, clientId: string, scopes: string[]): string;
   /** As the user at myaccount.google.com. */
   revokeByUser(sub: string, projectId: string): void;
-  killRefreshToken(token: string): void;
+  endRefreshToken(token: string): void;
   /** In the order they were issued. */
   liveRefreshTokens(sub: string, clientId?: string): string[];
   /** Signs and delivers a security event, whichever types the stream requests and whether it is enabled. */
@@ -106,7 +106,7 @@ export function createControl(google: Google, initialSettings: () => Settings): 
     revokeByUser: (sub, projectId) => {
       endProjectGrant(google, projectId, account(google, sub).sub);
     },
-    killRefreshToken: (token) => {
+    endRefreshToken: (token) => {
       const refreshToken = ledger.refreshToken(token);
       if (!refreshToken) throw new Error('There is no such refresh token.');
       ledger.endRefreshToken(refreshToken);

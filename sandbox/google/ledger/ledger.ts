@@ -16,7 +16,7 @@ const minute = 60_000;
 const day = 24 * 60 * minute;
 const codeLifetime = 10 * minute;
 /** Google's guide: a refresh token stops working when it "has not been used for six months". */
-const longestIdleness = 183 * day;
+const maxIdleMs = 183 * day;
 
 const random = (bytes: number) => randomBytes(bytes).toString('base64url');
 const grantKey = (projectId: string, sub: string) => `${projectId}\n${sub}`;
@@ -108,11 +108,7 @@ export class Ledger {
 
   /** When a refresh token ended or will end; in the future while it is active. */
   deathOf(token: RefreshToken): number {
-    return Math.min(
-      token.endedAt ?? Infinity,
-      token.expiresAt ?? Infinity,
-      token.lastUsedAt + longestIdleness,
-    );
+    return Math.min(token.endedAt ?? Infinity, token.expiresAt ?? Infinity, token.lastUsedAt + maxIdleMs);
   }
 
   isLive(token: RefreshToken): boolean {

@@ -14,7 +14,7 @@ import type { Meter } from './meter.js';
 
 /**
  * @param entries how many there are now
- * @returns for the option `dispose` of lru-cache: counts what was evicted to make room
+ * @returns for the option `dispose` of lru-cache: counts what was evicted at the limit
  */
 export function meterCache(meter: Meter, cache: CacheName, max: number, entries: () => number) {
   meter.gauge(CACHE_ENTRIES).observe({ cache }, entries);

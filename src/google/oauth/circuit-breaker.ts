@@ -1,6 +1,6 @@
-/** The circuit opens when of at least FEWEST_ANSWERS responses within SAMPLE_SECONDS this share are outages. */
+/** The circuit opens when of at least MIN_RESPONSES responses within SAMPLE_SECONDS this share are outages. */
 const SAMPLE_SECONDS = 10;
-const FEWEST_ANSWERS = 20;
+const MIN_RESPONSES = 20;
 const FAILING_SHARE = 0.6;
 /** How long the circuit stays open; then one trial request is sent. */
 export const OPEN_MS = 5_000;
@@ -44,7 +44,7 @@ export class CircuitBreaker {
     if (entered === 'try') return this.#judgeTrial(verdict);
     if (verdict === 'nothing' || this.#openedAt !== null) return null;
     const { answers, outages } = this.#count(verdict);
-    if (verdict !== 'outage' || answers < FEWEST_ANSWERS || outages <= FAILING_SHARE * answers) return null;
+    if (verdict !== 'outage' || answers < MIN_RESPONSES || outages <= FAILING_SHARE * answers) return null;
     this.#openedAt = this.monotonicMs();
     return 'opened';
   }

@@ -45,7 +45,7 @@ const NEWEST_FIRST = Prisma.sql`at DESC, sequence DESC`;
 const NEWEST_OF_ACTION = Prisma.sql`at DESC NULLS LAST, sequence DESC NULLS LAST`;
 
 /** The actions of most events: these are found along the time. The indexes of the two predicates: migration admin_lists. */
-const MOST: readonly AuditAction[] = ['token.issue', 'token.refresh'];
+const FREQUENT: readonly AuditAction[] = ['token.issue', 'token.refresh'];
 const RARE = Prisma.raw(`action NOT IN ('token.issue', 'token.refresh')`);
 const NOTABLE = Prisma.raw(`grant_id IS NOT NULL AND action <> 'token.issue'
   AND (action <> 'token.refresh' OR outcome <> 'ok' OR jsonb_exists(details, 'refused'))`);
@@ -97,7 +97,7 @@ function conditionsOf({ userId, action, serviceId }: AuditQuery): Prisma.Sql[] {
 }
 
 function isRare(action: AuditAction | null): boolean {
-  return action !== null && !MOST.includes(action);
+  return action !== null && !FREQUENT.includes(action);
 }
 
 function within({ since, until, olderThan }: AuditQuery): Prisma.Sql {
