@@ -27,7 +27,7 @@ import { validation } from './validation/validation.pipe.js';
  * (tokens/warm-path.ts), which answers what it has from the cache, and the cold path (tokens/cold-path.ts), which answers what
  * the pipeline accepted before: such a request sees nothing of the following, unless it is refused. What does
  * not become a request of Fastify is answered in server/raw-responses.ts: malformed HTTP, and a URL that the router cannot
- * read.
+ * read. The router sees the URL that server/forward-auth.ts makes of a proxy's headers.
  */
 
 interface HookParts {

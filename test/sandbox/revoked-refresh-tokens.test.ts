@@ -53,7 +53,7 @@ describe('the slots of an account at a client', () => {
     expect(google.control.liveRefreshTokens(ada.sub)).toHaveLength(3);
   });
 
-  test('number 100', async () => {
+  test('number 100 by default', async () => {
     const first = await google.connect();
     for (let slot = 2; slot <= 100; slot++) await google.connect(again);
     expect((await google.refresh(first.refresh_token)).status).toBe(200);
