@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Metrics } from '../../src/operations/metrics.js';
 import { Scheduler } from '../../src/operations/scheduler.js';
+import { generateKeyRing } from '../../src/sealing/key-ring.js';
+import { Sealer } from '../../src/sealing/sealer.js';
 import { generateKey } from '../../src/services/service-key.js';
 import { ServiceRegistry } from '../../src/services/service-registry.js';
 import { ServicesRepository } from '../../src/token-store/services/services.repository.js';
@@ -612,6 +615,64 @@ describe('a service', () => {
       service: idOf(service),
       reason: expect.stringContaining('put back'),
     });
+  });
+
+  test('is refused where its row is gone at a reading of all, and is put back whole', async () => {
+    const service = await bed.service();
+    expect((await service.get('/users/bob/grants')).status).toBe(200);
+    const [before] = await bed.sql('DELETE FROM services s WHERE id = $1 RETURNING to_jsonb(s) AS row', [
+      idOf(service),
+    ]);
+    expect(await service.get('/users/bob/grants')).toMatchObject(UNKNOWN);
+    await bed.sql('INSERT INTO services SELECT * FROM jsonb_populate_record(NULL::services, $1)', [
+      before?.['row'],
+    ]);
+    expect(await service.get('/users/bob/grants')).toMatchObject(UNKNOWN);
+    await expectAlarm(from, 'service', {
+      service: idOf(service),
+      reason: expect.stringContaining('put back'),
+    });
+  });
+
+  test('is served again once the key ring that signed it is back, unless it was revoked meanwhile', async () => {
+    const [kept, revoked] = [await bed.service(), await bed.service()];
+    for (const service of [kept, revoked]) expect((await service.get('/users/bob/grants')).status).toBe(200);
+    const row = await bed.sql('SELECT to_jsonb(s) AS row FROM services s WHERE id = $1', [idOf(revoked)]);
+    const path = bed.settings['KEY_RING_FILE'] ?? '';
+    const ring = readFileSync(path, 'utf8');
+    try {
+      writeFileSync(path, generateKeyRing(new Date()));
+      await bed.app.get(Sealer).reload();
+      await forget();
+      expect(await kept.get('/users/bob/grants')).toMatchObject(UNKNOWN);
+      await expectAlarm(from, 'service', {
+        service: idOf(kept),
+        reason: expect.stringContaining('key ring'),
+      });
+      await bed.sql('DELETE FROM services WHERE id = $1', [idOf(revoked)]);
+      expect(await kept.get('/users/bob/grants')).toMatchObject(UNKNOWN);
+    } finally {
+      writeFileSync(path, ring);
+      await bed.app.get(Sealer).reload();
+    }
+    await bed.sql('INSERT INTO services SELECT * FROM jsonb_populate_record(NULL::services, $1)', [
+      row[0]?.['row'],
+    ]);
+    expect((await kept.get('/users/bob/grants')).status).toBe(200);
+    expect(await revoked.get('/users/bob/grants')).toMatchObject(UNKNOWN);
+  });
+
+  test('is served where a reading of all that began before it was there ends after a newer one', async () => {
+    const older = bed.app.get(ServicesRepository).listActive();
+    await older.next();
+    const service = await bed.service();
+    expect((await service.get('/users/bob/grants')).status).toBe(200);
+    await older.next();
+    await forget();
+    expect((await service.get('/users/bob/grants')).status).toBe(200);
+    // What the newer one saw still counts.
+    await bed.sql('DELETE FROM services WHERE id = $1', [idOf(service)]);
+    expect(await service.get('/users/bob/grants')).toMatchObject(UNKNOWN);
   });
 });
 

@@ -33,7 +33,7 @@ const OLDEST_FIRST: Prisma.ServiceOrderByWithRelationInput[] = [{ createdAt: 'as
 export class ServicesRepository {
   /** The ids of services that this process saw revoked: a row from before that is put back whole is no service again. */
   readonly #revoked = new Set<string>();
-  /** The ids that were active when all were read last: one that is not there any more was revoked. */
+  /** The ids that were active when all were read last: one whose row is missing in a later listing was revoked. */
   #active: ReadonlySet<string> = new Set();
 
   constructor(
@@ -109,13 +109,19 @@ export class ServicesRepository {
 
   /** Those that may call, read in batches. */
   async *listActive(): AsyncGenerator<StoredService[]> {
+    // One that was created since may be missing without a revocation; so may one that another listing read meanwhile.
+    const activeBefore = this.#active;
     const active = new Set<string>();
-    for await (const batch of this.#verifiedBatches({ revokedAt: null })) {
-      for (const { id } of batch) active.add(id);
-      yield batch;
+    for await (const { rows, before } of this.#batches({ revokedAt: null })) {
+      const verified = this.#verifiedOf(rows, before);
+      for (const { id } of verified) active.add(id);
+      // One that does not verify is not revoked: the key ring may be a wrong one for a while.
+      for (const { id } of rows) if (activeBefore.has(id)) active.add(id);
+      yield verified;
     }
-    for (const id of this.#active) if (!active.has(id)) this.#revoked.add(id);
-    this.#active = active;
+    for (const id of activeBefore) if (!active.has(id)) this.#revoked.add(id);
+    if (this.#active !== activeBefore) for (const id of this.#active) active.add(id);
+    this.#active = new Set([...active].filter((id) => !this.#revoked.has(id)));
   }
 
   /** Rows that are not as the broker wrote them. They are no services; an operator must know of them. */
@@ -137,8 +143,12 @@ export class ServicesRepository {
 
   async *#verifiedBatches(where: Prisma.ServiceWhereInput): AsyncGenerator<StoredService[]> {
     for await (const { rows, before } of this.#batches(where)) {
-      yield rows.flatMap((row) => this.#verified(row, before) ?? []);
+      yield this.#verifiedOf(rows, before);
     }
+  }
+
+  #verifiedOf(rows: readonly Row[], before: ReadonlySet<string>): StoredService[] {
+    return rows.flatMap((row) => this.#verified(row, before) ?? []);
   }
 
   /** @param before which were known as revoked when the row was read */
