@@ -36,6 +36,8 @@ export type MacPurpose =
   | 'declared_settings';
 
 const POLL_MS = 5_000;
+/** When a KMS that refused is asked again: to grant a role or to enable a version changes no file. */
+const REFUSED_MS = 60_000;
 /** How long the start waits for a key management service. */
 const START_WAIT_MS = 60_000;
 
@@ -106,6 +108,7 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
   }
 
   async #reload(): Promise<void> {
+    if (this.#retry) clearTimeout(this.#retry);
     try {
       do {
         this.#readChange = this.#lastChange();
@@ -119,8 +122,9 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
     } catch (error) {
       this.#log.error({ err: error }, 'the key ring cannot be read; the former keys stay in use');
       // The file does not change once more when the KMS is back.
-      if (error instanceof KmsFailure && error.isTransient) {
-        this.#retry = setTimeout(() => void this.reload(), POLL_MS).unref();
+      if (error instanceof KmsFailure) {
+        const pauseMs = error.isTransient ? POLL_MS : REFUSED_MS;
+        this.#retry = setTimeout(() => void this.reload(), pauseMs).unref();
       }
     }
   }

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { setImmediate, setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Settings } from '../../src/config/settings.js';
 import { KmsFailure } from '../../src/domain/google/google-failure.js';
 import { Secret } from '../../src/domain/secret.js';
@@ -202,6 +202,42 @@ describe('a wrapped key ring', () => {
     }
     sealer.onApplicationShutdown();
   });
+
+  test.each([
+    ['unavailable', 5_000],
+    ['denied', 60_000],
+  ] as const)(
+    'is unwrapped again where the KMS was %s at its change, after %d ms each',
+    async (fault, ms) => {
+      const json = generateKeyRing(DAY);
+      const path = await wrappedRing(json);
+      const sealer = await sealerOf(path);
+      const pauses: (number | undefined)[] = [];
+      const start = globalThis.setTimeout;
+      const timers = jest.spyOn(globalThis, 'setTimeout').mockImplementation(((
+        run: () => void,
+        after?: number,
+        ...args: []
+      ) => {
+        const isRetry = after === 5_000 || after === 60_000;
+        if (isRetry) pauses.push(after);
+        return start(run, isRetry ? 0 : after, ...args);
+      }) as typeof setTimeout);
+      try {
+        await wrappedRing(generateKeyRing(new Date('2027-01-01'), json));
+        kms.failNext(fault, 3);
+        await sealer.reload();
+        await until(() => sealer.keyIds.length === 2);
+        kms.calls.length = 0;
+        await pause(50);
+        expect(kms.calls).toEqual([]);
+        expect(pauses).toEqual([ms, ms, ms]);
+      } finally {
+        timers.mockRestore();
+        sealer.onApplicationShutdown();
+      }
+    },
+  );
 
   test('is refused where another key wrapped it, or no key is set, without a request', async () => {
     const path = await wrappedRing();
