@@ -65,6 +65,21 @@ describe('shared work', () => {
     await expect(fail()).rejects.toThrow('run 2');
   });
 
+  test.each([
+    ['a value', () => Promise.resolve('done')],
+    ['an error', () => Promise.reject<string>(new Error('failed'))],
+  ])('has a result for a caller who joins just as it ends with %s', async (_, work) => {
+    for (let later = 0; later < 8; later++) {
+      const shared = new WorkInFlight<string, string>(new FairQueue(1), MINUTE);
+      const [first, second] = [0, later].map(async (microtasks) => {
+        for (let each = 0; each < microtasks; each++) await null;
+        return shared.share('x', caller(), work).catch(String);
+      });
+      const ended = await Promise.race([Promise.all([first, second]), settle().then(() => 'waits for ever')]);
+      expect({ later, ended }).toEqual({ later, ended: [await first, await first] });
+    }
+  });
+
   test('is done for the next caller where the first hangs up while it waits', async () => {
     const { share, free } = busyQueue();
     const controller = new AbortController();
@@ -105,6 +120,28 @@ describe('shared work', () => {
     const next = work(caller('next'));
     finish();
     expect(await next).toBe('done');
+  });
+
+  test('that ends for lack of callers is begun again for one who comes before it has ended', async () => {
+    const shared = new WorkInFlight<string, string>(new FairQueue(1), MINUTE);
+    const controller = new AbortController();
+    const work = (by: ReturnType<typeof caller>) =>
+      shared.share('x', by, async (each) => {
+        await settle();
+        try {
+          return await each.turn(() => Promise.resolve(`for ${each.about}`));
+        } finally {
+          await settle();
+          await settle();
+        }
+      });
+    const gone = work(caller('gone', { callerSignal: controller.signal }));
+    controller.abort();
+    await expect(gone).rejects.toEqual(why('caller_left'));
+    await settle();
+    expect(await work(caller('next'))).toBe('for next');
+    await shared.ended();
+    expect(shared.has('x')).toBe(false);
   });
 
   test('is refused to a caller who waited too long for a turn; the others go on waiting', async () => {

@@ -39,12 +39,13 @@ export class SharedWork<T, A> {
 
   /**
    * @param maxWaitMs how long a caller waits for turns in total; background work waits without limit
-   * @param onAbandoned called when the last caller leaves while the work waits
+   * @param onClosed called when no caller may join any more: before the result is handed out, and once the work takes no turn for lack of
+   * callers. Also twice
    */
   constructor(
     private readonly queue: FairQueue,
     private readonly maxWaitMs: number,
-    private readonly onAbandoned: () => void,
+    private readonly onClosed: () => void,
   ) {}
 
   /** That of the first waiting caller; when all have left, of the first that came. */
@@ -86,9 +87,9 @@ export class SharedWork<T, A> {
   async run(work: () => Promise<T>): Promise<void> {
     try {
       const value = await work();
-      for (const waiter of this.#dismissAll()) waiter.resolve(value);
+      for (const waiter of this.#close()) waiter.resolve(value);
     } catch (error) {
-      for (const waiter of this.#dismissAll()) waiter.reject(error);
+      for (const waiter of this.#close()) waiter.reject(error);
     }
   }
 
@@ -97,11 +98,11 @@ export class SharedWork<T, A> {
    * @throws {TurnNotTaken} when no caller wants it any more, and what `part` throws
    */
   async turn<R>(part: (release: Release) => Promise<R>): Promise<R> {
-    if (!this.isWanted) throw new TurnNotTaken('caller_left');
+    this.#assertWanted();
     const release = await this.#takeTurn();
     try {
       // The callers may have left just before the turn came.
-      if (this.#waiters.size === 0) throw new TurnNotTaken('caller_left');
+      this.#assertWanted();
       return await part(release);
     } finally {
       release();
@@ -111,6 +112,13 @@ export class SharedWork<T, A> {
   /** Drops work that waits for a turn without a caller. */
   dropBackground(): void {
     for (const waiter of this.#waiters) if (waiter.lane.isBackground) this.#leave(waiter, 'caller_left');
+  }
+
+  /** One who joined before the work has ended with this error would get it, without having left. */
+  #assertWanted(): void {
+    if (this.isWanted) return;
+    this.onClosed();
+    throw new TurnNotTaken('caller_left');
   }
 
   async #takeTurn(): Promise<Release> {
@@ -148,7 +156,7 @@ export class SharedWork<T, A> {
     if (this.isWanted) return;
     place.measure(waiter.lane.client, why === 'queue_timeout' ? 'timed_out' : 'left');
     this.#abandoned?.(new TurnNotTaken(why));
-    this.onAbandoned();
+    this.onClosed();
   }
 
   #dismiss(waiter: Waiter<T, A>): void {
@@ -157,7 +165,9 @@ export class SharedWork<T, A> {
     waiter.callerSignal?.removeEventListener('abort', waiter.onAbort);
   }
 
-  #dismissAll(): Waiter<T, A>[] {
+  /** One who joined after that would wait for ever. @returns who waited */
+  #close(): Waiter<T, A>[] {
+    this.onClosed();
     const all = [...this.#waiters];
     for (const waiter of all) this.#dismiss(waiter);
     return all;
@@ -185,16 +195,13 @@ export class WorkInFlight<T, A> {
   /** @throws {TurnNotTaken} and what the work throws */
   share(key: string, caller: WaitingCaller<A>, start: (work: SharedWork<T, A>) => Promise<T>): Promise<T> {
     const inFlight = this.#works.get(key);
-    const work = inFlight ?? new SharedWork(this.queue, this.maxWaitMs, () => this.#works.delete(key));
+    if (inFlight) return inFlight.join(caller);
+    const work: SharedWork<T, A> = new SharedWork(this.queue, this.maxWaitMs, () => {
+      if (this.#works.get(key) === work) this.#works.delete(key);
+    });
     const result = work.join(caller);
-    if (inFlight) return result;
     this.#works.set(key, work);
-    const run = work
-      .run(() => start(work))
-      .finally(() => {
-        this.#runs.delete(run);
-        if (this.#works.get(key) === work) this.#works.delete(key);
-      });
+    const run = work.run(() => start(work)).finally(() => this.#runs.delete(run));
     this.#runs.add(run);
     return result;
   }
