@@ -1,4 +1,4 @@
-import {
+import fs, {
   chmodSync,
   existsSync,
   mkdirSync,
@@ -9,6 +9,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { generateKeyRing, readKeyRing } from '../../src/sealing/key-ring.js';
@@ -26,6 +27,34 @@ const write = (path: string, ring: Ring) => {
 };
 const sealingIds = (path: string) => [...readKeyRing(path).sealingKeys.keys()];
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
+
+/** What a command does to a folder and its files, in order. @param fault what each sync of the folder fails with */
+async function diskSteps(folder: string, args: string[], fault?: string) {
+  const { fsyncSync, renameSync, linkSync } = fs;
+  const inode = statSync(folder).ino;
+  const steps: string[] = [];
+  fs.fsyncSync = (fd) => {
+    const isFolder = fs.fstatSync(fd).ino === inode;
+    steps.push(isFolder ? 'sync of the folder' : 'sync of a file');
+    if (isFolder && fault) throw Object.assign(new Error(fault), { code: fault, syscall: 'fsync' });
+    fsyncSync(fd);
+  };
+  fs.renameSync = (from, to) => {
+    steps.push('rename');
+    renameSync(from, to);
+  };
+  fs.linkSync = (from, to) => {
+    steps.push('link');
+    linkSync(from, to);
+  };
+  syncBuiltinESMExports();
+  try {
+    return { ...(await tokenBroker(args)), steps };
+  } finally {
+    Object.assign(fs, { fsyncSync, renameSync, linkSync });
+    syncBuiltinESMExports();
+  }
+}
 
 const generate = (out: string, ...options: string[]) => ['keys', 'generate', '--out', out, ...options];
 
@@ -86,6 +115,35 @@ describe('token-broker keys generate', () => {
     expect((await tokenBroker(generate(join(folder, 'link.json'), '--add'))).code).toBe(0);
     expect(sealingIds(real)).toHaveLength(2);
     expect(realpathSync(join(folder, 'link.json'))).toBe(realpathSync(real));
+  });
+
+  test('and each other command that writes a file end once the file and then its folder are on the disk', async () => {
+    const folder = emptyFolder();
+    const out = join(folder, 'ring.json');
+    const key = join(folder, 'reports.key');
+    writeFileSync(key, 'tbk_x', { mode: 0o600 });
+    const to = ['--user', 'alice', '--broker', 'https://broker.example.com', '--key-file', key];
+    const credentials = ['credentials-file', '--for', 'external_account', ...to, '--output'];
+    for (const [args, placed] of [
+      [generate(out), []],
+      [generate(out, '--add'), ['sync of a file', 'rename']],
+      [[...credentials, join(folder, 'credentials.json')], ['link']],
+      [[...credentials, join(folder, 'credentials.json'), '--force'], ['rename']],
+    ] as const) {
+      const { steps, code, stderr } = await diskSteps(folder, [...args]);
+      expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+      expect(steps).toEqual(['sync of a file', ...placed, 'sync of the folder']);
+    }
+  });
+
+  test('says that the disk failed where the folder cannot be synced, and goes on where its file system does not do that', async () => {
+    const folder = emptyFolder();
+    const { code } = await diskSteps(folder, generate(join(folder, 'one.json')), 'EINVAL');
+    expect(code).toBe(0);
+    const failed = await diskSteps(folder, generate(join(folder, 'two.json')), 'EIO');
+    expect(failed.code).toBe(3);
+    expect(failed.stderr).toContain('two.json was written');
+    expect(sealingIds(join(folder, 'two.json'))).toHaveLength(1);
   });
 
   exhaustive.test('loses neither key of two runs of --add at the same time', async () => {

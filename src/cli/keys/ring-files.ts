@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import type { KmsAccess } from '../../google/kms/google-kms.js';
 import { EXIT, Failure, faultyConfiguration } from '../shared/failure.js';
-import { createFile, explainWrite, isExisting } from '../shared/files.js';
+import { createFile, explainWrite, isExisting, syncFolderOf } from '../shared/files.js';
 
 /** What commands that may need a KMS take from the environment. */
 interface KmsSettings extends KmsAccess {
@@ -84,6 +84,7 @@ export function writeNewRing(path: string, content: string): void {
         'Use --add to put a new sealing key in front of them, or name another file.',
     );
   }
+  syncFolderOf(path);
 }
 
 /**
@@ -117,6 +118,8 @@ export async function replaceRing<Made extends { readonly content: string }>(
     const created = statSync(temporary);
     if (created.uid !== uid || created.gid !== gid) chownSync(temporary, uid, gid);
     renameSync(temporary, target);
+    // Before the command says that the new key is there, and brokers seal with it.
+    syncFolderOf(target);
     return made;
   } catch (error) {
     rmSync(temporary, { force: true });

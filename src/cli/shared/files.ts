@@ -16,6 +16,9 @@ import { Secret } from '../../domain/secret.js';
 import type { ServiceAccountKey } from '../../google/service-account-key.js';
 import { EXIT, Failure } from './failure.js';
 
+/** Some file systems do not sync folders, and one may be written to by those who may not read it. */
+const CANNOT_SYNC: ReadonlySet<string> = new Set(['EINVAL', 'ENOTSUP', 'ENOSYS', 'EACCES', 'EPERM']);
+
 /**
  * @param path absolute
  * @param explain makes a Failure of the system's error code, such as `ENOENT`
@@ -88,7 +91,8 @@ export async function readServiceAccountFile(name: string): Promise<ServiceAccou
 }
 
 /**
- * Creates a file that is not there yet and syncs it to the disk; where that fails, no file is left.
+ * Creates a file that is not there yet and syncs it to the disk; where that fails, no file is left. Its name is kept once `syncFolderOf`
+ * has ended.
  * @param write makes the content, while the name is taken already
  * @throws {NodeJS.ErrnoException} `EEXIST` when the name is taken, or what `write` throws
  */
@@ -104,6 +108,32 @@ export function createFile(path: string, mode: number, write: () => string): voi
     throw error;
   } finally {
     closeSync(file);
+  }
+}
+
+/**
+ * Syncs the folder of a file that was created or renamed: a power loss could undo that, although the file itself was synced.
+ * @throws {Failure} where the disk fails
+ */
+export function syncFolderOf(path: string): void {
+  // Windows does not sync folders.
+  if (process.platform === 'win32') return;
+  try {
+    const folder = openSync(dirname(path), 'r');
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  } catch (error) {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    if (CANNOT_SYNC.has(code)) return;
+    throw new Failure(
+      EXIT.refused,
+      'not_synced',
+      `${path} was written, but its folder could not be synced to the disk (${code}): a power loss may undo that. Look at the disk, ` +
+        'and keep a copy of the file elsewhere.',
+    );
   }
 }
 
@@ -129,6 +159,7 @@ export function writePrivateFile(path: string, content: string, force: boolean):
   } finally {
     rmSync(temporary, { force: true });
   }
+  syncFolderOf(path);
 }
 
 export function isExisting(error: unknown): boolean {
