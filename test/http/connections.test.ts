@@ -127,6 +127,54 @@ describe('the limit of connections', () => {
     expect([...silent, ...slow].filter(isOpen).length).toBeLessThanOrEqual(20);
   });
 
+  test('evicts those whose next request stays incomplete, that of the longest ago first, and none in flight', async () => {
+    await bed.restart({
+      HTTP_MAX_CONNECTIONS: '6',
+      HTTP_HEADERS_TIMEOUT_MS: '60000',
+      HTTP_REQUEST_TIMEOUT_MS: '60000',
+    });
+    await bed.sql('BEGIN');
+    await bed.sql('LOCK TABLE grants IN ACCESS EXCLUSIVE MODE');
+    const from = bed.log().length;
+    const live = 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n';
+    const inFlight = [open(`${live}${get('/users/alice/grants')}`), open(get('/users/alice/grants'))];
+    const served = inFlight.map(async (socket) => {
+      let text = '';
+      for await (const chunk of socket) text += String(chunk);
+      return text;
+    });
+    await until(async () => Number((await bed.sql(BLOCKED_SESSIONS))[0]?.['count']) === 2);
+    const begun: Socket[] = [];
+    for (let connection = 0; connection < 4; connection++) {
+      const socket = open(live);
+      await new Promise((answered) => socket.once('data', answered));
+      socket.write('GET /health/live HTTP/1.1\r\nHo');
+      begun.push(socket);
+    }
+    // Their requests have arrived.
+    await pause(100);
+    const evicted = begun.slice(0, 3).map(readResponse);
+    const callers: Socket[] = [];
+    for (let call = 0; call < 3; call++) {
+      const socket = open(live);
+      await new Promise((ended) => socket.once('data', ended).once('close', ended));
+      socket.write('GET ');
+      await pause(50);
+      callers.push(socket);
+    }
+    for (const { status, text } of await Promise.all(evicted)) {
+      expect(status).toBe(408);
+      expect(text).toContain('invalid_request');
+    }
+    expect(callers.map(({ destroyed }) => destroyed)).toEqual([false, false, false]);
+    const last = readResponse(begun[3] as Socket);
+    begun[3]?.write('st: x\r\nConnection: close\r\n\r\n');
+    expect((await last).status).toBe(200);
+    await bed.sql('ROLLBACK');
+    for (const text of await Promise.all(served)) expect(text).toContain('"grants"');
+    expect(bed.log().slice(from)).not.toContain('HTTP_MAX_CONNECTIONS is reached');
+  });
+
   test('refuses a new one while each is in use, and the log names the setting', async () => {
     await bed.restart({ HTTP_MAX_CONNECTIONS: '2' });
     await bed.sql('BEGIN');

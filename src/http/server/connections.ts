@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 const MAX_CONNECTIONS = 10_000;
@@ -34,7 +34,8 @@ function openFilesLimit(): number {
 /**
  * Bounds the number of connections. At the limit, the connection whose request has been incomplete longest is evicted: an
  * honest caller sends its request at once, and one that opens many silent connections loses those. Then idle connections
- * are closed. A new connection is refused only while each of the others has a request in flight.
+ * are closed, and then the one without a request in flight whose last response is longest ago: its next request may have begun, and
+ * Node does not take it for idle then. A new connection is refused only while each of the others has a request in flight.
  * @param listeners.evict closes a connection whose request is not complete, at once
  * @returns must be called with each request, before it is answered
  */
@@ -42,45 +43,67 @@ export function boundConnections(
   server: Server,
   max: number,
   { evict, warn }: { evict: (socket: Socket) => void; warn: () => void },
-) {
+): (request: IncomingMessage, response: ServerResponse) => void {
   const incomplete = new Incomplete();
   const open = new Set<Socket>();
+  /** The response to the last request of each connection that has one in flight: several may be pipelined. */
+  const inFlight = new Map<Socket, ServerResponse>();
+  /** Those that have had all responses, the longest ago first, and how many bytes had been read of each by then. */
+  const answered = new Map<Socket, number>();
   const mayClear = atMostEvery(CLEARANCE_MS);
   const mayWarn = atMostEvery(WARNING_MS);
+  const forget = (socket: Socket): void => {
+    open.delete(socket);
+    incomplete.delete(socket);
+    inFlight.delete(socket);
+    answered.delete(socket);
+  };
+  // One for all: a closure for each response would cost more.
+  function onResponseClose(this: ServerResponse): void {
+    const { socket } = this.req;
+    if (inFlight.get(socket) !== this) return;
+    inFlight.delete(socket);
+    answered.set(socket, socket.bytesRead);
+  }
   // Node's own `maxConnections` would always refuse the new one.
   server.on('connection', (socket: Socket) => {
     open.add(socket);
     incomplete.add(socket);
     socket.once('close', () => {
-      open.delete(socket);
-      incomplete.delete(socket);
+      forget(socket);
     });
     if (open.size <= max) return;
+    // Each is forgotten at once, not when it emits 'close': many can connect before that.
     const oldest = incomplete.oldest();
     if (oldest) {
-      // Not when it emits 'close': many can connect before that.
-      open.delete(oldest);
-      incomplete.delete(oldest);
+      forget(oldest);
       evict(oldest);
       return;
     }
     if (mayClear()) {
       server.closeIdleConnections();
-      for (const each of open) if (each.destroyed) open.delete(each);
+      for (const each of open) if (each.destroyed) forget(each);
       if (open.size <= max) return;
     }
+    for (const [longest, bytesRead] of answered) {
+      forget(longest);
+      // Where nothing more has arrived, there is no request to answer.
+      if (longest.bytesRead > bytesRead) evict(longest);
+      else longest.destroy();
+      return;
+    }
+    forget(socket);
     socket.destroy();
-    open.delete(socket);
     if (mayWarn()) warn();
   });
-  return {
-    /** Its body may not have arrived. */
-    withBody(request: IncomingMessage): void {
-      incomplete.add(request.socket, request);
-    },
-    complete({ socket }: IncomingMessage): void {
-      incomplete.delete(socket);
-    },
+  return (request, response) => {
+    const { socket } = request;
+    // Its body may not have arrived.
+    if (hasBody(request)) incomplete.add(socket, request);
+    else incomplete.delete(socket);
+    answered.delete(socket);
+    inFlight.set(socket, response);
+    response.on('close', onResponseClose);
   };
 }
 

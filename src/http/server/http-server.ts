@@ -123,7 +123,7 @@ function createHttpServer(
   rawResponses.attach(server);
   const max =
     options.httpMaxConnections ?? defaultMaxConnections(options.databasePoolSize + options.googleConcurrency);
-  const connections = boundConnections(server, max, {
+  const bound = boundConnections(server, max, {
     evict: (socket) => {
       rawResponses.evict(socket, 'too_many_connections');
     },
@@ -134,10 +134,8 @@ function createHttpServer(
   const traced = tracing()?.listener(listener) ?? listener;
   // One listener: of several, Node copies the list with each request.
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    if (hasBody(request)) {
-      connections.withBody(request);
-      rawResponses.withBody(request, response);
-    } else connections.complete(request);
+    bound(request, response);
+    if (hasBody(request)) rawResponses.withBody(request, response);
     traced(request, response);
   });
   return server;
