@@ -72,7 +72,7 @@ describe('shared work', () => {
     for (let later = 0; later < 8; later++) {
       const shared = new WorkInFlight<string, string>(new FairQueue(1), MINUTE);
       const [first, second] = [0, later].map(async (microtasks) => {
-        for (let each = 0; each < microtasks; each++) await null;
+        for (let each = 0; each < microtasks; each++) await Promise.resolve();
         return shared.share('x', caller(), work).catch(String);
       });
       const ended = await Promise.race([Promise.all([first, second]), settle().then(() => 'waits for ever')]);

@@ -214,15 +214,13 @@ describe('a wrapped key ring', () => {
       const sealer = await sealerOf(path);
       const pauses: (number | undefined)[] = [];
       const start = globalThis.setTimeout;
-      const timers = jest.spyOn(globalThis, 'setTimeout').mockImplementation(((
-        run: () => void,
-        after?: number,
-        ...args: []
-      ) => {
-        const isRetry = after === 5_000 || after === 60_000;
-        if (isRetry) pauses.push(after);
-        return start(run, isRetry ? 0 : after, ...args);
-      }) as typeof setTimeout);
+      const timers = jest
+        .spyOn(globalThis, 'setTimeout')
+        .mockImplementation((run: () => void, after?: number, ...args: []) => {
+          const isRetry = after === 5_000 || after === 60_000;
+          if (isRetry) pauses.push(after);
+          return start(run, isRetry ? 0 : after, ...args);
+        });
       try {
         await wrappedRing(generateKeyRing(new Date('2027-01-01'), json));
         kms.failNext(fault, 3);
