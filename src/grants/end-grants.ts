@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
+import type { EndedGrantOutcome, NotAskedReason } from '../domain/grant/ended-grant.js';
 import { type Grant, isActive } from '../domain/grant/grant.js';
 import type { RevocationRequester } from '../domain/grant/revocation.js';
 import { Clock } from '../domain/ports/clock.js';
@@ -14,22 +15,10 @@ export type DisconnectMode = (typeof DISCONNECT_MODES)[number];
 /** The right that each mode needs. */
 export const RIGHT_FOR = { local: 'disconnect', revoke: 'revoke' } as const;
 
-/**
- * What becomes of one grant:
- * - `revoked`: ended at Google, and deleted here
- * - `revoking`: no token is issued any more; the broker retries until Google confirms, and deletes it then
- * - `deleted`: deleted here; Google was not asked
- * - `kept`: nothing happened
- */
-export const OUTCOMES = ['revoked', 'revoking', 'deleted', 'kept'] as const;
-
-/** Why Google is not asked, though it should be. `client_unknown`: which grants would end with it is not known. */
-export const REASONS = ['dead', 'service_account', 'client_unknown'] as const;
-
 export interface EndedGrant {
   readonly grant: Grant;
-  readonly outcome: (typeof OUTCOMES)[number];
-  readonly reason: (typeof REASONS)[number] | null;
+  readonly outcome: EndedGrantOutcome;
+  readonly reason: NotAskedReason | null;
 }
 
 export interface EndedGrants {

@@ -2,6 +2,7 @@ import { Controller, Delete, Get, Header, Param, Query, Req, Res } from '@nestjs
 import { ApiAcceptedResponse, ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { assertMay, type Service } from '../domain/access/policy.js';
+import { UNCONFIRMED_REVOCATION } from '../domain/google/oauth-failures.js';
 import { REVOKING } from '../domain/grant/diagnosis.js';
 import type { Grant } from '../domain/grant/grant.js';
 import type { Page } from '../domain/list-position.js';
@@ -109,8 +110,7 @@ export class GrantsController {
   @ApiOkResponse({ type: DisconnectResponse })
   @ApiAcceptedResponse({
     type: DisconnectResponse,
-    description:
-      'Google has not confirmed yet: no token is issued any more, and the broker retries until it has',
+    description: `${UNCONFIRMED_REVOCATION.meaning} ${UNCONFIRMED_REVOCATION.remedy}`,
   })
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'not_found', 'rate_limited')
   async disconnect(

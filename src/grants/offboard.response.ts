@@ -1,9 +1,19 @@
 import { ApiProperty } from '@nestjs/swagger';
 import type { Policy } from '../domain/access/policy.js';
+import { UNCONFIRMED_REVOCATION } from '../domain/google/oauth-failures.js';
+import {
+  ENDED_GRANT_OUTCOMES,
+  type EndedGrantOutcome,
+  NOT_ASKED_REASONS,
+  type NotAskedReason,
+} from '../domain/grant/ended-grant.js';
 import { AccountResponse } from '../http/validation/account.response.js';
 import { AlsoRevokedResponse, toSiblingsResponse } from './disconnect.response.js';
-import { DISCONNECT_MODES, type EndedGrant, OUTCOMES, REASONS } from './end-grants.js';
+import { DISCONNECT_MODES, type EndedGrant } from './end-grants.js';
 import type { Offboarded } from './offboard-user.js';
+
+const { revoked, revoking, deleted, kept } = ENDED_GRANT_OUTCOMES;
+const { dead, service_account, client_unknown } = NOT_ASKED_REASONS;
 
 class EndedGrantResponse {
   @ApiProperty({ format: 'uuid' })
@@ -16,22 +26,22 @@ class EndedGrantResponse {
   account!: AccountResponse;
 
   @ApiProperty({
-    enum: OUTCOMES,
+    enum: Object.keys(ENDED_GRANT_OUTCOMES),
     description:
-      '`revoked`: ended at Google and deleted here. `revoking`: gives no tokens any more; the broker retries until Google ' +
-      'confirms, and deletes it then. `deleted`: deleted here, and Google was not asked. `kept`: nothing happened',
+      `\`revoked\`: ${revoked.meaning}. \`revoking\`: ${revoking.meaning}; it is deleted once that is done. ` +
+      `${UNCONFIRMED_REVOCATION.remedy} \`deleted\`: ${deleted.meaning}. \`kept\`: ${kept.meaning}`,
   })
-  outcome!: (typeof OUTCOMES)[number];
+  outcome!: EndedGrantOutcome;
 
   @ApiProperty({
-    enum: REASONS,
+    enum: Object.keys(NOT_ASKED_REASONS),
     type: String,
     nullable: true,
     description:
-      'Why Google is not asked with `mode=revoke`. `dead`: the grant gave no tokens any more. `service_account`: its key is ' +
-      'deleted in the Google console. `client_unknown`: its client is not configured; use `mode=local`',
+      `Why Google is not asked with \`mode=revoke\`. \`dead\`: ${dead}. \`service_account\`: ${service_account}. ` +
+      `\`client_unknown\`: ${client_unknown}; use \`mode=local\``,
   })
-  reason!: (typeof REASONS)[number] | null;
+  reason!: NotAskedReason | null;
 }
 
 export class OffboardResponse extends AlsoRevokedResponse {

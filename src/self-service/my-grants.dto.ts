@@ -1,5 +1,6 @@
 import { IsIn, IsOptional, IsString, IsUUID, Matches, MaxLength } from 'class-validator';
-import { DISCONNECT_MODES, type DisconnectMode, OUTCOMES } from '../grants/end-grants.js';
+import { ENDED_GRANT_OUTCOMES, type EndedGrantOutcome } from '../domain/grant/ended-grant.js';
+import { DISCONNECT_MODES, type DisconnectMode } from '../grants/end-grants.js';
 
 /*
  * What the page of a user's grants and its forms send. `ticket` is the text of the link at first, and the id of the ticket from
@@ -10,7 +11,10 @@ const MAX_LINK_LENGTH = 200;
 const NOT_OURS = { message: 'is not as the page made it.' };
 
 /** What happened before the page is shown again; anyone can write such an address, and gets a fixed text. */
-export const DONE = [...OUTCOMES, 'gone'] as const;
+export const DONE: readonly (EndedGrantOutcome | 'gone')[] = [
+  ...(Object.keys(ENDED_GRANT_OUTCOMES) as EndedGrantOutcome[]),
+  'gone',
+];
 
 export class MyGrantsQuery {
   @IsString({ message: 'is missing: open the link exactly as the app gave it to you.' })

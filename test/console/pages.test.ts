@@ -96,7 +96,7 @@ describeInChromium('the console in Chromium', () => {
     await page.getByText('Nothing is changed yet.').waitFor();
     await look('console-disconnect');
     await page.getByRole('button', { name: 'Disconnect' }).press('Enter');
-    await page.getByText('The grant was deleted here.').waitFor();
+    await page.getByText('The grant was deleted here only.').waitFor();
   });
 
   exhaustive.test('shows a grant that was disconnected, and makes a link, by keyboard', async () => {

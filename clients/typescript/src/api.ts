@@ -637,12 +637,12 @@ export interface components {
             client: string;
             account: components["schemas"]["AccountResponse"];
             /**
-             * @description `revoked`: ended at Google and deleted here. `revoking`: gives no tokens any more; the broker retries until Google confirms, and deletes it then. `deleted`: deleted here, and Google was not asked. `kept`: nothing happened
+             * @description `revoked`: revoked at Google, and deleted here. `revoking`: not revoked at Google yet; it is deleted once that is done. No token is issued meanwhile, and the broker asks Google again until it confirms. `deleted`: deleted here only. `kept`: not changed
              * @enum {string}
              */
             outcome: "revoked" | "revoking" | "deleted" | "kept";
             /**
-             * @description Why Google is not asked with `mode=revoke`. `dead`: the grant gave no tokens any more. `service_account`: its key is deleted in the Google console. `client_unknown`: its client is not configured; use `mode=local`
+             * @description Why Google is not asked with `mode=revoke`. `dead`: it gives no tokens any more. `service_account`: its key stays valid at Google until it is deleted in the Google console. `client_unknown`: its client is not in GOOGLE_CLIENT_SECRETS, so which others Google would end with it is not known; use `mode=local`
              * @enum {string|null}
              */
             reason: "dead" | "service_account" | "client_unknown" | null;

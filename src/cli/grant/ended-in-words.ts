@@ -1,4 +1,6 @@
 /** What `grant disconnect` and `user offboard` show: what becomes of each grant, and which others end with them. */
+import { UNCONFIRMED_REVOCATION } from '../../domain/google/oauth-failures.js';
+import { ENDED_GRANT_OUTCOMES, NOT_ASKED_REASONS } from '../../domain/grant/ended-grant.js';
 import type { RevocationRequester } from '../../domain/grant/revocation.js';
 import type { EndedGrants, EndedGrant } from '../../grants/end-grants.js';
 import { table, wrapped } from '../shared/table.js';
@@ -7,20 +9,6 @@ export const OPERATOR: RevocationRequester = { actor: 'operator', serviceId: nul
 
 const MAX_LISTED = 50;
 
-const NOT_YET: Readonly<Record<EndedGrant['outcome'], string>> = {
-  revoked: 'will be revoked',
-  revoking: 'is being revoked',
-  deleted: 'will be deleted here',
-  kept: 'stays',
-};
-
-const DONE: Readonly<Record<EndedGrant['outcome'], string>> = {
-  revoked: 'revoked',
-  revoking: 'retrying at Google',
-  deleted: 'deleted here',
-  kept: 'not changed',
-};
-
 interface View {
   /** False: this is what would happen. */
   readonly isDone: boolean;
@@ -28,7 +16,6 @@ interface View {
 }
 
 export function endedInWords({ grants, also }: EndedGrants, { isDone, width }: View): string {
-  const words = isDone ? DONE : NOT_YET;
   const others =
     also.length === 0
       ? []
@@ -58,7 +45,7 @@ export function endedInWords({ grants, also }: EndedGrants, { isDone, width }: V
       ],
       grants.map(({ grant: { id, account, client, userId }, outcome }) => [
         id,
-        words[outcome],
+        ENDED_GRANT_OUTCOMES[outcome][isDone ? 'done' : 'plan'],
         account.email ?? account.sub,
         client,
         userId,
@@ -75,16 +62,13 @@ function notes(grants: readonly EndedGrant[], width: number): string[] {
   const has = (matches: (ended: EndedGrant) => boolean) => grants.some(matches);
   return [
     ...(has(({ outcome }) => outcome === 'revoking')
-      ? ['Google has not confirmed yet. No token is issued any more, and the broker retries until it has.']
+      ? [`${UNCONFIRMED_REVOCATION.meaning} ${UNCONFIRMED_REVOCATION.remedy}`]
       : []),
     ...(has(({ reason }) => reason === 'service_account')
-      ? ['The key of a service account stays valid at Google: delete it in the Google console.']
+      ? [`Google is not asked for a service account: ${NOT_ASKED_REASONS.service_account}.`]
       : []),
     ...(has(({ reason }) => reason === 'client_unknown')
-      ? [
-          'A grant stays whose client is not in GOOGLE_CLIENT_SECRETS: which others Google would end with it is not ' +
-            'known. --local deletes it here.',
-        ]
+      ? [`A grant stays: ${NOT_ASKED_REASONS.client_unknown}. --local deletes it here.`]
       : []),
   ].map((note) => wrapped(note, width));
 }

@@ -1,4 +1,5 @@
 /** What would end, before it does: of one grant, or of a user. Operators get the button; the choice of the mode is a link. */
+import { ENDED_GRANT_OUTCOMES, NOT_ASKED_REASONS } from '../../domain/grant/ended-grant.js';
 import type { Grant } from '../../domain/grant/grant.js';
 import type { DisconnectMode, EndedGrants, EndedGrant } from '../../grants/end-grants.js';
 import { pathWith, userPath } from '../paths.js';
@@ -22,19 +23,6 @@ interface EndingFacts {
   /** Whether there are more grants than one call ends. */
   readonly isMore: boolean;
 }
-
-const PLANS: Readonly<Record<EndedGrant['outcome'], string>> = {
-  revoked: 'Revoked at Google, and deleted here',
-  revoking: 'Is being revoked at Google',
-  deleted: 'Deleted here; Google is not asked',
-  kept: 'Stays',
-};
-
-const REASONS: Readonly<Record<NonNullable<EndedGrant['reason']>, string>> = {
-  dead: 'it gives no tokens any more',
-  service_account: 'its key stays valid until it is deleted in the Google console',
-  client_unknown: 'its client is not in the settings, so what Google would end with it is not known',
-};
 
 const LISTED = 100;
 
@@ -121,8 +109,11 @@ function Own({ grants }: { readonly grants: readonly EndedGrant[] }) {
         { name: 'Client', cell: ({ grant }) => <code>{grant.client}</code> },
         {
           name: 'What happens',
-          cell: ({ outcome, reason }) =>
-            reason === null ? PLANS[outcome] : `${PLANS[outcome]}: ${REASONS[reason]}`,
+          cell: ({ outcome, reason }) => {
+            const { meaning } = ENDED_GRANT_OUTCOMES[outcome];
+            const plan = `${meaning.charAt(0).toUpperCase()}${meaning.slice(1)}`;
+            return reason === null ? plan : `${plan}: ${NOT_ASKED_REASONS[reason]}`;
+          },
         },
       ]}
       rows={grants}

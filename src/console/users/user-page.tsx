@@ -1,3 +1,5 @@
+import { UNCONFIRMED_REVOCATION } from '../../domain/google/oauth-failures.js';
+import { ENDED_GRANT_OUTCOMES, NOT_ASKED_REASONS } from '../../domain/grant/ended-grant.js';
 import type { GrantHistory } from '../../grants/grant-timeline.js';
 import { linkPath, pathWith, userPath } from '../paths.js';
 import { Layout, renderConsole, type Viewer } from '../views/layout.js';
@@ -19,13 +21,13 @@ type Done = { readonly tone: 'good' | 'warn'; readonly text: string };
 
 /** By the outcome of a disconnect (grants/end-grants.ts), or of an offboarding. */
 const DONE: Readonly<Record<string, Done>> = {
-  revoked: { tone: 'good', text: 'The grant was revoked at Google, and deleted here.' },
-  revoking: {
+  revoked: { tone: 'good', text: `The grant was ${ENDED_GRANT_OUTCOMES.revoked.meaning}.` },
+  revoking: { tone: 'warn', text: `${UNCONFIRMED_REVOCATION.meaning} ${UNCONFIRMED_REVOCATION.remedy}` },
+  deleted: { tone: 'good', text: `The grant was ${ENDED_GRANT_OUTCOMES.deleted.meaning}.` },
+  kept: {
     tone: 'warn',
-    text: 'Google has not confirmed yet. No token is issued any more, and the broker retries until it has.',
+    text: `The grant was ${ENDED_GRANT_OUTCOMES.kept.meaning}: ${NOT_ASKED_REASONS.client_unknown}.`,
   },
-  deleted: { tone: 'good', text: 'The grant was deleted here. Google was not asked.' },
-  kept: { tone: 'warn', text: 'Nothing was changed: the client of this grant is not in the settings.' },
   offboarded: { tone: 'good', text: 'The broker holds nothing for this user any more.' },
   incomplete: { tone: 'warn', text: 'Not everything is ended yet. Offboard the user again in a while.' },
 };

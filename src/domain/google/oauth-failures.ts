@@ -174,6 +174,15 @@ export const TOKEN_ENDPOINT_FAILURES = [
   },
 ] as const satisfies readonly (PageFailureRow | (FailureRow & { readonly during: 'refresh' }))[];
 
+export const UNCONFIRMED_REVOCATION = {
+  errors: [],
+  shown: 'any other, and no response',
+  kind: 'unavailable',
+  meaning: 'Google has not confirmed the revocation.',
+  whoMustAct: 'none',
+  remedy: 'No token is issued meanwhile, and the broker asks Google again until it confirms.',
+} as const;
+
 /** RFC 7009 section 2.2.1. No revocation fails for good: it is done, or the broker asks again. */
 export const REVOCATION_FAILURES = [
   {
@@ -183,14 +192,7 @@ export const REVOCATION_FAILURES = [
     whoMustAct: 'none',
     remedy: 'The grant is disconnected. No other grant ends with it, unless an earlier request took effect.',
   },
-  {
-    errors: [],
-    shown: 'any other, and no response',
-    kind: 'unavailable',
-    meaning: 'Google has not confirmed the revocation.',
-    whoMustAct: 'none',
-    remedy: 'The grant gives no token meanwhile, and the broker asks Google again until it confirms.',
-  },
+  UNCONFIRMED_REVOCATION,
 ] as const satisfies readonly FailureRow<'already_dead' | 'unavailable'>[];
 
 type TokenEndpointError = (typeof TOKEN_ENDPOINT_FAILURES)[number]['errors'][number];

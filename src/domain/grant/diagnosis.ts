@@ -5,6 +5,7 @@ import {
   SESSION_CONTROL_SUBTYPES,
 } from '../google/dead-grants.js';
 import type { GoogleFailure } from '../google/google-failure.js';
+import { UNCONFIRMED_REVOCATION } from '../google/oauth-failures.js';
 import { forecast, TESTING_SECONDS } from './expiry-forecast.js';
 import { type Diagnosis, type Grant, isAgeKnown } from './grant.js';
 import { INACTIVITY_SECONDS } from './slots.js';
@@ -82,6 +83,6 @@ export const REVOKING: Diagnosis = {
   confidence: 'certain',
   who_must_act: 'user',
   detail:
-    'The access of this Google account is being revoked at Google. The broker retries until Google confirms, and issues ' +
-    'no token meanwhile. Connect again afterwards: a permission that is given before ends with the others.',
+    `${UNCONFIRMED_REVOCATION.meaning} ${UNCONFIRMED_REVOCATION.remedy} ` +
+    'Connect again afterwards: a permission that is given before ends with the others.',
 };
