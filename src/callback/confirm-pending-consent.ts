@@ -17,6 +17,7 @@ import {
   PendingConsentsRepository,
 } from '../token-store/connects/pending-consents.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
+import { OUTCOME_WITHOUT_REFRESH_TOKEN } from './consent-outcome.js';
 import { ConsentTickets } from './consent-tickets.js';
 import { PendingConsents } from './pending-consents.js';
 import { ResumeConnectsJob } from './resume-connects.job.js';
@@ -78,11 +79,9 @@ export class ConfirmPendingConsent {
     }
     // Another call with the same code has won.
     if (saved.kind === 'gone' || saved.kind === 'ticket_ended') throw codeUnknown();
-    const refusal = new BrokerError(
-      'not_connected',
-      'Google gave no lasting permission for all of this. Let the user connect again.',
-      { reason: 'no_refresh_token' },
-    );
+    const refusal = new BrokerError('not_connected', OUTCOME_WITHOUT_REFRESH_TOKEN.detail, {
+      reason: OUTCOME_WITHOUT_REFRESH_TOKEN.code,
+    });
     await this.#fail(codeHash, consent, refusal, requestId);
     throw refusal;
   }

@@ -1,13 +1,9 @@
 import { assertClient, type Service } from '../domain/access/policy.js';
 import { invalidRequest } from '../domain/errors.js';
+import { ADD_SECRET } from '../domain/google/oauth-failures.js';
 import type { GoogleClient } from '../domain/google/oauth.js';
 import { Secret } from '../domain/secret.js';
 import { readTextFile } from './configuration-files.js';
-
-/** What to do about a JSON without a secret. */
-export const SECRET_SHOWN_ONCE =
-  'since June 2025 Google shows a secret only when it is made, so add a new secret to the client in the Google console ' +
-  'and download its JSON then';
 
 const ALIAS = /^[a-z0-9][a-z0-9_-]{0,39}$/;
 
@@ -103,7 +99,7 @@ function readClient(alias: string, path: string): GoogleClient | string {
     (key) => typeof body[key] !== 'string' || body[key] === '',
   );
   if (missing.length > 0) {
-    const advice = missing.includes('client_secret') && missing.length === 1 ? `: ${SECRET_SHOWN_ONCE}` : '';
+    const advice = missing.includes('client_secret') && missing.length === 1 ? `: ${ADD_SECRET}` : '';
     return `${path} lacks ${missing.join(' and ')}${advice}`;
   }
   const uris = Array.isArray(body['redirect_uris']) ? body['redirect_uris'] : [];

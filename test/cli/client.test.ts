@@ -203,7 +203,7 @@ describe('token-broker client check', () => {
     const inWords = await tokenBroker(['client', 'check', '--offline'], env);
     expect(inWords).toMatchObject({ code: 0, stderr: '' });
     expect(inWords.stdout).toContain(
-      'WARNING: Google no longer serves v22 of the Google Ads API. Set GOOGLE_ADS_API_VERSION to a newer one.',
+      'WARNING for v22: Google no longer serves the version in `GOOGLE_ADS_API_VERSION`. Set `GOOGLE_ADS_API_VERSION` to a newer one.',
     );
     const { output } = await asJson(['client', 'check', '--offline'], env);
     expect(output?.['google_ads_api']).toEqual({ version: 'v22', sunset: '2026-10-07', state: 'ended' });

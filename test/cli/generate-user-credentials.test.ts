@@ -535,13 +535,9 @@ describe('a run that fails before the user is involved', () => {
       start('secretless').finished,
     ]);
     expectFailure(missing, 13, /nowhere\.json cannot be read \(ENOENT\)\..*Download/);
-    expectFailure(broken, 14, /broken\.json is not JSON\. Put back.* add a new secret.* then\.$/);
-    expectFailure(incomplete, 14, /incomplete\.json lacks client_id\. Put back.* add a new secret/);
-    expectFailure(
-      secretless,
-      14,
-      /secretless\.json lacks client_secret: since June 2025 .*add a new secret.* then\.$/,
-    );
+    expectFailure(broken, 14, /broken\.json is not JSON\. Put back.* Add a new secret.* once\.$/);
+    expectFailure(incomplete, 14, /incomplete\.json lacks client_id\. Put back.* Add a new secret/);
+    expectFailure(secretless, 14, /secretless\.json lacks client_secret: Add a new secret.* once\.$/);
   });
 
   test('exits with 12, 69 or 3 for a port in use, no network, or a client that Google refuses', async () => {

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { ADD_SECRET } from '../../domain/google/oauth-failures.js';
 import type { GoogleClient } from '../../domain/google/oauth.js';
 import { EXIT, Failure } from '../shared/failure.js';
 import { readText } from '../shared/files.js';
@@ -6,9 +7,7 @@ import { readText } from '../shared/files.js';
 const DOWNLOAD =
   'Download the JSON of an OAuth client (Desktop app or Web application) from the Google console, under Clients';
 
-/** The secret is shown once: what is downloaded later lacks it. */
-const REPLACE =
-  'Put back an intact copy; without one, add a new secret to the client in the Google console, under Clients, and download its JSON then.';
+const REPLACE = `Put back an intact copy, or: ${ADD_SECRET}`;
 
 const OTHER_TYPES: Readonly<Record<string, string>> = {
   service_account: 'the key of a service account, which acts for itself, without consent',
@@ -26,13 +25,13 @@ export async function readClientFile(given: string): Promise<GoogleClient> {
   if (wrong !== null) {
     throw new Failure(EXIT.fileOfWrongKind, 'client_file_of_wrong_kind', `${path} is ${wrong}. ${DOWNLOAD}.`);
   }
-  const { readGoogleClients, SECRET_SHOWN_ONCE } = await import('../../config/google-clients.js');
+  const { readGoogleClients } = await import('../../config/google-clients.js');
   const { clients, faults } = readGoogleClients([`file=${path}`]);
   const [client] = clients;
   if (client) return client;
   const fault = faults[0] ?? `${path} is broken`;
-  const next = fault.endsWith(SECRET_SHOWN_ONCE) ? '' : ` ${REPLACE}`;
-  throw new Failure(EXIT.fileBroken, 'client_file_broken', `${fault}.${next}`);
+  const text = fault.endsWith(ADD_SECRET) ? fault : `${fault}. ${REPLACE}`;
+  throw new Failure(EXIT.fileBroken, 'client_file_broken', text);
 }
 
 function parse(path: string): unknown {

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { ConfigurationError } from '../../config/configuration-files.js';
+import { UNSUPPORTED_VERSION } from '../../domain/ads/ads-failure.js';
 import { type AdsApiVersion, adsApiVersion } from '../../domain/ads/api-versions.js';
 import type { GoogleClient } from '../../domain/google/oauth.js';
 import type { ProbeVerdict } from '../../google/oauth/probe-client.js';
@@ -113,14 +114,14 @@ function describeVerdict(google: CheckedClient['google']): string {
 /** Nothing where there is nothing to do. */
 function describeAdsApi(adsApi: AdsApiVersion | null): string[] {
   if (adsApi === null) return [];
-  const newer = 'Set GOOGLE_ADS_API_VERSION to a newer one';
+  const { meaning, remedy } = UNSUPPORTED_VERSION;
   switch (adsApi.state) {
     case 'ending':
       return [
-        `WARNING: Google ends ${adsApi.version} of the Google Ads API on ${adsApi.sunset ?? ''}. ${newer} before.`,
+        `WARNING: Google ends ${adsApi.version} of the Google Ads API on ${adsApi.sunset ?? ''}. ${remedy}`,
       ];
     case 'ended':
-      return [`WARNING: Google no longer serves ${adsApi.version} of the Google Ads API. ${newer}.`];
+      return [`WARNING for ${adsApi.version}: ${meaning} ${remedy}`];
     case 'served':
     case 'unknown':
       return [];

@@ -59,6 +59,15 @@ const UNKNOWN: FailureRow<AdsFailureKind> = {
   remedy: "Look it up in Google's documentation.",
 };
 
+/** Also what is said of a version before and after its sunset. */
+export const UNSUPPORTED_VERSION = {
+  errors: ['UNSUPPORTED_VERSION', 'UNIMPLEMENTED', 'http_404', 'http_501'],
+  kind: 'project_rejected',
+  meaning: 'Google no longer serves the version in `GOOGLE_ADS_API_VERSION`.',
+  whoMustAct: 'operator',
+  remedy: 'Set `GOOGLE_ADS_API_VERSION` to a newer one.',
+} as const satisfies FailureRow<AdsFailureKind>;
+
 /**
  * In the form of oauth-failures.ts, by codes of GoogleAdsFailure and of Google's ErrorInfo.
  * https://developers.google.com/google-ads/api/docs/common-errors
@@ -180,13 +189,7 @@ export const ADS_FAILURES: readonly FailureRow<AdsFailureKind>[] = [
     whoMustAct: 'none',
     remedy: 'Try again later.',
   },
-  {
-    errors: ['UNSUPPORTED_VERSION', 'UNIMPLEMENTED', 'http_404', 'http_501'],
-    kind: 'project_rejected',
-    meaning: '`GOOGLE_ADS_API_VERSION` is not served any more.',
-    whoMustAct: 'operator',
-    remedy: 'Set a newer version.',
-  },
+  UNSUPPORTED_VERSION,
   {
     // Test accounts stay usable.
     errors: ['CLOUD_PROJECT_NOT_APPROVED_FOR_PRODUCTION', 'DEVELOPER_TOKEN_NOT_APPROVED'],

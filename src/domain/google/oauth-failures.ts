@@ -12,8 +12,9 @@ import { type FailureRow, findFailure, type GoogleFailure, type PageFailureRow }
 import { LOCAL_FAILURES, UNUSABLE_RESPONSE } from './local-failures.js';
 
 /** Since June 2025 Google shows a secret once: a JSON that is downloaded later lacks it. */
-const ADD_SECRET =
-  'Add a new secret to it in the Google console (Clients), download its JSON then, as Google shows a secret only once, and restart.';
+export const ADD_SECRET =
+  'Add a new secret to the client in the Google console (Clients), and download its JSON then: Google shows a secret only once.';
+const ADD_SECRET_AND_RESTART = `${ADD_SECRET} Restart the broker with it.`;
 
 /** Which of the reasons of dead-grants.ts it was, Google does not say. */
 export const DEAD_REFRESH_TOKEN = {
@@ -63,7 +64,7 @@ export const TOKEN_ENDPOINT_FAILURES = [
     page: 'client_misconfigured',
     meaning: "The client's secret was replaced in the Google console.",
     whoMustAct: 'operator',
-    remedy: `${ADD_SECRET} Grants stay.`,
+    remedy: `${ADD_SECRET_AND_RESTART} Grants stay.`,
   },
   {
     errors: ['invalid_client'],
@@ -101,7 +102,7 @@ export const TOKEN_ENDPOINT_FAILURES = [
     page: 'client_misconfigured',
     meaning: "The client's JSON holds no secret that Google accepts.",
     whoMustAct: 'operator',
-    remedy: ADD_SECRET,
+    remedy: ADD_SECRET_AND_RESTART,
   },
   {
     errors: ['invalid_request'],
