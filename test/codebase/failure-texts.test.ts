@@ -15,6 +15,7 @@ import {
   TOKEN_ENDPOINT_FAILURES,
 } from '../../src/domain/google/oauth-failures.js';
 import { ASK_OPERATOR, FAILURE_PAGES } from '../../src/domain/google/failure-pages.js';
+import { REVOKING } from '../../src/domain/grant/diagnosis.js';
 import { LOCAL_FAILURES } from '../../src/domain/google/local-failures.js';
 import { RISC_FAILURES, UNKNOWN_RISC_FAILURE } from '../../src/domain/google/risc-failures.js';
 import {
@@ -25,7 +26,23 @@ import {
 const TABLES =
   /^src\/domain\/(google\/(authorization-failures|failure-pages|oauth-failures|local-failures|dead-grants|service-account|risc-failures)|ads\/ads-failure)\.ts$/;
 /** So many words in a row are a copy. Shorter sentences, such as "Try again soon.", are common English. */
-const RUN = 6;
+const RUN = 5;
+/** As many, which name a place, a thing or the next step, and explain no failure. */
+const COMMON = [
+  'a user of your workspace',
+  'did not answer in time',
+  'google app is in testing',
+  'google no longer accepts the',
+  'https myaccount google com connections',
+  'in the google console and',
+  'it in the google console',
+  'of the google ads api',
+  'start again in the app',
+  'the project has no stream',
+  'the user must connect again',
+  "this machine's clock is wrong",
+  'try again in a minute',
+];
 
 const rows: readonly Pick<DeadGrantRow, 'meaning' | 'remedy' | 'reported'>[] = [
   ...TOKEN_ENDPOINT_FAILURES,
@@ -47,14 +64,20 @@ const sentences = [
 ].flatMap((text) => text.split(/(?<=[.;:]) /));
 const runs = new Set(sentences.flatMap((sentence) => runsOf(wordsOf(sentence))));
 
-/** By the rows' pages, which are their keys by type. */
-const TRANSLATIONS = /^src\/pages\/messages\/problems\.(de|fr|id)\.ts$/;
-/** Texts for another thing of the same name: a code of Cloud KMS, and problems of the broker's own. */
+/** Their keys are those of English by type. */
+const TRANSLATIONS = /^src\/pages\/messages\/(problems|manage)\.(de|fr|id)\.ts$/;
+/**
+ * Texts for another thing of the same name: a code of Cloud KMS, problems of the broker's own, a sign-in to the console. And what
+ * becomes of a grant, which has its own table, and what its user is told of that, in each language.
+ */
 const OTHER_TEXTS = [
+  'src/console/sign-in/identity-provider.ts: access_denied',
+  'src/domain/grant/ended-grant.ts: revoking',
   'src/google/kms/google-kms.ts: PERMISSION_DENIED',
   'src/http/problem/problem-table.ts: client_misconfigured',
   'src/http/problem/problem-table.ts: google_unavailable',
   'src/http/problem/problem-table.ts: invalid_request',
+  'src/pages/messages/manage.en.ts: revoking',
   'src/pages/messages/problems.en.ts: client_misconfigured',
   'src/pages/messages/problems.en.ts: google_unavailable',
   'src/pages/messages/problems.en.ts: invalid_request',
@@ -66,6 +89,7 @@ const codes = new Set<string>([
   ...LOCAL_FAILURES.flatMap(({ errors }) => errors),
   ...NO_REFRESH_TOKEN.errors,
   ...Object.keys(DEAD_GRANTS),
+  REVOKING.cause,
   ...Object.keys(FAILURE_PAGES),
   ...[...SERVICE_ACCOUNT_FAILURES, UNKNOWN_SERVICE_ACCOUNT_FAILURE].map(({ cause }) => cause),
   ...[...RISC_FAILURES, UNKNOWN_RISC_FAILURE].map(({ cause }) => cause),
@@ -81,7 +105,8 @@ describe('a text of the tables of failures', () => {
     const copies = files
       .filter((path) => !TABLES.test(path))
       .flatMap((path) => copiesIn(readFileSync(path, 'utf8')).map((copy) => `${path}: ${copy}`));
-    expect(copies).toEqual([]);
+    expect(copies.filter((copy) => !COMMON.some((phrase) => copy.endsWith(`: ${phrase}`)))).toEqual([]);
+    expect(COMMON.filter((phrase) => !copies.some((copy) => copy.endsWith(`: ${phrase}`)))).toEqual([]);
   });
 
   test('stands at a code of its failure nowhere else in src/, but for what is about more than the failure', () => {
@@ -120,6 +145,8 @@ describe('a text of the tables of failures', () => {
     ['in a case', `switch (code) { case 'timeout': return 'It took far too long.'; }`],
     ['after a comparison', `if (error === 'access_denied') throw new Refusal('The user said no, alas.');`],
     ['in a page', `const page = cause === 'inactivity' ? <p>Not used for long.</p> : null;`],
+    ['at a reason', `throw refusal('Google kept it for itself.', { reason: 'no_refresh_token' });`],
+    ['at what a disconnect became', `const texts = { revoking: 'Google says nothing so far.' };`],
   ])('is found %s', (_, source) => {
     expect(explainedIn(source)).toHaveLength(1);
   });
@@ -150,6 +177,12 @@ function explainedIn(source: string): string[] {
 
 /** A code, and where a text for it would stand; null for what chooses nothing by a code. */
 function explainedBy(node: ts.Node): [string, readonly ts.Node[]] | null {
+  // As `new BrokerError(…, 'A sentence.', { reason: 'a_code' })`: the broker's own code is another argument.
+  if (ts.isNewExpression(node) || ts.isCallExpression(node)) {
+    const given = node.arguments ?? [];
+    const code = given.map(codeIn).find((each) => each !== undefined);
+    return code === undefined ? null : [code, given.filter((argument) => textOf(argument) !== null)];
+  }
   if (ts.isPropertyAssignment(node) && (ts.isIdentifier(node.name) || ts.isStringLiteral(node.name)))
     return [node.name.text, [node.initializer]];
   if (ts.isCaseClause(node) && ts.isStringLiteral(node.expression))
@@ -164,7 +197,17 @@ function explainedBy(node: ts.Node): [string, readonly ts.Node[]] | null {
   return null;
 }
 
+/** A code that an object has, such as its reason or cause. */
+function codeIn(argument: ts.Node): string | undefined {
+  const members = ts.isObjectLiteralExpression(argument) ? argument.properties : [];
+  return members
+    .flatMap((member) => (ts.isPropertyAssignment(member) ? (textOf(member.initializer) ?? []) : []))
+    .find((text) => codes.has(text));
+}
+
 function holdsSentence(node: ts.Node): boolean {
+  // Of SQL.
+  if (ts.isTaggedTemplateExpression(node)) return false;
   const text = textOf(node);
   if (text !== null) return wordsOf(text).length >= SENTENCE;
   return ts.forEachChild(node, holdsSentence) ?? false;

@@ -17,8 +17,8 @@ Examples:
 Without --yes it only says what would happen. Google ends every grant of the
 account in the whole Google Cloud project with this one, of any client and any
 user. With --local the grant is deleted here only: at Google it stays valid and
-keeps its slot. Where Google does not answer, the broker retries until it does;
-no token is issued meanwhile, and the command exits with 69.`;
+keeps its slot. Where Google does not answer, the command exits with 69, and
+the broker retries until it does.`;
 
 interface Options {
   readonly local?: boolean;

@@ -65,7 +65,9 @@ function notes(grants: readonly EndedGrant[], width: number): string[] {
       ? [`${UNCONFIRMED_REVOCATION.meaning} ${UNCONFIRMED_REVOCATION.remedy}`]
       : []),
     ...(has(({ reason }) => reason === 'service_account')
-      ? [`Google is not asked for a service account: ${NOT_ASKED_REASONS.service_account}.`]
+      ? [
+          `The grant of a service account is ${ENDED_GRANT_OUTCOMES.deleted.meaning}: ${NOT_ASKED_REASONS.service_account}.`,
+        ]
       : []),
     ...(has(({ reason }) => reason === 'client_unknown')
       ? [`A grant stays: ${NOT_ASKED_REASONS.client_unknown}. --local deletes it here.`]
