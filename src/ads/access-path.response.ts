@@ -1,5 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import type { AccessPath } from '../domain/ads/access-map.js';
+import { ACCESS_ROLES } from '../domain/ads/access-role.js';
 
 /** How a Google Ads account can be called. */
 export class AccessPathResponse {
@@ -7,7 +8,7 @@ export class AccessPathResponse {
   login_customer_id!: string;
 
   @ApiProperty({
-    enum: ['ADMIN', 'STANDARD', 'READ_ONLY', 'EMAIL_ONLY'],
+    enum: ACCESS_ROLES,
     type: String,
     nullable: true,
     description: 'The role on the root, which holds on the account; null: Google does not say',

@@ -1,5 +1,6 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
+import { CALLING_ROLES } from '../domain/ads/access-role.js';
 import { CUSTOMER_ID } from '../domain/ads/account-tree.js';
 import {
   OptionalAccount,
@@ -9,6 +10,8 @@ import {
   IsTime,
   ToInteger,
 } from '../http/validation/validators.js';
+
+const IsCallingRole = () => IsIn(CALLING_ROLES, { message: 'must be READ_ONLY, STANDARD or ADMIN.' });
 
 export class TokenQuery {
   @OptionalClientAlias()
@@ -59,19 +62,19 @@ export class TokenQuery {
 
   @ApiPropertyOptional({
     description: 'The minimum role on customer_id',
-    enum: ['READ_ONLY', 'STANDARD', 'ADMIN'],
+    enum: CALLING_ROLES,
   })
   @IsOptional()
-  @IsIn(['READ_ONLY', 'STANDARD', 'ADMIN'], { message: 'must be READ_ONLY, STANDARD or ADMIN.' })
+  @IsCallingRole()
   min_role?: string;
 
   @ApiPropertyOptional({
     description:
       'The most powerful role to act with on customer_id: a path of more is not chosen, and refused where there is no other',
-    enum: ['READ_ONLY', 'STANDARD', 'ADMIN'],
+    enum: CALLING_ROLES,
   })
   @IsOptional()
-  @IsIn(['READ_ONLY', 'STANDARD', 'ADMIN'], { message: 'must be READ_ONLY, STANDARD or ADMIN.' })
+  @IsCallingRole()
   max_role?: string;
 
   @ApiPropertyOptional({

@@ -1,15 +1,17 @@
 /**
- * What a user may do with a Google Ads account. Google names them so:
+ * What a user may do with a Google Ads account, the most powerful first. Google names them so:
  * https://developers.google.com/google-ads/api/reference/rpc/v26/AccessRoleEnum.AccessRole
  * `EMAIL_ONLY` is a recipient of mails and may call nothing.
  */
-export type AccessRole = 'ADMIN' | 'STANDARD' | 'READ_ONLY' | 'EMAIL_ONLY';
+export const ACCESS_ROLES = ['ADMIN', 'STANDARD', 'READ_ONLY', 'EMAIL_ONLY'] as const;
 
-/** Most powerful first. */
-const BY_POWER: readonly AccessRole[] = ['ADMIN', 'STANDARD', 'READ_ONLY', 'EMAIL_ONLY'];
+export type AccessRole = (typeof ACCESS_ROLES)[number];
+
+/** The roles that a call can be limited to, the least powerful first. */
+export const CALLING_ROLES = ['READ_ONLY', 'STANDARD', 'ADMIN'] as const satisfies readonly AccessRole[];
 
 export function isAccessRole(value: unknown): value is AccessRole {
-  return BY_POWER.some((role) => role === value);
+  return ACCESS_ROLES.some((role) => role === value);
 }
 
 /**
@@ -22,14 +24,14 @@ export function byPower(a: AccessRole | null, b: AccessRole | null): number {
 
 /** Whether a role is known to be enough. */
 export function isAtLeast(role: AccessRole | null, least: AccessRole): boolean {
-  return role !== null && BY_POWER.indexOf(role) <= BY_POWER.indexOf(least);
+  return role !== null && ACCESS_ROLES.indexOf(role) <= ACCESS_ROLES.indexOf(least);
 }
 
 /** Whether a role is known to be no more than that. */
 export function isAtMost(role: AccessRole | null, most: AccessRole): boolean {
-  return role !== null && BY_POWER.indexOf(role) >= BY_POWER.indexOf(most);
+  return role !== null && ACCESS_ROLES.indexOf(role) >= ACCESS_ROLES.indexOf(most);
 }
 
 function rank(role: AccessRole | null): number {
-  return role === null ? BY_POWER.indexOf('READ_ONLY') + 0.5 : BY_POWER.indexOf(role);
+  return role === null ? ACCESS_ROLES.indexOf('READ_ONLY') + 0.5 : ACCESS_ROLES.indexOf(role);
 }
