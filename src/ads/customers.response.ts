@@ -1,12 +1,14 @@
 import { ApiProperty } from '@nestjs/swagger';
 import type { AccessMap } from '../domain/ads/access-map.js';
-import type { TreeGap } from '../domain/ads/account-tree.js';
-import { explainAdsFailure } from '../domain/ads/ads-failure.js';
+import { TREE_GAPS, type TreeGap } from '../domain/ads/account-tree.js';
+import { ADS_FAILURES, explainAdsFailure } from '../domain/ads/ads-failure.js';
+import { ACTORS } from '../domain/google/google-failure.js';
 import { NEXT_PAGE } from '../http/pagination/page.query.js';
 import { AccountResponse } from '../http/validation/account.response.js';
 import { AccessPathResponse, toAccessPathResponse } from './access-path.response.js';
 
-const GAPS = ['closed', 'refused', 'blocked', 'cut_off', 'unknown', 'unreached'];
+const GAPS = [...TREE_GAPS, 'unknown', 'unreached'];
+const GAP_ACTORS = ACTORS.filter((actor) => ADS_FAILURES.some(({ whoMustAct }) => whoMustAct === actor));
 
 class CustomerResponse {
   @ApiProperty({ example: '1000000004' })
@@ -47,7 +49,7 @@ class GapResponse {
   cause!: string | null;
 
   @ApiProperty({
-    enum: ['user', 'account_admin', 'operator', 'developer'],
+    enum: GAP_ACTORS,
     type: String,
     nullable: true,
     description: 'Who can remedy it, where Google refused',

@@ -1,8 +1,15 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { maySeeGrant, type Policy } from '../domain/access/policy.js';
 import { missingScopes } from '../domain/google/scopes.js';
-import { forecast } from '../domain/grant/expiry-forecast.js';
-import { type Grant, GRANT_STATUSES, isAgeKnown } from '../domain/grant/grant.js';
+import { EXPIRY_REASONS, forecast } from '../domain/grant/expiry-forecast.js';
+import {
+  CONFIDENCES,
+  type Grant,
+  GRANT_ACTORS,
+  GRANT_KINDS,
+  GRANT_STATUSES,
+  isAgeKnown,
+} from '../domain/grant/grant.js';
 import { NEXT_PAGE } from '../http/pagination/page.query.js';
 import { AccountResponse } from '../http/validation/account.response.js';
 import type { SlotsView } from './visible-grants.js';
@@ -11,7 +18,7 @@ class ExpiryResponse {
   @ApiProperty({ format: 'date-time' })
   at!: string;
 
-  @ApiProperty({ enum: ['testing_mode', 'time_based_access', 'inactivity'] })
+  @ApiProperty({ enum: EXPIRY_REASONS })
   reason!: string;
 }
 
@@ -19,10 +26,10 @@ class DiagnosisResponse {
   @ApiProperty({ example: 'user_revoked' })
   cause!: string;
 
-  @ApiProperty({ enum: ['certain', 'inferred'] })
+  @ApiProperty({ enum: CONFIDENCES })
   confidence!: string;
 
-  @ApiProperty({ enum: ['user', 'workspace_admin', 'operator'] })
+  @ApiProperty({ enum: GRANT_ACTORS })
   who_must_act!: string;
 
   @ApiProperty()
@@ -41,7 +48,7 @@ export class GrantResponse {
   client!: string;
 
   @ApiProperty({
-    enum: ['user', 'service_account'],
+    enum: GRANT_KINDS,
     description: 'Whether a person consented, or an operator gave the key of a service account',
   })
   kind!: string;

@@ -1,4 +1,5 @@
-import { STORED_STATUSES } from '../domain/grant/grant.js';
+import { EXPIRY_REASONS } from '../domain/grant/expiry-forecast.js';
+import { CONFIDENCES, GRANT_ACTORS, STORED_STATUSES } from '../domain/grant/grant.js';
 import type { EventType } from '../domain/webhook/webhook.js';
 import type { DescribedWebhooks } from '../http/openapi-document.js';
 
@@ -17,8 +18,8 @@ const text = { type: 'string' };
 
 const DIAGNOSIS = {
   cause: { ...text, example: 'user_revoked' },
-  confidence: { ...text, enum: ['certain', 'inferred'], example: 'inferred' },
-  who_must_act: { ...text, enum: ['user', 'workspace_admin', 'operator'], example: 'user' },
+  confidence: { ...text, enum: CONFIDENCES, example: 'inferred' },
+  who_must_act: { ...text, enum: GRANT_ACTORS, example: 'user' },
   detail: { ...text, example: 'The user must connect again.' },
 };
 
@@ -55,7 +56,7 @@ const EVENTS: Readonly<Record<EventType, EventKind>> = {
         required: ['at', 'reason'],
         properties: {
           at: { ...text, format: 'date-time' },
-          reason: { ...text, enum: ['testing_mode', 'time_based_access', 'inactivity'] },
+          reason: { ...text, enum: EXPIRY_REASONS },
         },
         example: { at: '2026-11-29T11:58:00.000Z', reason: 'testing_mode' },
       },

@@ -31,9 +31,11 @@ export interface DirectAccess {
  * - `blocked`: the account refuses for a reason of its own, such as a user without 2-Step Verification
  * - `cut_off`: there is more below it than one synchronisation looks at
  */
+export const TREE_GAPS = ['closed', 'refused', 'blocked', 'cut_off'] as const;
+
 export interface TreeGap {
   readonly customer: string;
-  readonly why: 'closed' | 'refused' | 'blocked' | 'cut_off';
+  readonly why: (typeof TREE_GAPS)[number];
   /** Google's code, such as `INCOMPLETE_SIGNUP`; absent where Google refused nothing, and in trees stored without it. */
   readonly cause?: string;
 }

@@ -53,8 +53,11 @@ export function isTransient({ kind }: GoogleFailure): boolean {
   return kind === 'unavailable' || kind === 'withheld';
 }
 
-/** Who can remedy a failure; `none`: it is transient. */
-export type Actor = 'user' | 'workspace_admin' | 'operator' | 'developer' | 'account_admin' | 'none';
+/** Who can remedy a failure. */
+export const ACTORS = ['user', 'workspace_admin', 'account_admin', 'operator', 'developer'] as const;
+
+/** `none`: it is transient. */
+export type Actor = (typeof ACTORS)[number] | 'none';
 
 /** A row of a table of failures. Meaning and remedy are sentences: answers, pages and commands are made of them. */
 export interface FailureRow<Kind = GoogleFailureKind> {

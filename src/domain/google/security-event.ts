@@ -48,7 +48,9 @@ export type AccountRemediation = { readonly account: AccountSubject } &
   );
 
 /** RFC 8935 section 2.4 */
-export type EventFault = 'invalid_request' | 'invalid_key' | 'invalid_issuer' | 'invalid_audience';
+export const EVENT_FAULTS = ['invalid_request', 'invalid_key', 'invalid_issuer', 'invalid_audience'] as const;
+
+export type EventFault = (typeof EVENT_FAULTS)[number];
 
 /** The refusal of a security event token, with the members of RFC 8935 section 2.3. */
 export function eventRefused(err: EventFault, description: string): BrokerError {

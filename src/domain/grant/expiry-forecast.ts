@@ -6,7 +6,9 @@ import { INACTIVITY_SECONDS } from './slots.js';
 /** An app in Testing gets refresh tokens for 7 days, unless it asks for sign-in scopes only. */
 export const TESTING_SECONDS = 7 * 24 * 3600;
 
-export type ExpiryReason = 'testing_mode' | 'time_based_access' | 'inactivity';
+export const EXPIRY_REASONS = ['testing_mode', 'time_based_access', 'inactivity'] as const;
+
+export type ExpiryReason = (typeof EXPIRY_REASONS)[number];
 
 export interface Expiry {
   readonly at: Date;

@@ -32,19 +32,26 @@ export const STORED_STATUSES = GRANT_STATUSES.filter(
  * `user`: a person consented, and there is a refresh token. `service_account`: an operator added its key (RFC 7523); there
  * is no refresh token, so no slot, and no expiry.
  */
-type GrantKind = 'user' | 'service_account';
+export const GRANT_KINDS = ['user', 'service_account'] as const;
+
+type GrantKind = (typeof GRANT_KINDS)[number];
 
 /** Whether a grant can issue tokens, now or again later. Of a user's: whether it holds a refresh token, and so a slot at Google. */
 export function isActive({ status }: Pick<Grant, 'status'>): boolean {
   return status === 'active' || status === 'suspended' || status === 'revoking';
 }
 
+/** `certain`: Google or the user said so. `inferred`: the ledger or the dates make it likely. */
+export const CONFIDENCES = ['certain', 'inferred'] as const;
+
+/** Who can remedy a dead grant. */
+export const GRANT_ACTORS = ['user', 'workspace_admin', 'operator'] as const;
+
 /** Why a grant is dead, and who can remedy it. */
 export interface Diagnosis {
   readonly cause: string;
-  /** `certain`: Google or the user said so. `inferred`: the ledger or the dates make it likely. */
-  readonly confidence: 'certain' | 'inferred';
-  readonly who_must_act: 'user' | 'workspace_admin' | 'operator';
+  readonly confidence: (typeof CONFIDENCES)[number];
+  readonly who_must_act: (typeof GRANT_ACTORS)[number];
   readonly detail: string;
 }
 

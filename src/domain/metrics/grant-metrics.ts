@@ -3,7 +3,7 @@ import { CONNECT_CAUSES } from '../connect/connect-cause.js';
 import { CONNECT_ENDS } from '../connect/connect-end.js';
 import { DEAD_GRANTS } from '../google/dead-grants.js';
 import { SECURITY_EVENT_NAMES } from '../google/security-event.js';
-import { STORED_STATUSES } from '../grant/grant.js';
+import { GRANT_ACTORS, STORED_STATUSES } from '../grant/grant.js';
 import { counter, gauge, histogram, sharedGauge } from './declaration.js';
 
 const CLIENT = 'aliases of Google clients';
@@ -30,7 +30,7 @@ export const GRANTS_DEAD = sharedGauge({
   unit: 'grants',
   labels: {
     cause: [...(Object.keys(DEAD_GRANTS) as (keyof typeof DEAD_GRANTS)[]), 'other'],
-    who_must_act: ['user', 'workspace_admin', 'operator', 'other'],
+    who_must_act: [...GRANT_ACTORS, 'other'],
   },
   see: 'grants.md',
 });

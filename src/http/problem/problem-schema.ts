@@ -1,3 +1,6 @@
+import { ACTORS } from '../../domain/google/google-failure.js';
+import { EVENT_FAULTS } from '../../domain/google/security-event.js';
+import { CONFIDENCES } from '../../domain/grant/grant.js';
 import { PROBLEMS } from './problem-table.js';
 
 const text = (description: string) => ({ type: 'string', description });
@@ -40,10 +43,10 @@ export const PROBLEM_SCHEMAS = {
       cause: text(
         "reconnect_required, client_misconfigured: why; see docs/grants.md. no_ads_access: Google's code",
       ),
-      confidence: { type: 'string', enum: ['certain', 'inferred'] },
+      confidence: { type: 'string', enum: CONFIDENCES },
       who_must_act: {
         type: 'string',
-        enum: ['user', 'workspace_admin', 'account_admin', 'operator', 'developer'],
+        enum: ACTORS,
         description: 'Who can put it right; account_admin and developer: no_ads_access only',
       },
       slots: {
@@ -56,7 +59,7 @@ export const PROBLEM_SCHEMAS = {
       google_error_description: text("client_misconfigured: Google's own words"),
       err: {
         type: 'string',
-        enum: ['invalid_request', 'invalid_key', 'invalid_issuer', 'invalid_audience'],
+        enum: EVENT_FAULTS,
         description: 'A refused security event: the code of RFC 8935',
       },
       description: text('A refused security event: the same as detail, under the name of RFC 8935'),
