@@ -2,6 +2,7 @@ import { EXPIRY_REASONS } from '../domain/grant/expiry-forecast.js';
 import { CONFIDENCES, GRANT_ACTORS, STORED_STATUSES } from '../domain/grant/grant.js';
 import type { EventType } from '../domain/webhook/webhook.js';
 import type { DescribedWebhooks } from '../http/openapi-document.js';
+import { SLOTS_SCHEMA } from '../http/problem/problem-schema.js';
 
 type EventMembers = Readonly<Record<string, object>>;
 
@@ -83,12 +84,7 @@ const EVENTS: Readonly<Record<EventType, EventKind>> = {
       'The account has nine tenths or more of the refresh tokens that Google allows it for this client',
     status: 'active',
     more: {
-      slots: {
-        type: 'object',
-        required: ['limit', 'used', 'free'],
-        properties: { limit: { type: 'integer' }, used: { type: 'integer' }, free: { type: 'integer' } },
-        example: { limit: 100, used: 90, free: 10 },
-      },
+      slots: { ...SLOTS_SCHEMA, example: { limit: 100, used: 90, free: 10 } },
     },
   },
   'slots.account_nearly_full': {

@@ -6,6 +6,13 @@ import { PROBLEMS } from './problem-table.js';
 const text = (description: string) => ({ type: 'string', description });
 const texts = (description: string) => ({ type: 'array', items: { type: 'string' }, description });
 
+/** The slots of an account at a client, in problems and in webhooks. */
+export const SLOTS_SCHEMA = {
+  type: 'object',
+  required: ['limit', 'used', 'free'],
+  properties: { limit: { type: 'integer' }, used: { type: 'integer' }, free: { type: 'integer' } },
+} as const;
+
 /**
  * Owns the schema of a problem (RFC 9457) in the OpenAPI document, as the components `Problem` and `ProblemCode`: members of
  * every problem, and the extensions of some. Owns neither the codes (problem-table.ts) nor what a refusal contains.
@@ -49,12 +56,7 @@ export const PROBLEM_SCHEMAS = {
         enum: ACTORS,
         description: 'Who can put it right; account_admin and developer: no_ads_access only',
       },
-      slots: {
-        type: 'object',
-        required: ['limit', 'used', 'free'],
-        properties: { limit: { type: 'integer' }, used: { type: 'integer' }, free: { type: 'integer' } },
-        description: 'slots_full: how the account stands with this client',
-      },
+      slots: { ...SLOTS_SCHEMA, description: 'slots_full: how the account stands with this client' },
       google_error: text("client_misconfigured: Google's own code"),
       google_error_description: text("client_misconfigured: Google's own words"),
       err: {
