@@ -1,26 +1,22 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiProperty, ApiResponse } from '@nestjs/swagger';
+import { ApiBody, ApiConsumes, ApiProperty, ApiResponse, PickType } from '@nestjs/swagger';
 import { OAUTH_ERROR_CODES } from '../http/problem/oauth-error.js';
 import { REFRESH_TOKEN, TOKEN_EXCHANGE } from '../http/token-endpoint.js';
 import { ACCESS_TOKEN_TYPE } from '../domain/google/oauth.js';
-import type { SerializedRest, TokenResponse } from './token.response.js';
+import { type SerializedRest, TokenResponse } from './token.response.js';
 
 /** RFC 8693 section 2.2.1. The order is that of token.response.ts, so that the warm path can put the token in front. */
-export class TokenEndpointResponse {
-  @ApiProperty({ example: 'ya29.a0...' })
-  access_token!: string;
-
-  @ApiProperty({ example: 'Bearer' })
-  token_type!: 'Bearer';
-
+export class TokenEndpointResponse extends PickType(TokenResponse, [
+  'access_token',
+  'token_type',
+  'expires_in',
+  'scope',
+]) {
   @ApiProperty({ description: 'Seconds from now; 390 or more while the token can be renewed', example: 3412 })
-  expires_in!: number;
+  declare expires_in: number;
 
   @ApiProperty({ example: ACCESS_TOKEN_TYPE })
   issued_token_type!: string;
-
-  @ApiProperty({ description: 'The scopes of the token, separated by spaces' })
-  scope!: string;
 }
 
 export function toTokenEndpointResponse({

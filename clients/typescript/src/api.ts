@@ -333,10 +333,10 @@ export interface components {
              * @example 3412
              */
             expires_in: number;
-            /** @example urn:ietf:params:oauth:token-type:access_token */
-            issued_token_type: string;
             /** @description The scopes of the token, separated by spaces */
             scope: string;
+            /** @example urn:ietf:params:oauth:token-type:access_token */
+            issued_token_type: string;
         };
         AuthorizationServerMetadata: {
             /** @example https://broker.example.com */
