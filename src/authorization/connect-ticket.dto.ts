@@ -3,7 +3,7 @@ import { Type } from 'class-transformer';
 import { IsBoolean, IsFQDN, IsIn, IsOptional, Matches, ValidateIf, ValidateNested } from 'class-validator';
 import { TICKET_PURPOSES, type TicketPurpose } from '../domain/connect/connect-request.js';
 import { PROMPTS } from '../domain/google/oauth.js';
-import { isGoogleScope } from '../domain/google/scopes.js';
+import { isGoogleScope, MAX_SCOPES } from '../domain/google/scopes.js';
 import { isDisplayText, isPlainText } from '../domain/text.js';
 import {
   IsClientAlias,
@@ -48,7 +48,7 @@ const AreReasons = rule(
       typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
     return (
       reasons.length >= 1 &&
-      reasons.length <= 50 &&
+      reasons.length <= MAX_SCOPES &&
       reasons.every(
         ([scope, text]) =>
           isGoogleScope(scope) && typeof text === 'string' && isDisplayText(text, MAX_REASON_LENGTH),

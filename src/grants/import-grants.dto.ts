@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { ArrayMaxSize, ArrayMinSize, IsArray, IsBoolean, IsOptional, Matches } from 'class-validator';
 import { BrokerError } from '../domain/errors.js';
-import { isScope, scopeSet } from '../domain/google/scopes.js';
+import { isScope, MAX_SCOPES, SCOPE_ARRAY_RULE, scopeSet } from '../domain/google/scopes.js';
 import {
   IMPORT_REFUSALS,
   type ImportItem,
@@ -14,7 +14,6 @@ import { validation } from '../http/validation/validation.pipe.js';
 import { IsAccount, IsClientAlias, IsUserId, rule } from '../http/validation/validators.js';
 
 const MAX_IMPORTS = 100;
-const MAX_SCOPES = 50;
 
 const IsScopes = rule(
   'isScopes',
@@ -23,7 +22,7 @@ const IsScopes = rule(
     value.length >= 1 &&
     value.length <= MAX_SCOPES &&
     value.every((scope) => typeof scope === 'string' && isScope(scope)),
-  'must be a list of 1 to 50 scopes: https URLs, or openid, email, profile.',
+  SCOPE_ARRAY_RULE,
 );
 
 /** One grant of another system: a line of the file of `grant import`, or an item of POST /grants/import. */

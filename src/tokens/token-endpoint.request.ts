@@ -2,7 +2,7 @@ import { ACCESS_TOKEN_TYPE } from '../domain/google/oauth.js';
 import type { FastifyRequest } from 'fastify';
 import { isUserId, USER_ID_RULE } from '../domain/access/user-rule.js';
 import { type BrokerError, invalidRequest } from '../domain/errors.js';
-import { isScope, parseScopes } from '../domain/google/scopes.js';
+import { isScope, parseScopes, SCOPE_LIST_RULE } from '../domain/google/scopes.js';
 import { foldEmail, isPlainText } from '../domain/text.js';
 import { OAuthRefusal } from '../http/problem/oauth-error.js';
 import { formOf } from '../http/token-endpoint.js';
@@ -96,10 +96,8 @@ function isName(value: string): boolean {
 function scopesOf(form: Form): string[] {
   const scope = parameterOf(form, 'scope')?.trim();
   if (scope === undefined || scope === '') return [];
-  if (!isScopeList(scope, isScope)) {
-    const rule = 'must be 1 to 50 scopes, separated by spaces: https URLs, or openid, email, profile.';
-    throw new OAuthRefusal('invalid_scope', invalidRequest({ scope: rule }));
-  }
+  if (!isScopeList(scope, isScope))
+    throw new OAuthRefusal('invalid_scope', invalidRequest({ scope: SCOPE_LIST_RULE }));
   return parseScopes(scope).filter((each) => !NOT_ASKED.includes(each));
 }
 

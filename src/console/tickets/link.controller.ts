@@ -10,7 +10,7 @@ import { ConnectTickets, isLoginHint } from '../../connect-tickets/connect-ticke
 import { maySeeUser, type Service } from '../../domain/access/policy.js';
 import { type ConnectRequest, plainConnectRequest } from '../../domain/connect/connect-request.js';
 import { invalidRequest } from '../../domain/errors.js';
-import { isGoogleScope, parseScopes } from '../../domain/google/scopes.js';
+import { GOOGLE_SCOPE_LIST_RULE, isGoogleScope, parseScopes } from '../../domain/google/scopes.js';
 import type { Grant } from '../../domain/grant/grant.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { Audit, Audited, type AuditNote } from '../../http/audit.decorator.js';
@@ -90,9 +90,7 @@ export class ConsoleLinkController {
 
   #requestOf(service: Service, userId: string, form: FormValues): ConnectRequest {
     const scope = textIn(form, 'scope') ?? '';
-    if (!isScopeList(scope, isGoogleScope)) {
-      throw invalidRequest({ scope: "must be 1 to 50 scopes of Google's, separated by spaces or lines." });
-    }
+    if (!isScopeList(scope, isGoogleScope)) throw invalidRequest({ scope: GOOGLE_SCOPE_LIST_RULE });
     const account = textIn(form, 'account');
     if (account !== null && !isLoginHint(account)) {
       throw invalidRequest({ account: "must be an email address, or Google's id of the account (sub)." });

@@ -21,6 +21,16 @@ export const IDENTITY_SCOPES: ReadonlySet<string> = new Set([...SIGN_IN_SCOPES, 
 /** The one scope of the Google Ads API. */
 export const ADWORDS = 'https://www.googleapis.com/auth/adwords';
 
+/** Of one request, and of an imported grant. */
+export const MAX_SCOPES = 50;
+const COUNT = `1 to ${MAX_SCOPES} scopes`;
+const FORMS = 'https URLs, or openid, email, profile.';
+
+/** In one string (RFC 6749 section 3.3). */
+export const SCOPE_LIST_RULE = `must be ${COUNT}, separated by spaces: ${FORMS}`;
+export const SCOPE_ARRAY_RULE = `must be a list of ${COUNT}: ${FORMS}`;
+export const GOOGLE_SCOPE_LIST_RULE = `must be ${COUNT} of Google's, separated by spaces: https://www.googleapis.com/auth/..., openid, email, profile.`;
+
 /** RFC 6749 section 3.3 allows these characters in a scope token. */
 const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/;
 

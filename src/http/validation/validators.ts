@@ -11,7 +11,14 @@ import {
   type ValidationOptions,
 } from 'class-validator';
 import { isUserId, USER_ID_RULE } from '../../domain/access/user-rule.js';
-import { isGoogleScope, isScope, parseScopes } from '../../domain/google/scopes.js';
+import {
+  GOOGLE_SCOPE_LIST_RULE,
+  isGoogleScope,
+  isScope,
+  MAX_SCOPES,
+  parseScopes,
+  SCOPE_LIST_RULE,
+} from '../../domain/google/scopes.js';
 import { isPlainText } from '../../domain/text.js';
 
 /** Makes a class-validator decorator. The message never quotes the value. */
@@ -58,29 +65,18 @@ export const IsObject = rule(
 export function isScopeList(value: unknown, isKnown: (scope: string) => boolean): boolean {
   if (typeof value !== 'string' || value.length > 4096) return false;
   const scopes = parseScopes(value);
-  return scopes.length >= 1 && scopes.length <= 50 && scopes.every(isKnown);
+  return scopes.length >= 1 && scopes.length <= MAX_SCOPES && scopes.every(isKnown);
 }
 
-/** 1 to 50 scopes in one string, separated by spaces (RFC 6749 section 3.3). */
+/** Scopes in one string, separated by spaces. */
 export const IsScopeList = () =>
-  applyDecorators(
-    IsString(),
-    rule(
-      'isScopeList',
-      (value) => isScopeList(value, isScope),
-      'must be 1 to 50 scopes, separated by spaces: https URLs, or openid, email, profile.',
-    )(),
-  );
+  applyDecorators(IsString(), rule('isScopeList', (value) => isScopeList(value, isScope), SCOPE_LIST_RULE)());
 
 /** Scopes for an authorization request. Google answers any other with an error page that has no link back. */
 export const IsGoogleScopeList = () =>
   applyDecorators(
     IsString(),
-    rule(
-      'isGoogleScopeList',
-      (value) => isScopeList(value, isGoogleScope),
-      "must be 1 to 50 scopes of Google's, separated by spaces: https://www.googleapis.com/auth/..., openid, email, profile.",
-    )(),
+    rule('isGoogleScopeList', (value) => isScopeList(value, isGoogleScope), GOOGLE_SCOPE_LIST_RULE)(),
   );
 
 export const IsClientAlias = () => applyDecorators(IsString(), IsPlainText(), MaxLength(40));
