@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiResponse } from '@nestjs/swagger';
-import { PROBLEMS } from './problem/problem-table.js';
+import { CLIENT_FAULTS, PROBLEMS } from './problem/problem-table.js';
 
 type Code = keyof typeof PROBLEMS;
 
@@ -23,8 +23,8 @@ const problem = (status: number, description: string) =>
 /** Documents the problems of every route that takes a body. */
 export const ApiBodyProblems = () =>
   applyDecorators(
-    problem(413, '`invalid_request`: the body is too large'),
-    problem(415, '`invalid_request`: the content type is not supported'),
+    problem(413, `\`invalid_request\`: ${CLIENT_FAULTS[413]}`),
+    problem(415, `\`invalid_request\`: ${CLIENT_FAULTS[415]}`),
   );
 
 /**
@@ -32,18 +32,26 @@ export const ApiBodyProblems = () =>
  * openapi-document.ts.
  */
 export function ApiProblems(...codes: Code[]) {
-  const byStatus = new Map<number, Code[]>();
+  const texts = statusTexts(codes, (code) => ({ status: PROBLEMS[code].status, shown: code }));
+  return applyDecorators(...[...texts].map(([status, text]) => problem(status, text)));
+}
+
+/**
+ * What each status of a route means, by the titles of its codes.
+ * @param as the status that a code is answered with, and its name there
+ */
+export function statusTexts(
+  codes: readonly Code[],
+  as: (code: Code) => { readonly status: number; readonly shown: string },
+): Map<number, string> {
+  const texts = new Map<number, string>();
   // A credential may be a JWT, which its issuer's keys verify.
-  const all: Code[] = [...codes, 'database_unavailable'];
-  if (codes.includes('unauthenticated')) all.push('issuer_unavailable');
-  for (const code of all) {
-    const { status } = PROBLEMS[code];
-    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  const issuer: Code[] = codes.includes('unauthenticated') ? ['issuer_unavailable'] : [];
+  for (const code of [...codes, 'database_unavailable', ...issuer, 'internal_error'] as const) {
+    const { status, shown } = as(code);
+    const text = `\`${shown}\`: ${PROBLEMS[code].title}`;
+    const before = texts.get(status);
+    texts.set(status, before === undefined ? text : `${before}; ${text}`);
   }
-  return applyDecorators(
-    ...[...byStatus].map(([status, same]) =>
-      problem(status, same.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('; ')),
-    ),
-    problem(500, `\`internal_error\`: ${PROBLEMS.internal_error.title}`),
-  );
+  return texts;
 }

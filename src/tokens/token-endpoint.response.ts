@@ -1,6 +1,8 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiProperty, ApiResponse, PickType } from '@nestjs/swagger';
-import { OAUTH_ERROR_CODES } from '../http/problem/oauth-error.js';
+import { statusTexts } from '../http/openapi.js';
+import { OAUTH_ERROR_CODES, OAUTH_ERRORS } from '../http/problem/oauth-error.js';
+import { CLIENT_FAULTS, PROBLEMS } from '../http/problem/problem-table.js';
 import { REFRESH_TOKEN, TOKEN_EXCHANGE } from '../http/token-endpoint.js';
 import { ACCESS_TOKEN_TYPE } from '../domain/google/oauth.js';
 import { type SerializedRest, TokenResponse } from './token.response.js';
@@ -95,27 +97,36 @@ const OAUTH_ERROR = {
   },
 };
 
-const ERRORS: Readonly<Record<number, string>> = {
-  400: 'The request, the credential, the audience or the scopes are refused; or the user must connect (again)',
-  401: '`invalid_client`: the subject token is no valid service credential',
-  405: 'Another method than POST',
-  408: 'The request did not arrive completely in time',
-  413: 'The body is too large',
-  415: 'The body is no form',
-  429: 'Too many calls: wait Retry-After seconds',
-  500: 'Something went wrong in the broker',
-  502: 'Google rejects the OAuth client',
-  503: 'Google, the database or the issuer of the JWT does not answer: wait Retry-After seconds',
-};
+const CODES = [
+  'invalid_request',
+  'unauthenticated',
+  'not_allowed',
+  'insufficient_scope',
+  'not_connected',
+  'method_not_allowed',
+  'ambiguous_account',
+  'reconnect_required',
+  'rate_limited',
+  'client_misconfigured',
+  'google_unavailable',
+] as const;
+
+const BY_CODE = statusTexts(CODES, (code) => {
+  const { error, status } = OAUTH_ERRORS[code];
+  return { status: status ?? PROBLEMS[code].status, shown: `${error}\`, code \`${code}` };
+});
+const BEFORE_ROUTE = ([408, 413, 415] as const).map(
+  (status) => [status, `\`invalid_request\`: ${CLIENT_FAULTS[status]}`] as const,
+);
 
 /** The form of the endpoint, and its errors. */
 export const ApiTokenEndpoint = () =>
   applyDecorators(
     ApiConsumes('application/x-www-form-urlencoded'),
     ApiBody({ schema: FORM }),
-    ...Object.entries(ERRORS).map(([status, description]) =>
+    ...[...BY_CODE, ...BEFORE_ROUTE].map(([status, description]) =>
       ApiResponse({
-        status: Number(status),
+        status,
         description,
         content: { 'application/json': { schema: OAUTH_ERROR } },
       }),

@@ -29,3 +29,14 @@ export const PROBLEMS: Readonly<Record<BrokerErrorCode | 'internal_error', Probl
   clock_skewed: { status: 503, title: "This machine's clock is wrong" },
   issuer_unavailable: { status: 503, title: 'The issuer of this JWT does not answer' },
 };
+
+/** What Node and Fastify refuse before a controller, as `invalid_request`, by status. */
+export const CLIENT_FAULTS = {
+  400: 'The request could not be read: it is not HTTP/1.1 (RFC 9112), or its body is not what its headers say.',
+  408: 'The request did not arrive completely in time.',
+  413: 'The body is too large.',
+  414: 'The address is too long.',
+  417: 'Expect: only 100-continue is supported (RFC 9110 section 10.1.1).',
+  431: 'The headers are too large.',
+  415: 'This content type is not supported here. /docs has the ones that are.',
+} as const;

@@ -1,7 +1,7 @@
 import { HttpException, Injectable } from '@nestjs/common';
 import { BrokerError, type BrokerErrorCode } from '../../domain/errors.js';
 import { DatabaseHealth } from '../../token-store/client/database-health.js';
-import { PROBLEMS } from './problem-table.js';
+import { CLIENT_FAULTS, PROBLEMS } from './problem-table.js';
 
 /** RFC 9457 problem details, with a stable `code` and extensions. */
 export interface Problem {
@@ -84,7 +84,7 @@ function partsOf(fault: unknown): ProblemParts {
 function clientFault(status: number): ProblemParts {
   return {
     code: 'invalid_request',
-    detail: CLIENT_FAULTS[status] ?? 'The request could not be read.',
+    detail: (CLIENT_FAULTS as Readonly<Record<number, string>>)[status] ?? 'The request could not be read.',
     status,
   };
 }
@@ -98,17 +98,6 @@ const BAD_URL: ProblemParts = {
 function isBadUrl(fault: unknown): boolean {
   return (fault as { code?: unknown } | null)?.code === 'FST_ERR_BAD_URL';
 }
-
-/** What Node and Fastify refuse before a controller. */
-const CLIENT_FAULTS: Readonly<Record<number, string>> = {
-  400: 'The request could not be read: it is not HTTP/1.1 (RFC 9112), or its body is not what its headers say.',
-  408: 'The request did not arrive completely in time.',
-  413: 'The body is too large.',
-  414: 'The address is too long.',
-  417: 'Expect: only 100-continue is supported (RFC 9110 section 10.1.1).',
-  431: 'The headers are too large.',
-  415: 'This content type is not supported here. /docs has the ones that are.',
-};
 
 function httpStatus(fault: unknown): number | null {
   if (fault instanceof HttpException) return fault.getStatus();
