@@ -28,6 +28,10 @@ export function isDisplayText(value: string, maxLength: number): boolean {
   );
 }
 
+/** The name of a service or a webhook, which an operator types at a command line. */
+export const NAME = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$/;
+export const NAME_RULE = 'must be 1 to 80 letters, digits, spaces or . _ -';
+
 /** Text that is shown to a person who judges it: what a terminal obeys, or what is invisible, is written as an escape. */
 export function visibleText(value: string): string {
   return Array.from(value.toWellFormed(), (character) =>

@@ -12,13 +12,13 @@ import { BrokerError, invalidRequest } from '../domain/errors.js';
 import { isScope, scopeSet } from '../domain/google/scopes.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
+import { NAME, NAME_RULE } from '../domain/text.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { DeclaredSettingsRepository } from '../token-store/declarations/declared-settings.repository.js';
 import { type ServiceCredential, ServicesRepository } from '../token-store/services/services.repository.js';
 import { generateKey, generateServiceId } from './service-key.js';
 
 const USER_RULE = 'A * at the end makes it a prefix; \\* is a star and \\\\ a backslash of the user id.';
-const NAME = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$/;
 
 export interface CreatedService {
   readonly id: string;
@@ -153,7 +153,7 @@ export function serviceErrors(
 ): Record<string, string> {
   const isRule = (rule: string) => rule === '*' || isUserId(readUserRule(rule)?.text ?? '');
   const errors: Record<string, string> = {};
-  if (!NAME.test(name)) errors['name'] = 'must be 1 to 80 letters, digits, spaces or . _ -';
+  if (!NAME.test(name)) errors['name'] = NAME_RULE;
   if (clients.length === 0) errors['clients'] = 'must name at least one client, or *.';
   if (scopes.length === 0 || !scopes.every((scope) => scope === '*' || isScope(scope))) {
     errors['scopes'] = 'must be https URLs, openid, email, profile, or *.';

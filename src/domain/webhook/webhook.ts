@@ -3,7 +3,7 @@
  * filters and secrets are accepted. Does not own delivery (webhooks/) nor how the secret is stored (token-store/outbox/).
  */
 
-import { isDisplayText } from '../text.js';
+import { isDisplayText, NAME, NAME_RULE } from '../text.js';
 
 /** The events that are stored for webhooks. */
 const EVENT_TYPES = [
@@ -40,7 +40,6 @@ export interface Webhook extends WebhookSpec {
   readonly disabledReason: DisabledReason | null;
 }
 
-const NAME = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$/;
 /** As Standard Webhooks write it. */
 const SECRET = /^whsec_((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/;
 const MIN_SECRET_BYTES = 24;
@@ -58,7 +57,7 @@ export function isWebhookSecret(text: string): boolean {
 /** What is wrong, by field. Whether the services exist is another question. */
 export function webhookErrors({ name, url, events }: WebhookSpec): Record<string, string> {
   const errors: Record<string, string> = {};
-  if (!NAME.test(name)) errors['name'] = 'must be 1 to 80 letters, digits, spaces or . _ -';
+  if (!NAME.test(name)) errors['name'] = NAME_RULE;
   if (!isAddress(url)) errors['url'] = 'must be an http or https URL without a user name.';
   const unknown = events.filter((type) => !EVENT_TYPES.some((known) => known === type));
   if (unknown.length > 0) {
