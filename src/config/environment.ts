@@ -61,6 +61,16 @@ export function readEnvironment(env: EnvironmentVariables): ReadEnvironment {
   return { environment: environment as Environment, fileFaults, faults };
 }
 
+/** Also for commands that need no other setting. */
+export function standInFaults({
+  NODE_ENV,
+  GOOGLE_STAND_IN_URL,
+}: Pick<Partial<Environment>, 'NODE_ENV' | 'GOOGLE_STAND_IN_URL'>): string[] {
+  return NODE_ENV === 'production' && GOOGLE_STAND_IN_URL
+    ? ['GOOGLE_STAND_IN_URL is set: production talks to the real Google only']
+    : [];
+}
+
 /** Replaces `NAME_FILE` by the content of that file, as container platforms provide secrets. */
 function withFiles(env: EnvironmentVariables) {
   const values: Record<string, string | undefined> = {};

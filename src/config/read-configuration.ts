@@ -4,7 +4,12 @@ import { keyRingFaults } from '../sealing/key-ring.js';
 import { databaseUrlFaults } from '../token-store/client/database-address.js';
 import { ConfigurationError } from './configuration-files.js';
 import { readConsole } from './console.js';
-import { type Environment, type EnvironmentVariables, readEnvironment } from './environment.js';
+import {
+  type Environment,
+  type EnvironmentVariables,
+  readEnvironment,
+  standInFaults,
+} from './environment.js';
 import { GoogleClients, readGoogleClients } from './google-clients.js';
 import { callbackOf, listedUriFaults, ownCallbackFaults, redirectFaults } from './redirect-uri-faults.js';
 import { readServiceIssuers } from './service-issuers.js';
@@ -24,7 +29,7 @@ export function readConfiguration(env: EnvironmentVariables): Settings {
   if (isSet) faults.push(...clientFaults.map((fault) => `GOOGLE_CLIENT_SECRETS: ${fault}`));
   const { issuers, faults: issuerFaults } = readServiceIssuers(environment.SERVICE_ISSUERS_FILE);
   faults.push(...issuerFaults.map((fault) => `SERVICE_ISSUERS_FILE ${fault}`));
-  faults.push(...productionFaults(environment));
+  faults.push(...standInFaults(environment), ...productionFaults(environment));
   if (!malformed.has('KEY_RING_FILE') && !malformed.has('KEY_RING_KMS_KEY')) {
     const { KEY_RING_FILE: path, KEY_RING_KMS_KEY: kmsKey } = environment;
     faults.push(...keyRingFaults(path, kmsKey).map((fault) => `KEY_RING_FILE ${fault}`));
@@ -64,13 +69,10 @@ const TRYING_DATA = /(^|[/\\])data[/\\]trying(-[^/\\]+)?([/\\]|$)/;
 function productionFaults({
   NODE_ENV,
   KEY_RING_FILE,
-  GOOGLE_STAND_IN_URL,
   GOOGLE_CLIENT_SECRETS,
 }: Partial<Environment>): string[] {
+  if (NODE_ENV !== 'production') return [];
   const faults: string[] = [];
-  if (NODE_ENV !== 'production') return faults;
-  if (GOOGLE_STAND_IN_URL)
-    faults.push('GOOGLE_STAND_IN_URL is set: production talks to the real Google only');
   if (KEY_RING_FILE && TRYING_DATA.test(KEY_RING_FILE)) {
     faults.push(
       'KEY_RING_FILE is the key ring of the trying mode: make one with `token-broker keys generate`',

@@ -25,7 +25,7 @@ interface KmsSettings extends KmsAccess {
 
 /** @param kmsKey an option that takes precedence over KEY_RING_KMS_KEY @throws {Failure} */
 export async function kmsSettings(kmsKey?: string): Promise<KmsSettings> {
-  const { readEnvironment } = await import('../../config/environment.js');
+  const { readEnvironment, standInFaults } = await import('../../config/environment.js');
   const { environment, faults } = readEnvironment({
     ...process.env,
     ...(kmsKey === undefined ? {} : { KEY_RING_KMS_KEY: kmsKey }),
@@ -33,8 +33,7 @@ export async function kmsSettings(kmsKey?: string): Promise<KmsSettings> {
   const wrong = (
     ['KEY_RING_KMS_KEY', 'GOOGLE_STAND_IN_URL', 'GOOGLE_TIMEOUT_MS', 'HTTPS_PROXY', 'HTTP_PROXY'] as const
   ).flatMap((name) => faults.get(name) ?? []);
-  if (environment.NODE_ENV === 'production' && environment.GOOGLE_STAND_IN_URL)
-    wrong.push('GOOGLE_STAND_IN_URL is set: production talks to the real Google only');
+  wrong.push(...standInFaults(environment));
   if (wrong.length > 0) throw faultyConfiguration(wrong);
   return {
     kmsKey: environment.KEY_RING_KMS_KEY,
