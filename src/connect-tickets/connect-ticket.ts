@@ -37,8 +37,6 @@ const PATHS: Readonly<Record<TicketPurpose, string>> = { connect: '/connect', ma
 const STORED = /^ct_((?:[a-z][a-z0-9]{0,3}\.)?[a-z0-9]{12})_([\w-]{22})$/;
 /** A sealed one: its cell, which those from before there were cells lack. */
 const SEALED = /^(?:([a-z][a-z0-9]{0,3})\.)?(?=eyJ)/;
-/** Of a stored one. */
-export const TICKET_ID = /^(?:[a-z][a-z0-9]{0,3}\.)?[a-z0-9]{12}$/;
 
 export const REQUIREMENT_RULE = 'must be an object with email, sub or hd.';
 

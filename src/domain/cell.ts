@@ -7,6 +7,9 @@
 /** Of one letter and up to three letters or digits: as many as eight hexadecimal digits hold. */
 export const CELL_NAME = /^[a-z][a-z0-9]{0,3}$/;
 
+/** The id of a ticket or of a credential, with the name of its cell in front, where there is one. */
+export const SHORT_ID = /^(?:[a-z][a-z0-9]{0,3}\.)?[a-z0-9]{12}$/;
+
 /** A text in which no dot occurs otherwise: an id, a state, a code. */
 export function textOf(cell: string | null, text: string): string {
   return cell === null ? text : `${cell}.${text}`;

@@ -5,7 +5,6 @@ import { generateServiceId } from './service-key.js';
 
 /** tbc_ + 12 characters of id, with its cell in front, + _ + 256 bits of secret. The prefix lets secret scanners find a leaked handle. */
 const HANDLE = /^tbc_((?:[a-z][a-z0-9]{0,3}\.)?[a-z0-9]{12})_([A-Za-z0-9_-]{43})$/;
-export const CREDENTIAL_ID = /^(?:[a-z][a-z0-9]{0,3}\.)?[a-z0-9]{12}$/;
 
 export interface NewHandle {
   readonly id: string;

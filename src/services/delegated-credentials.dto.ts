@@ -16,7 +16,7 @@ import {
   MIN_LIFETIME_SECONDS,
   type NewDelegation,
 } from './delegated-credentials.js';
-import { CREDENTIAL_ID } from './delegated-credential.js';
+import { SHORT_ID } from '../domain/cell.js';
 
 const STATUSES = ['active', 'expired', 'revoked'] as const;
 
@@ -71,7 +71,7 @@ export function toDelegation({
 
 export class CredentialPath {
   @ApiProperty({ description: 'The id of a credential, never its handle', example: 'h3k9x2mvq7aw' })
-  @Matches(CREDENTIAL_ID, { message: 'must be the id of a credential, as the list has it.' })
+  @Matches(SHORT_ID, { message: 'must be the id of a credential, as the list has it.' })
   id!: string;
 }
 
