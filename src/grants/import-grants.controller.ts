@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
 import { assertMay, type Service } from '../domain/access/policy.js';
 import { BrokerError } from '../domain/errors.js';
-import type { ImportItem, InvalidItem } from '../domain/grant/grant-import.js';
+import { emptySummary, type ImportItem, type InvalidItem } from '../domain/grant/grant-import.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { assertCellUser } from '../http/cell-user.js';
@@ -13,7 +13,6 @@ import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { disconnectSignal } from '../http/request-context.js';
 import { ServiceCache } from '../services/service-cache.js';
 import {
-  emptySummary,
   ImportGrantsDto,
   ImportGrantsResponse,
   readImportItem,

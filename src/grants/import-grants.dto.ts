@@ -4,6 +4,7 @@ import { BrokerError } from '../domain/errors.js';
 import { isScope, MAX_SCOPES, SCOPE_ARRAY_RULE, scopeSet } from '../domain/google/scopes.js';
 import {
   IMPORT_REFUSALS,
+  IMPORT_STATUSES,
   type ImportItem,
   type ImportResult,
   type InvalidItem,
@@ -117,7 +118,7 @@ export class ImportResultResponse {
   client!: string | null;
 
   @ApiProperty({
-    enum: ['imported', 'replaced', 'unchanged', 'refused', 'postponed'],
+    enum: IMPORT_STATUSES,
     description: '`postponed`: nothing was decided; send the item again',
   })
   status!: string;
@@ -183,10 +184,6 @@ export class ImportGrantsResponse {
 
   @ApiProperty({ type: [ItemResponse], description: 'One for each item, in their order' })
   results!: ItemResponse[];
-}
-
-export function emptySummary(): Record<ImportResult['status'], number> {
-  return { imported: 0, replaced: 0, unchanged: 0, refused: 0, postponed: 0 };
 }
 
 export function toImportResponse(result: ImportResult): ImportResultResponse {

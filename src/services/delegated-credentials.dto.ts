@@ -1,5 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
+import { CREDENTIAL_STATES, type CredentialState, credentialState } from '../domain/access/delegation.js';
+import { SHORT_ID } from '../domain/cell.js';
 import { parseScopes } from '../domain/google/scopes.js';
 import { NEXT_PAGE, PageQuery } from '../http/pagination/page.query.js';
 import {
@@ -16,9 +18,6 @@ import {
   MIN_LIFETIME_SECONDS,
   type NewDelegation,
 } from './delegated-credentials.js';
-import { SHORT_ID } from '../domain/cell.js';
-
-const STATUSES = ['active', 'expired', 'revoked'] as const;
 
 export class NewCredentialDto {
   @ApiProperty({ description: 'For whom it stands, and no other', example: 'alice' })
@@ -86,8 +85,8 @@ export class CredentialResponse {
   @ApiProperty({ example: 'h3k9x2mvq7aw' })
   id!: string;
 
-  @ApiProperty({ enum: STATUSES })
-  status!: (typeof STATUSES)[number];
+  @ApiProperty({ enum: CREDENTIAL_STATES })
+  status!: CredentialState;
 
   @ApiProperty({ example: 'alice' })
   user_id!: string;
@@ -130,16 +129,11 @@ export class CredentialsResponse {
   next!: string | null;
 }
 
-function statusOf({ revokedAt, expiresAt }: DelegatedCredential, now: Date): CredentialResponse['status'] {
-  if (revokedAt) return 'revoked';
-  return expiresAt <= now ? 'expired' : 'active';
-}
-
 export function toCredentialResponse(credential: DelegatedCredential, now: Date): CredentialResponse {
   const { id, userId, client, account, scopes, createdAt, expiresAt, revokedAt, lastUsedAt } = credential;
   return {
     id,
-    status: statusOf(credential, now),
+    status: credentialState(credential, now),
     user_id: userId,
     client,
     account,

@@ -1,6 +1,10 @@
 import { type BeforeApplicationShutdown, Injectable, Logger } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { WEBHOOK_DELIVERIES, WEBHOOK_DELIVERY_DURATION } from '../domain/metrics/grant-metrics.js';
+import {
+  type DeliveryOutcome,
+  WEBHOOK_DELIVERIES,
+  WEBHOOK_DELIVERY_DURATION,
+} from '../domain/metrics/grant-metrics.js';
 import type { Counter, Histogram } from '../domain/metrics/instruments.js';
 import { Meter } from '../domain/metrics/meter.js';
 import { Clock } from '../domain/ports/clock.js';
@@ -183,7 +187,7 @@ export class DeliverEvents implements BeforeApplicationShutdown {
     else this.#log.warn(fields, 'a webhook event was abandoned; the app has not received it');
   }
 
-  #count(outcome: 'delivered' | 'retried' | 'abandoned', startedAt: number): void {
+  #count(outcome: DeliveryOutcome, startedAt: number): void {
     this.#deliveries.add({ outcome });
     this.#durations.observe({ outcome }, (performance.now() - startedAt) / 1000);
   }

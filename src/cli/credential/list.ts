@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { type CredentialState, credentialState } from '../../domain/access/delegation.js';
 import type { ListedCredential } from '../../token-store/services/delegated-credentials.repository.js';
 import { printResult, type TableResult } from '../shared/command-result.js';
 import { EXIT, Failure } from '../shared/failure.js';
@@ -70,13 +71,11 @@ function list({ service: idOrName, user, limit }: Options): Promise<TableResult>
   });
 }
 
-type State = 'active' | 'expired' | 'revoked' | 'not verified';
+type State = CredentialState | 'not verified';
 type Row = ListedCredential & { readonly state: State; readonly service: string | undefined };
 
-function stateOf({ isVerified, revokedAt, expiresAt }: ListedCredential, now: Date): State {
-  if (!isVerified) return 'not verified';
-  if (revokedAt) return 'revoked';
-  return expiresAt <= now ? 'expired' : 'active';
+function stateOf(credential: ListedCredential, now: Date): State {
+  return credential.isVerified ? credentialState(credential, now) : 'not verified';
 }
 
 function describe({ id, state, service, userId, client, account, scopes, ...times }: Row) {

@@ -1,4 +1,4 @@
-import type { ImportResult } from '../../domain/grant/grant-import.js';
+import { emptySummary, type ImportResult } from '../../domain/grant/grant-import.js';
 
 const BAR_WIDTH = 30;
 
@@ -7,13 +7,7 @@ const BAR_WIDTH = 30;
  * standard error. Never a token. With --json only the bar: the results come at the end.
  */
 export class ImportReport {
-  readonly summary: Record<ImportResult['status'], number> = {
-    imported: 0,
-    replaced: 0,
-    unchanged: 0,
-    refused: 0,
-    postponed: 0,
-  };
+  readonly summary = emptySummary();
   readonly #hasBar = process.stderr.isTTY;
   #done = 0;
   #isOutageShown = false;

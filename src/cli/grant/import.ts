@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import type { ImportItem, ImportResult, InvalidItem } from '../../domain/grant/grant-import.js';
+import type { ImportItem, ImportCounts, InvalidItem } from '../../domain/grant/grant-import.js';
 import { type CommandResult, globalOptions, print } from '../shared/command-result.js';
 import { EXIT, type ExitCode, Failure } from '../shared/failure.js';
 import { readStandardInput, readText } from '../shared/files.js';
@@ -95,7 +95,7 @@ async function importFile(file: string, options: Options, asJson: boolean): Prom
 }
 
 /** What Google or the database left open comes first: the same file is to be imported again. */
-function exitCodeOf({ refused, postponed }: Readonly<Record<ImportResult['status'], number>>): ExitCode {
+function exitCodeOf({ refused, postponed }: Readonly<ImportCounts>): ExitCode {
   if (postponed > 0) return EXIT.unavailable;
   return refused > 0 ? EXIT.refused : EXIT.done;
 }

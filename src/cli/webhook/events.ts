@@ -1,10 +1,10 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { Command, Option } from 'commander';
+import { EVENT_STATES, type EventState } from '../../domain/webhook/webhook.js';
 import type {
   ListedEvent,
   EventFilter,
   EventPosition,
-  EventState,
 } from '../../token-store/outbox/outbox-lists.repository.js';
 import { printResult, type TableResult } from '../shared/command-result.js';
 import { withBroker } from '../shared/open-broker.js';
@@ -24,8 +24,6 @@ counts attempts, LAST ERROR is a status or a code, or \`disabled\` for what came
 while the webhook was disabled. Events stay for 30 days after they were
 delivered or abandoned. While there is no webhook none are stored.`;
 
-const STATES: readonly EventState[] = ['waiting', 'delivered', 'abandoned'];
-
 export interface FilterOptions {
   readonly state?: EventState;
   readonly webhook?: string;
@@ -41,7 +39,7 @@ interface Options extends FilterOptions {
 /** The filters of `events` and `replay`. */
 export function withFilters(command: Command): Command {
   return command
-    .addOption(new Option('--state <state>', 'only those in this state').choices(STATES))
+    .addOption(new Option('--state <state>', 'only those in this state').choices(EVENT_STATES))
     .option('--webhook <id-or-name>', 'only those for this webhook')
     .option('--type <type>', 'only those of this type, such as grant.connected')
     .option('--since <time>', 'only from this time on: a time, a day, or how long ago (24h)', time)

@@ -1,12 +1,11 @@
-import type { EventState, ListedEvent } from '../../token-store/outbox/outbox-lists.repository.js';
+import { EVENT_STATES, type EventState } from '../../domain/webhook/webhook.js';
+import type { ListedEvent } from '../../token-store/outbox/outbox-lists.repository.js';
 import { grantPath, userPath } from '../paths.js';
 import { optionsOf, SearchForm, SelectField, TextField } from '../views/fields.js';
 import { Form, Layout, renderConsole, type Viewer } from '../views/layout.js';
 import { Badge, Card, Notice, Time, whole } from '../views/parts.js';
 import { Pager, Table } from '../views/table.js';
 import { type ListedWebhook, ReceiversCard } from './receivers-card.js';
-
-export const STATES: readonly EventState[] = ['waiting', 'delivered', 'abandoned'];
 
 interface WebhooksFacts {
   readonly person: Viewer;
@@ -46,7 +45,7 @@ export function webhooksPage(facts: WebhooksFacts): string {
           label="State"
           any="Every state"
           value={filter.state}
-          options={optionsOf(STATES)}
+          options={optionsOf(EVENT_STATES)}
         />
         <SelectField
           name="webhook"

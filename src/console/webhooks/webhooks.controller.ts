@@ -3,6 +3,7 @@ import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { BrokerError, invalidRequest } from '../../domain/errors.js';
 import { Clock } from '../../domain/ports/clock.js';
+import { EVENT_STATES } from '../../domain/webhook/webhook.js';
 import { Audited } from '../../http/audit.decorator.js';
 import { sendPage } from '../../http/page-responses.js';
 import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.js';
@@ -16,7 +17,7 @@ import { choiceIn, cursorIn, type FormValues, textIn, timeIn } from '../form-val
 import { ConsoleController, Person } from '../sign-in/console.decorator.js';
 import { actorOf, type ConsolePerson } from '../sign-in/console-sessions.js';
 import type { ListedWebhook } from './receivers-card.js';
-import { STATES, webhooksPage } from './webhooks-page.js';
+import { webhooksPage } from './webhooks-page.js';
 
 const WEBHOOKS = 50;
 const PATH = '/console/webhooks';
@@ -155,7 +156,7 @@ async function switched(changed: ChangedWebhook | null, reply: FastifyReply): Pr
 
 function filterOf(values: FormValues): EventFilter {
   return {
-    state: choiceIn(values, 'state', STATES),
+    state: choiceIn(values, 'state', EVENT_STATES),
     webhookId: textIn(values, 'webhook'),
     type: textIn(values, 'type'),
     since: timeIn(values, 'since'),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { delegated, type Delegation } from './delegation.js';
+import { CREDENTIAL_STATES, credentialState, delegated, type Delegation } from './delegation.js';
 import { maySeeUser, type Policy, RIGHTS } from './policy.js';
 
 const rights = { audit: true, disconnect: true, revoke: true, force: true, import: true };
@@ -62,4 +62,16 @@ describe('the holder of a delegated credential', () => {
   test('acts for no user any more where its service lost that one', () => {
     expect(narrow({ userId: 'boss' }).users).toEqual([]);
   });
+});
+
+test('a credential is active until it is revoked or its time is over, and revoked whatever its time', () => {
+  const now = new Date('2026-11-28T12:00:00Z');
+  const later = new Date(now.getTime() + 1);
+  const states = [
+    credentialState({ revokedAt: null, expiresAt: later }, now),
+    credentialState({ revokedAt: null, expiresAt: now }, now),
+    credentialState({ revokedAt: now, expiresAt: later }, now),
+  ];
+  expect(states).toEqual(CREDENTIAL_STATES);
+  expect(credentialState({ revokedAt: now, expiresAt: now }, now)).toBe('revoked');
 });

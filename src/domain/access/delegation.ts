@@ -13,6 +13,18 @@ export interface Delegation {
   readonly scopes: readonly string[];
 }
 
+export const CREDENTIAL_STATES = ['active', 'expired', 'revoked'] as const;
+
+export type CredentialState = (typeof CREDENTIAL_STATES)[number];
+
+export function credentialState(
+  { revokedAt, expiresAt }: { readonly revokedAt: Date | null; readonly expiresAt: Date },
+  now: Date,
+): CredentialState {
+  if (revokedAt) return 'revoked';
+  return expiresAt <= now ? 'expired' : 'active';
+}
+
 /** The service as the holder of a delegated credential is it: for one user, without any right, and no wider than before. */
 export function delegated(service: Service, { userId, client, scopes }: Delegation): Service {
   const { policy } = service;

@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { GoogleFailure, type GoogleFailureKind } from '../google/google-failure.js';
 import {
+  emptySummary,
   IMPORT_REFUSALS,
+  IMPORT_STATUSES,
   type ImportRefusal,
   ImportRefused,
   isTransientRefusal,
@@ -12,6 +14,10 @@ import {
 test('only what was not decided may be imported again later', () => {
   const all = Object.keys(IMPORT_REFUSALS) as ImportRefusal[];
   expect(all.filter(isTransientRefusal)).toEqual(['being_revoked', 'google_unavailable', 'not_attempted']);
+});
+
+test('a summary counts each status, from 0', () => {
+  expect(Object.entries(emptySummary())).toEqual(IMPORT_STATUSES.map((status) => [status, 0]));
 });
 
 test.each<[GoogleFailureKind, string, ImportRefusal, RegExp]>([

@@ -87,9 +87,21 @@ interface RefusalFacts {
   readonly googleError: string;
 }
 
+/** What becomes of an item. `postponed`: nothing was decided; the same item may be imported later. */
+export const IMPORT_STATUSES = ['imported', 'replaced', 'unchanged', 'refused', 'postponed'] as const;
+
+type ImportStatus = (typeof IMPORT_STATUSES)[number];
+
+/** How many items each status has. */
+export type ImportCounts = Record<ImportStatus, number>;
+
+export function emptySummary(): ImportCounts {
+  return { imported: 0, replaced: 0, unchanged: 0, refused: 0, postponed: 0 };
+}
+
 /** What became of one item. */
 export interface ImportResult extends Partial<Pick<RefusalFacts, 'errors' | 'missingScopes'>> {
-  readonly status: 'imported' | 'replaced' | 'unchanged' | 'refused' | 'postponed';
+  readonly status: ImportStatus;
   readonly userId: string | null;
   readonly client: string | null;
   readonly cause: ImportRefusal | null;
@@ -102,7 +114,10 @@ export interface ImportResult extends Partial<Pick<RefusalFacts, 'errors' | 'mis
 /** Of an item that led to no grant. */
 export const NO_GRANT = { cause: null, detail: null, grantId: null, account: null, scopes: null };
 
-export function importResultOf(status: 'imported' | 'replaced' | 'unchanged', grant: Grant): ImportResult {
+export function importResultOf(
+  status: Exclude<ImportStatus, 'refused' | 'postponed'>,
+  grant: Grant,
+): ImportResult {
   const { id: grantId, userId, client, account, grantedScopes: scopes } = grant;
   return { ...NO_GRANT, status, userId, client, grantId, account, scopes };
 }

@@ -138,11 +138,14 @@ export const WEBHOOK_RECEIVERS = sharedGauge({
 });
 export type WebhookState = (typeof WEBHOOK_RECEIVERS.labels.state)[number];
 
+const DELIVERY_OUTCOMES = ['delivered', 'retried', 'abandoned'] as const;
+export type DeliveryOutcome = (typeof DELIVERY_OUTCOMES)[number];
+
 export const WEBHOOK_DELIVERIES = counter({
   name: 'token_broker_webhook_deliveries_total',
   help: 'Attempts to deliver an event: delivered, to be retried, or abandoned.',
   unit: 'attempts',
-  labels: { outcome: ['delivered', 'retried', 'abandoned'] },
+  labels: { outcome: DELIVERY_OUTCOMES },
   see: 'webhooks.md',
 });
 
@@ -150,7 +153,7 @@ export const WEBHOOK_DELIVERY_DURATION = histogram({
   name: 'token_broker_webhook_delivery_duration_seconds',
   help: 'How long attempts to deliver an event took.',
   unit: 'seconds',
-  labels: { outcome: ['delivered', 'retried', 'abandoned'] },
+  labels: { outcome: DELIVERY_OUTCOMES },
   buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
   see: 'webhooks.md',
 });

@@ -20,6 +20,11 @@ const EVENT_TYPES = [
 /** `webhook.test` is sent by an operator, and never stored. */
 export type EventType = (typeof EVENT_TYPES)[number] | 'webhook.test';
 
+/** Of a stored event. `waiting`: due, or due again after a failure. `abandoned`: the broker stopped trying. */
+export const EVENT_STATES = ['waiting', 'delivered', 'abandoned'] as const;
+
+export type EventState = (typeof EVENT_STATES)[number];
+
 /** `failing`: it accepted nothing for days. */
 export type DisabledReason = 'operator' | 'failing';
 

@@ -1,13 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { Page } from '../../domain/list-position.js';
-import type { EventType } from '../../domain/webhook/webhook.js';
+import type { EventState, EventType } from '../../domain/webhook/webhook.js';
 import { alongIndex, boundedScan, pageOf } from '../client/bounded-statements.js';
 import { Database } from '../client/database.js';
 import { Prisma } from '../prisma-client/client.js';
 import { oneOf } from './outbox-events.repository.js';
-
-/** `waiting`: due, or due again after a failure. `abandoned`: the broker stopped trying. */
-export type EventState = 'waiting' | 'delivered' | 'abandoned';
 
 export interface ListedEvent {
   /** Of its row: the user, as far as it is known. */
