@@ -22,6 +22,9 @@ export interface Setting<Raw, IsSecret extends boolean = false> {
   readonly faultOf: (value: unknown) => string | null;
 }
 
+/** Of a URL: no path, query or fragment, so that joining a path has one meaning. */
+export const ORIGIN = /^https?:\/\/[^/?#\s]+$/;
+
 export type Unit = 'milliseconds' | 'seconds' | 'days' | 'requests a minute' | 'a second';
 
 /** What every declaration has. `default: null` makes a setting optional; one without `default` must be set. */

@@ -2,6 +2,7 @@
  * Where a command reaches the broker, and how its token endpoint names a user. Owns the order of option and settings, and
  * the audience of a token exchange. Does not own the exchange itself (token-request.ts), nor what is in a file.
  */
+import { ORIGIN } from '../../config/setting.js';
 import { isUserId, USER_ID_RULE } from '../../domain/access/user-rule.js';
 import { faultyConfiguration, wrongUsage } from '../shared/failure.js';
 
@@ -66,7 +67,6 @@ function isReadableOnTheWay(origin: string): boolean {
 }
 
 const DISCOVERY_TIMEOUT_MS = 5000;
-const ORIGIN = /^https?:\/\/[^/?#\s]+$/;
 
 /**
  * RFC 8414 section 3. The issuer is only taken into audiences: credentials go to the address that was named, never to one

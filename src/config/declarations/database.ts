@@ -1,6 +1,9 @@
 import { choice, flag, integer, matches, secret } from '../setting.js';
 
-const URL_RULE = matches(/^postgres(ql)?:\/\/\S+$/, 'must be a postgresql:// URL');
+export const DATABASE_URL = /^postgres(ql)?:\/\/\S+$/;
+export const DATABASE_URL_RULE = 'must be a postgresql:// URL';
+
+const URL_RULE = matches(DATABASE_URL, DATABASE_URL_RULE);
 
 /** PostgreSQL: where it is, what is in between, how connections are used. */
 export const DATABASE_SETTINGS = {

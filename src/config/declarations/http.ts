@@ -1,9 +1,7 @@
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
-import { choice, integer, list, matches, text } from '../setting.js';
+import { choice, integer, list, matches, ORIGIN, text } from '../setting.js';
 
-/** No path, query or fragment, so that joining a path has one meaning. */
-const ORIGIN = /^https?:\/\/[^/?#\s]+$/;
 const MODES = ['production', 'development', 'test'] as const;
 const MAX_WORKERS = 256;
 

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
+import { DATABASE_URL, DATABASE_URL_RULE } from '../../config/declarations/database.js';
 import { Secret } from '../../domain/secret.js';
 
 /** One server, as pg takes it. */
@@ -44,7 +45,7 @@ const URL_PARTS = /^(postgres(?:ql)?:\/\/)([^/?]*)(\/[^?]*)?(?:\?(.*))?$/;
  * @throws {DatabaseUrlFault}
  */
 export function parseDatabaseUrl(url: string): DatabaseAddress {
-  if (!/^postgres(ql)?:\/\/\S+$/.test(url)) throw new DatabaseUrlFault('must be a postgresql:// URL');
+  if (!DATABASE_URL.test(url)) throw new DatabaseUrlFault(DATABASE_URL_RULE);
   // What follows it would be cut off, silently.
   if (url.includes('#')) throw new DatabaseUrlFault('holds a raw #: write it as %23');
   const [, scheme = '', authority = '', path = '', query = ''] = URL_PARTS.exec(url) ?? [];
