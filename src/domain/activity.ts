@@ -1,3 +1,5 @@
+import type { GoogleAnswer } from './metrics/google-metrics.js';
+
 /**
  * What the broker counts over time for the charts of the console: calls answered with a token, connects, answers of Google to
  * refreshes, and how long these took.
@@ -10,7 +12,7 @@ export type ActivityKind =
   | 'connects.started'
   | `connects.${'finished' | 'partial' | 'denied' | 'failed'}`
   /** A token; the end of a grant; a client or its scopes rejected; no usable answer. */
-  | `google.${'token' | 'dead' | 'rejected' | 'unavailable'}`
+  | `google.${GoogleAnswer}`
   | LatencyKind;
 
 /** Answers that took no longer than so many milliseconds, and longer than the bound below. */

@@ -161,7 +161,7 @@ export class QueuePlace {
   }
 
   /** @param client in whose lane it was served, or of the last caller that left */
-  measure(client: string, outcome: 'served' | 'timed_out' | 'left'): void {
+  measure(client: string, outcome: QueueWaits['outcome'][number]): void {
     this.queue.waits?.observe({ client, outcome }, (performance.now() - this.#since) / 1000);
   }
 }

@@ -25,6 +25,7 @@ export function refreshCauseOf({ error }: GoogleFailure): RefreshCause {
 }
 
 const ANSWERS = ['token', 'dead', 'rejected', 'unavailable'] as const;
+export type GoogleAnswer = (typeof ANSWERS)[number];
 
 export const GOOGLE_REFRESHES = counter({
   name: 'token_broker_google_refreshes_total',

@@ -1,3 +1,5 @@
+import type { CIRCUIT_STATES } from '../../domain/metrics/google-metrics.js';
+
 /** The circuit opens when of at least MIN_RESPONSES responses within SAMPLE_SECONDS this share are outages. */
 const SAMPLE_SECONDS = 10;
 const MIN_RESPONSES = 20;
@@ -25,7 +27,7 @@ export class CircuitBreaker {
   /** @param monotonicMs milliseconds that only grow */
   constructor(private readonly monotonicMs: () => number) {}
 
-  get state(): 'closed' | 'open' | 'trying' {
+  get state(): (typeof CIRCUIT_STATES)[number] {
     if (this.#openedAt === null) return 'closed';
     return this.#isTrying ? 'trying' : 'open';
   }
