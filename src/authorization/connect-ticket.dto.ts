@@ -4,6 +4,7 @@ import { IsBoolean, IsFQDN, IsIn, IsOptional, Matches, ValidateIf, ValidateNeste
 import { TICKET_PURPOSES, type TicketPurpose } from '../domain/connect/connect-request.js';
 import { PROMPTS } from '../domain/google/oauth.js';
 import { isGoogleScope, MAX_SCOPES } from '../domain/google/scopes.js';
+import { SUB } from '../domain/grant/grant.js';
 import { isDisplayText, isPlainText } from '../domain/text.js';
 import {
   IsClientAlias,
@@ -14,7 +15,7 @@ import {
   IsUserId,
   rule,
 } from '../http/validation/validators.js';
-import { isLoginHint, REQUIREMENT_RULE } from '../connect-tickets/connect-ticket.js';
+import { isLoginHint, LOGIN_HINT_RULE, REQUIREMENT_RULE } from '../connect-tickets/connect-ticket.js';
 
 /** In any order, as at Google. */
 export const TICKET_PROMPTS = [...PROMPTS, 'select_account consent'] as const;
@@ -36,7 +37,7 @@ const IsUserLabel = rule(
 const IsLoginHint = rule(
   'isLoginHint',
   (value) => typeof value === 'string' && isLoginHint(value),
-  "must be an email address, or Google's id of the account (sub).",
+  LOGIN_HINT_RULE,
 );
 
 const MAX_REASON_LENGTH = 200;
@@ -68,7 +69,7 @@ export class RequireAccountDto {
 
   @ApiPropertyOptional({ description: "Google's id of the account", example: '103400000000000000001' })
   @IsOptional()
-  @Matches(/^[\x21-\x7e]{1,255}$/, { message: 'must be 1 to 255 printable ASCII characters.' })
+  @Matches(SUB, { message: 'must be 1 to 255 printable ASCII characters.' })
   sub?: string;
 
   @ApiPropertyOptional({ description: 'A Google Workspace domain', example: 'example.com' })

@@ -13,6 +13,7 @@ import {
 } from '../domain/connect/connect-request.js';
 import type { ConnectTicket } from '../domain/connect/connect-ticket.js';
 import { BrokerError, invalidRequest } from '../domain/errors.js';
+import { SUB } from '../domain/grant/grant.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Secret } from '../domain/secret.js';
 import { isPlainText } from '../domain/text.js';
@@ -230,8 +231,10 @@ function ticketRefused(reason: string, what: string, extensions = {}): BrokerErr
   return new BrokerError('invalid_request', detail, { reason, ...extensions });
 }
 
+export const LOGIN_HINT_RULE = "must be an email address, or Google's id of the account (sub).";
+
 /** Whether Google accepts the text as login_hint: an email address or a `sub`. */
 export function isLoginHint(value: string): boolean {
   if (!isPlainText(value)) return false;
-  return value.includes('@') ? isEmail(value, { require_tld: false }) : /^[\x21-\x7e]{1,255}$/.test(value);
+  return value.includes('@') ? isEmail(value, { require_tld: false }) : SUB.test(value);
 }

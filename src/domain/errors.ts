@@ -46,6 +46,11 @@ export function invalidRequest(errors: Readonly<Record<string, string>>): Broker
   return new BrokerError('invalid_request', fields.join(' '), { errors });
 }
 
+/** Also for one that the caller may not see. */
+export function noSuchGrant(): BrokerError {
+  return new BrokerError('not_found', 'There is no such grant; it may have been disconnected.');
+}
+
 /** For the caller, who cannot remedy it; the log says what it is about. */
 export function integrityFailed(): BrokerError {
   return new BrokerError(

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { BrokerError, invalidRequest } from '../domain/errors.js';
+import { type BrokerError, invalidRequest, noSuchGrant } from '../domain/errors.js';
 import type { Grant } from '../domain/grant/grant.js';
 import type { RevocationAttempt, RevocationRequester } from '../domain/grant/revocation.js';
 import { Clock } from '../domain/ports/clock.js';
@@ -53,8 +53,7 @@ export class DisconnectGrant {
    */
   async revoke(grant: Grant, requester: RevocationRequester): Promise<Revoked> {
     const begun = await this.begin(grant, requester);
-    if (begun === null)
-      throw new BrokerError('not_found', 'There is no such grant; it may have been disconnected.');
+    if (begun === null) throw noSuchGrant();
     return this.finish(begun, true);
   }
 

@@ -5,7 +5,7 @@ import { BrokerError } from '../domain/errors.js';
 import { GoogleFailure } from '../domain/google/google-failure.js';
 import type { GoogleClient } from '../domain/google/oauth.js';
 import { missingScopes, SIGN_IN_SCOPES } from '../domain/google/scopes.js';
-import { type Account, isAccount } from '../domain/grant/grant.js';
+import { type Account, isAccount, SUB } from '../domain/grant/grant.js';
 import {
   type ImportItem,
   ImportRefused,
@@ -192,7 +192,7 @@ export class ImportGrants {
     if (named !== null && isEmail && email !== null && !isAccount({ sub: '', email }, named))
       throw new ImportRefused('wrong_account');
     if (named !== null && !isEmail) {
-      if (!/^[\x21-\x7e]{1,255}$/.test(named)) throw new ImportRefused('account_unknown');
+      if (!SUB.test(named)) throw new ImportRefused('account_unknown');
       return { sub: named, email };
     }
     // An email address leads to an account only where the broker met it before.

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { assertAllowed, maySeeGrant, type Service } from '../domain/access/policy.js';
-import { BrokerError } from '../domain/errors.js';
+import { noSuchGrant } from '../domain/errors.js';
 import type { Grant } from '../domain/grant/grant.js';
 import { isNearlyFull, type Slots, slotsOf } from '../domain/grant/slots.js';
 import type { Page } from '../domain/list-position.js';
@@ -65,7 +65,7 @@ export class VisibleGrants {
   async findById(service: Service, id: string): Promise<Grant> {
     const grant = await this.grants.findById(id);
     if (grant && maySeeGrant(service.policy, grant)) return grant;
-    throw new BrokerError('not_found', 'There is no such grant; it may have been disconnected.');
+    throw noSuchGrant();
   }
 
   /** The refresh-token slots of a grant's account with its client, by the ledger. */

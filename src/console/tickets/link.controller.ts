@@ -6,7 +6,7 @@ import { Body, Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/com
 import { isUUID } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../../config/settings.js';
-import { ConnectTickets, isLoginHint } from '../../connect-tickets/connect-ticket.js';
+import { ConnectTickets, isLoginHint, LOGIN_HINT_RULE } from '../../connect-tickets/connect-ticket.js';
 import { maySeeUser, type Service } from '../../domain/access/policy.js';
 import { type ConnectRequest, plainConnectRequest } from '../../domain/connect/connect-request.js';
 import { invalidRequest } from '../../domain/errors.js';
@@ -93,7 +93,7 @@ export class ConsoleLinkController {
     if (!isScopeList(scope, isGoogleScope)) throw invalidRequest({ scope: GOOGLE_SCOPE_LIST_RULE });
     const account = textIn(form, 'account');
     if (account !== null && !isLoginHint(account)) {
-      throw invalidRequest({ account: "must be an email address, or Google's id of the account (sub)." });
+      throw invalidRequest({ account: LOGIN_HINT_RULE });
     }
     const client = this.settings.clients.pickFor(service, textIn(form, 'client') ?? undefined).alias;
     const common = { serviceId: service.id, serviceName: service.name, userId, client };

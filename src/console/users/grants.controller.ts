@@ -2,7 +2,7 @@
 import { Body, Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { IsUUID } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { BrokerError, invalidRequest } from '../../domain/errors.js';
+import { invalidRequest, noSuchGrant } from '../../domain/errors.js';
 import type { Grant } from '../../domain/grant/grant.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { DISCONNECT_MODES, EndGrants } from '../../grants/end-grants.js';
@@ -111,8 +111,4 @@ export class ConsoleGrantsController {
     if (grant) return grant;
     throw noSuchGrant();
   }
-}
-
-function noSuchGrant(): BrokerError {
-  return new BrokerError('not_found', 'There is no such grant; it may have been disconnected.');
 }

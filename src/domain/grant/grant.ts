@@ -7,6 +7,9 @@ export interface Account {
   readonly email: string | null;
 }
 
+/** The form of `sub`. */
+export const SUB = /^[\x21-\x7e]{1,255}$/;
+
 /** An account as a verified id_token describes it. */
 export interface VerifiedAccount extends Account {
   /** The account's Google Workspace domain. */

@@ -30,6 +30,9 @@ export interface IntegrityFault {
   readonly reason: string;
 }
 
+export const WRONG_MAC =
+  'The row has a wrong MAC: it was changed outside the broker, or signed with another key ring.';
+
 /** Notified of each stored value that fails its check. */
 export abstract class IntegrityReporter {
   abstract report(fault: IntegrityFault): void;

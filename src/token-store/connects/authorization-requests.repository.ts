@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { ConnectRequest } from '../../domain/connect/connect-request.js';
+import type { ConsentUrlRequest } from '../../domain/google/oauth.js';
 import { IntegrityReporter } from '../../domain/ports/reporters.js';
 import type { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
@@ -13,7 +14,7 @@ export interface AuthorizationRequest {
   readonly ticketId: string;
   readonly connectRequest: ConnectRequest;
   /** `identify` only signs in, to learn which account it is before a slot is spent. */
-  readonly purpose: 'consent' | 'identify';
+  readonly purpose: ConsentUrlRequest['purpose'];
   /** Whether prompt=consent was sent, so that Google must answer with a refresh token. */
   readonly forcedConsent: boolean;
   /** Whether include_granted_scopes was sent. */

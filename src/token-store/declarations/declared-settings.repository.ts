@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import type { ServiceIssuer } from '../../domain/access/workload-identity.js';
-import { IntegrityReporter } from '../../domain/ports/reporters.js';
+import { IntegrityReporter, WRONG_MAC } from '../../domain/ports/reporters.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { ChangeCache } from '../change-feed/change-cache.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
@@ -110,9 +110,7 @@ export class DeclaredSettingsRepository {
   }): boolean {
     const expected = this.#macOf({ kind, name, content });
     if (mac.length === expected.length && timingSafeEqual(mac, expected)) return true;
-    const reason =
-      'The row has a wrong MAC: it was changed outside the broker, or signed with another key ring.';
-    this.reporter.report({ kind: 'declared_setting', id: `${kind} ${name}`, reason });
+    this.reporter.report({ kind: 'declared_setting', id: `${kind} ${name}`, reason: WRONG_MAC });
     return false;
   }
 

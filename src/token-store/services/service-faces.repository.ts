@@ -6,7 +6,7 @@ import {
   type ServiceFace,
   type ServiceLogo,
 } from '../../domain/access/service-face.js';
-import { IntegrityReporter } from '../../domain/ports/reporters.js';
+import { IntegrityReporter, WRONG_MAC } from '../../domain/ports/reporters.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { Database } from '../client/database.js';
 import type { Prisma } from '../prisma-client/client.js';
@@ -115,7 +115,7 @@ export class ServiceFacesRepository {
     this.reporter.report({
       kind: 'service_face',
       id: columns.serviceId,
-      reason: 'The row has a wrong MAC: it was changed outside the broker, or signed with another key ring.',
+      reason: WRONG_MAC,
     });
     return false;
   }

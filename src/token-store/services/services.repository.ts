@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Page } from '../../domain/list-position.js';
-import { IntegrityReporter } from '../../domain/ports/reporters.js';
+import { IntegrityReporter, WRONG_MAC } from '../../domain/ports/reporters.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { isUniqueViolation } from '../client/database-error.js';
@@ -166,7 +166,7 @@ export class ServicesRepository {
     if (!isSigned(this.sealer, row)) {
       return row.mac === null
         ? 'The row has no MAC: it was added past the broker, or by an older version (`token-broker keys reseal --adopt`).'
-        : 'The row has a wrong MAC: it was changed outside the broker, or signed with another key ring.';
+        : WRONG_MAC;
     }
     const isBack = row.revokedAt === null && before.has(row.id);
     return isBack ? 'The service was revoked, and its row from before was put back.' : null;
