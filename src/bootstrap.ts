@@ -24,7 +24,7 @@ import { AuditLog } from './token-store/audit/audit-log.repository.js';
 import { AcceptedCalls } from './tokens/accepted-calls.js';
 import { ColdPath } from './tokens/cold-path.js';
 import { ResponseCache } from './tokens/response-cache.js';
-import { TokensController } from './tokens/tokens.controller.js';
+import { TokenIssuer } from './tokens/token-issuer.js';
 import { WarmPath } from './tokens/warm-path.js';
 import { startTracing, tracing } from './tracing/tracing.js';
 import { readVersion } from './version.js';
@@ -95,7 +95,7 @@ export async function startBroker(
   const coldPath = new ColdPath({
     ...around,
     calls: app.get(AcceptedCalls),
-    controller: app.get(TokensController),
+    issuer: app.get(TokenIssuer),
     log: pinoLogger,
     cell,
   });

@@ -1,7 +1,7 @@
 /**
  * Answers GET /tokens/:userId on Node's own request and response where the response is not in the cache, but the pipeline has
- * accepted the same credential and query before (accepted-calls.ts). Does around the controller's method what the pipeline
- * does for such a call: counts it, gives its log lines its id, and writes audit event, metrics and access log. Owns no error:
+ * accepted the same credential and query before (accepted-calls.ts). Does around TokenIssuer.answer what the pipeline does
+ * for such a call: counts it, gives its log lines its id, and writes audit event, metrics and access log. Owns no error:
  * a call that fails is handed over to the pipeline, which answers with that error and does not begin again.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -16,7 +16,7 @@ import type { RateLimits } from '../http/rate-limit/rate-limit.hook.js';
 import { handOver } from '../http/request-context.js';
 import type { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import type { AcceptedCall, AcceptedCalls } from './accepted-calls.js';
-import type { TokensController } from './tokens.controller.js';
+import type { TokenIssuer } from './token-issuer.js';
 
 /** How a token is counted. */
 const TOKEN = { method: 'GET', route: '/tokens/:userId', status: 200, code: null } as const;
@@ -25,7 +25,7 @@ const PLAIN = /^\/tokens\/([\w.~@-]+)(\?.*)?$/;
 
 interface ColdPathParts {
   readonly calls: AcceptedCalls;
-  readonly controller: TokensController;
+  readonly issuer: TokenIssuer;
   readonly clock: Clock;
   readonly audit: AuditLog;
   readonly limits: RateLimits;
@@ -75,8 +75,8 @@ export class ColdPath {
     let body: string;
     try {
       const known = { ...call, url: request.url ?? '' };
-      const asked = { call: known, userId, query, request: seen, reply: { raw: response } };
-      body = JSON.stringify(await this.parts.controller.answer(asked, note));
+      const asked = { service, userId, query, request: seen, reply: { raw: response }, audit: note };
+      body = JSON.stringify(await this.parts.issuer.answer(known, asked));
     } catch (error) {
       handOver(request, { error, facts: note.facts, requestId: id, countedFor: service.id, startedAt });
       cold.next();

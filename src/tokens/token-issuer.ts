@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccessTokenService, type IssuedToken } from '../access-tokens/access-token.service.js';
-import type { TokenRequest } from '../access-tokens/token-errors.js';
+import { RepeatableRefusal, type TokenRequest } from '../access-tokens/token-errors.js';
 import { AdsAccessService, type FoundAccess } from '../ads/ads-access.service.js';
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/access/policy.js';
@@ -11,10 +11,12 @@ import { assertReturnTo } from '../domain/connect/connect-request.js';
 import { invalidRequest } from '../domain/errors.js';
 import { ADWORDS, parseScopes, scopeSet } from '../domain/google/scopes.js';
 import type { Grant } from '../domain/grant/grant.js';
+import { Clock } from '../domain/ports/clock.js';
 import type { AuditNote } from '../http/audit.decorator.js';
 import { disconnectSignal } from '../http/request-context.js';
+import { type AuthenticatedCall, ResponseCache } from './response-cache.js';
 import type { TokenQuery } from './token.query.js';
-import { toAdsResponse, type TokenResponse } from './token.response.js';
+import { serializeRest, toAdsResponse, type TokenResponse, toTokenResponse } from './token.response.js';
 
 /** Whose token a request asks for, in whatever form it says so. */
 interface TokenCall {
@@ -34,16 +36,41 @@ interface IssuedWithAds extends IssuedToken {
 
 /**
  * What GET /tokens/:userId, GET /authz and POST /oauth2/token have in common: the client, the Google Ads account, the token, and
- * the facts of the audit event. Owns neither their parameters and responses (their controllers) nor any decision about a token
+ * the facts of the audit event. For the first also its response and what of it is cached, since cold-path.ts answers it without
+ * its controller. Owns neither parameters, nor the responses of the other two (their controllers), nor any decision about a token
  * (access-tokens/).
  */
 @Injectable()
 export class TokenIssuer {
   constructor(
     private readonly settings: Settings,
+    private readonly clock: Clock,
+    private readonly responseCache: ResponseCache,
     private readonly accessTokens: AccessTokenService,
     private readonly adsAccess: AdsAccessService,
   ) {}
+
+  /**
+   * The response to GET /tokens/:userId, for a caller that was authenticated and a validated query.
+   * @throws {BrokerError} as `issue`
+   */
+  async answer(authenticated: AuthenticatedCall, tokenCall: TokenCall): Promise<TokenResponse> {
+    const { query, audit } = tokenCall;
+    const { grant, token, cached, ads } = await this.issue(tokenCall).catch((error: unknown) => {
+      // What a user reaches in Google Ads changes without the grant.
+      if (error instanceof RepeatableRefusal && query.customer_id === undefined)
+        this.responseCache.storeRefusal(authenticated, error, audit.facts);
+      throw error;
+    });
+    const response = toTokenResponse(grant, token, this.clock.now());
+    // A response that replaces a token is for those who name that token now.
+    if (cached && !ads && query.refused === undefined) {
+      const rest = serializeRest(response);
+      const issued = { ...cached, rest, minTtlSeconds: query.min_ttl };
+      this.responseCache.store(authenticated, issued, audit.facts);
+    }
+    return Object.assign(response, ads);
+  }
 
   /** @throws {BrokerError} as `AccessTokenService.get` and `AdsAccessService.find` do */
   async issue({ service, userId, query, request, reply, audit }: TokenCall): Promise<IssuedWithAds> {
