@@ -1,12 +1,21 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { type BrokerError, invalidRequest, noSuchGrant } from '../domain/errors.js';
+import { REVOKING } from '../domain/grant/diagnosis.js';
 import type { Grant } from '../domain/grant/grant.js';
 import type { RevocationAttempt, RevocationRequester } from '../domain/grant/revocation.js';
 import { Clock } from '../domain/ports/clock.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { RevocationsRepository } from '../token-store/grants/revocations.repository.js';
 import { RevokeAtGoogle } from './revoke-at-google.js';
+
+/** `local`: delete it here. `revoke`: revoke it at Google first. */
+export const DISCONNECT_MODES = ['local', 'revoke'] as const;
+
+export type DisconnectMode = (typeof DISCONNECT_MODES)[number];
+
+/** The right that each mode needs. */
+export const RIGHT_FOR = { local: 'disconnect', revoke: 'revoke' } as const;
 
 const ONLY_LOCAL =
   'must be local for a service account: its key is deleted in the Google console (IAM, Service Accounts, Keys).';
@@ -18,6 +27,12 @@ export interface Revoked {
   readonly also: readonly Grant[];
   /** False: Google has not confirmed yet. No token is issued any more, and the broker retries until it has. */
   readonly isFinished: boolean;
+}
+
+/** What a disconnect did, or would do. */
+interface Disconnected extends Revoked {
+  /** As it was last; where Google has not confirmed, as it is until then. */
+  readonly grant: Grant;
 }
 
 /** A revocation that is written down. Without an attempt there is nothing to ask Google now. */
@@ -39,6 +54,29 @@ export class DisconnectGrant {
     private readonly revokeAtGoogle: RevokeAtGoogle,
   ) {}
 
+  /**
+   * What `disconnect` would do.
+   * @throws {BrokerError} as `siblings`, for `revoke`
+   */
+  async preview(grant: Grant, mode: DisconnectMode): Promise<Disconnected> {
+    return { grant, also: mode === 'local' ? [] : await this.siblings(grant), isFinished: true };
+  }
+
+  /** @throws {BrokerError} as `#revoke`, for `revoke` */
+  async disconnect(
+    grant: Grant,
+    mode: DisconnectMode,
+    requester: RevocationRequester,
+  ): Promise<Disconnected> {
+    if (mode === 'local') {
+      await this.forget(grant);
+      return { grant, also: [], isFinished: true };
+    }
+    const revoked = await this.#revoke(grant, requester);
+    const ended: Grant = revoked.isFinished ? grant : { ...grant, status: 'revoking', diagnosis: REVOKING };
+    return { ...revoked, grant: ended };
+  }
+
   /** Removes a grant here. At Google it stays valid and keeps its slot. A revocation that was begun continues. */
   async forget(grant: Grant): Promise<void> {
     await this.grants.forget(grant, null, this.clock.now());
@@ -51,16 +89,16 @@ export class DisconnectGrant {
    * @throws {BrokerError} `invalid_request` for a service account, or for a client that is not in the settings; nothing
    * changes then. `not_found` where it was disconnected meanwhile
    */
-  async revoke(grant: Grant, requester: RevocationRequester): Promise<Revoked> {
+  async #revoke(grant: Grant, requester: RevocationRequester): Promise<Revoked> {
     const begun = await this.begin(grant, requester);
     if (begun === null) throw noSuchGrant();
     return this.finish(begun, true);
   }
 
   /**
-   * The first part of `revoke`: from here on it is resumed by any replica.
+   * The first part of a revocation: from here on it is resumed by any replica.
    * @returns null where there is no such grant any more
-   * @throws {BrokerError} as `revoke`
+   * @throws {BrokerError} as `#revoke`
    */
   async begin(grant: Grant, requester: RevocationRequester): Promise<Begun | null> {
     assertRevocable(grant);

@@ -1,7 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { maySeeGrant, type Policy } from '../domain/access/policy.js';
 import type { Grant } from '../domain/grant/grant.js';
-import { DISCONNECT_MODES } from './end-grants.js';
+import { DISCONNECT_MODES } from './disconnect-grant.js';
 import { GrantResponse } from './grant.response.js';
 
 class SiblingResponse {

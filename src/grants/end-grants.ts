@@ -5,15 +5,7 @@ import { type Grant, isActive } from '../domain/grant/grant.js';
 import type { RevocationRequester } from '../domain/grant/revocation.js';
 import { Clock } from '../domain/ports/clock.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
-import { type Begun, DisconnectGrant } from './disconnect-grant.js';
-
-/** `local`: delete it here. `revoke`: revoke it at Google first. */
-export const DISCONNECT_MODES = ['local', 'revoke'] as const;
-
-export type DisconnectMode = (typeof DISCONNECT_MODES)[number];
-
-/** The right that each mode needs. */
-export const RIGHT_FOR = { local: 'disconnect', revoke: 'revoke' } as const;
+import { type Begun, DisconnectGrant, type DisconnectMode } from './disconnect-grant.js';
 
 export interface EndedGrant {
   readonly grant: Grant;

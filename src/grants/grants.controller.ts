@@ -3,7 +3,6 @@ import { ApiAcceptedResponse, ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTag
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { assertMay, type Service } from '../domain/access/policy.js';
 import { UNCONFIRMED_REVOCATION } from '../domain/google/oauth-failures.js';
-import { REVOKING } from '../domain/grant/diagnosis.js';
 import type { Grant } from '../domain/grant/grant.js';
 import type { Page } from '../domain/list-position.js';
 import { Clock } from '../domain/ports/clock.js';
@@ -16,9 +15,8 @@ import { PageQuery } from '../http/pagination/page.query.js';
 import { UserPath } from '../http/validation/validators.js';
 import { DeclaredSettingsRepository } from '../token-store/declarations/declared-settings.repository.js';
 import type { GrantPosition } from '../token-store/grants/grant-lists.repository.js';
-import { DisconnectGrant, type Revoked } from './disconnect-grant.js';
+import { DisconnectGrant, RIGHT_FOR } from './disconnect-grant.js';
 import { DisconnectResponse, toSiblingsResponse } from './disconnect.response.js';
-import { RIGHT_FOR } from './end-grants.js';
 import { DisconnectQuery, ExpiringQuery, GrantPath } from './grants.dto.js';
 import {
   GrantDetailResponse,
@@ -128,15 +126,11 @@ export class GrantsController {
     audit.add(aboutGrant(grant));
     const dryRun = dry_run === 'true';
     if (dryRun) audit.omitSuccess();
-    if (mode === 'local' && !dryRun) await this.disconnectGrant.forget(grant);
     const requester = { actor: service.name, serviceId: service.id, requestId: request.id };
-    const { also, isFinished }: Revoked =
-      mode === 'local' || dryRun
-        ? {
-            also: mode === 'local' ? [] : await this.disconnectGrant.siblings(grant),
-            isFinished: true,
-          }
-        : await this.disconnectGrant.revoke(grant, requester);
+    const ended = dryRun
+      ? await this.disconnectGrant.preview(grant, mode)
+      : await this.disconnectGrant.disconnect(grant, mode, requester);
+    const { also, isFinished } = ended;
     // A count only: services that read one user's audit trail may not see the other users.
     if (also.length > 0) audit.add({ details: { also_revoked: also.length } });
     if (!isFinished) {
@@ -146,9 +140,7 @@ export class GrantsController {
     return {
       dry_run: dryRun,
       mode,
-      disconnected: await this.#toResponse(
-        isFinished ? grant : { ...grant, status: 'revoking', diagnosis: REVOKING },
-      ),
+      disconnected: await this.#toResponse(ended.grant),
       ...toSiblingsResponse(also, service.policy),
     };
   }

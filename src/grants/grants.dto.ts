@@ -2,7 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsInt, IsOptional, IsUUID, Max, Min } from 'class-validator';
 import { PageQuery } from '../http/pagination/page.query.js';
 import { ToInteger } from '../http/validation/validators.js';
-import { DISCONNECT_MODES, type DisconnectMode } from './end-grants.js';
+import { DISCONNECT_MODES, type DisconnectMode } from './disconnect-grant.js';
 
 const YEAR_SECONDS = 366 * 24 * 3600;
 

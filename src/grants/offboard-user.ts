@@ -8,7 +8,8 @@ import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 import { GrantListsRepository } from '../token-store/grants/grant-lists.repository.js';
 import { DelegatedCredentialsRepository } from '../token-store/services/delegated-credentials.repository.js';
-import { type DisconnectMode, type EndedGrants, EndGrants } from './end-grants.js';
+import type { DisconnectMode } from './disconnect-grant.js';
+import { type EndedGrants, EndGrants } from './end-grants.js';
 
 /** Of one call: a caller is not kept waiting for more. */
 const MAX_GRANTS = 100;

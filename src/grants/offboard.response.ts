@@ -9,7 +9,8 @@ import {
 } from '../domain/grant/ended-grant.js';
 import { AccountResponse } from '../http/validation/account.response.js';
 import { AlsoRevokedResponse, toSiblingsResponse } from './disconnect.response.js';
-import { DISCONNECT_MODES, type EndedGrant } from './end-grants.js';
+import { DISCONNECT_MODES } from './disconnect-grant.js';
+import type { EndedGrant } from './end-grants.js';
 import type { Offboarded } from './offboard-user.js';
 
 const { revoked, revoking, deleted, kept } = ENDED_GRANT_OUTCOMES;

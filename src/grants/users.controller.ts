@@ -6,7 +6,7 @@ import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
 import { UserPath } from '../http/validation/validators.js';
-import { RIGHT_FOR } from './end-grants.js';
+import { RIGHT_FOR } from './disconnect-grant.js';
 import { DisconnectQuery } from './grants.dto.js';
 import { countsOf, OffboardUser } from './offboard-user.js';
 import { OffboardResponse, toOffboardResponse } from './offboard.response.js';

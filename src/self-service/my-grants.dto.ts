@@ -1,6 +1,6 @@
 import { IsIn, IsOptional, IsString, IsUUID, Matches, MaxLength } from 'class-validator';
 import { ENDED_GRANT_OUTCOMES, type EndedGrantOutcome } from '../domain/grant/ended-grant.js';
-import { DISCONNECT_MODES, type DisconnectMode } from '../grants/end-grants.js';
+import { DISCONNECT_MODES, type DisconnectMode } from '../grants/disconnect-grant.js';
 
 /*
  * What the page of a user's grants and its forms send. `ticket` is the text of the link at first, and the id of the ticket from

@@ -6,7 +6,8 @@ import { ANY_CLIENT, type ConnectRequest } from '../domain/connect/connect-reque
 import { missingScopes, SIGN_IN_SCOPES } from '../domain/google/scopes.js';
 import { type Grant, isActive } from '../domain/grant/grant.js';
 import type { Page } from '../domain/list-position.js';
-import { type DisconnectMode, type EndedGrant, EndGrants } from '../grants/end-grants.js';
+import type { DisconnectMode } from '../grants/disconnect-grant.js';
+import { type EndedGrant, EndGrants } from '../grants/end-grants.js';
 import { type GrantPosition, GrantListsRepository } from '../token-store/grants/grant-lists.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import type { ManageSession } from './manage-sessions.js';

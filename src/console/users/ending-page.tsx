@@ -1,7 +1,8 @@
 /** What would end, before it does: of one grant, or of a user. Operators get the button; the choice of the mode is a link. */
 import { ENDED_GRANT_OUTCOMES, NOT_ASKED_REASONS } from '../../domain/grant/ended-grant.js';
 import type { Grant } from '../../domain/grant/grant.js';
-import type { DisconnectMode, EndedGrants, EndedGrant } from '../../grants/end-grants.js';
+import type { DisconnectMode } from '../../grants/disconnect-grant.js';
+import type { EndedGrants, EndedGrant } from '../../grants/end-grants.js';
 import { pathWith, userPath } from '../paths.js';
 import { Form, Layout, renderConsole, type Viewer } from '../views/layout.js';
 import { Card, Choice, Notice, whole } from '../views/parts.js';

@@ -2,7 +2,7 @@
 import { Body, Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { invalidRequest } from '../../domain/errors.js';
-import { DISCONNECT_MODES } from '../../grants/end-grants.js';
+import { DISCONNECT_MODES } from '../../grants/disconnect-grant.js';
 import { OffboardUser } from '../../grants/offboard-user.js';
 import { Audit, Audited, type AuditNote } from '../../http/audit.decorator.js';
 import { sendPage } from '../../http/page-responses.js';
