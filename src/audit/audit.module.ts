@@ -3,6 +3,7 @@ import { AuditPartitionsJob } from './audit-partitions.job.js';
 import { AuditExportController } from './audit-export.controller.js';
 import { AuditController } from './audit.controller.js';
 import { AuditInterceptor } from './audit.interceptor.js';
+import { VisibleAuditEvents } from './visible-audit-events.js';
 
 /**
  * Owns the audit of HTTP calls: which are recorded (those marked in http/audit.decorator.ts), GET /audit and
@@ -12,6 +13,6 @@ import { AuditInterceptor } from './audit.interceptor.js';
  */
 @Module({
   controllers: [AuditController, AuditExportController],
-  providers: [AuditPartitionsJob, AuditInterceptor],
+  providers: [AuditPartitionsJob, AuditInterceptor, VisibleAuditEvents],
 })
 export class AuditModule {}
