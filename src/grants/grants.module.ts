@@ -4,6 +4,7 @@ import { EndGrants } from './end-grants.js';
 import { GrantTimeline } from './grant-timeline.js';
 import { GrantsController } from './grants.controller.js';
 import { VisibleGrants } from './visible-grants.js';
+import { ImportForService } from './import-for-service.js';
 import { ImportGrantsController } from './import-grants.controller.js';
 import { ImportGrants } from './import-grants.js';
 import { OffboardUser } from './offboard-user.js';
@@ -29,6 +30,7 @@ import { VerifyRefreshToken } from './verify-refresh-token.js';
     RevokeAtGoogle,
     ResumeRevocationsJob,
     ImportGrants,
+    ImportForService,
     VerifyRefreshToken,
   ],
   exports: [DisconnectGrant, EndGrants, OffboardUser, GrantTimeline],

@@ -4,37 +4,31 @@ import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@n
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
 import { assertMay, type Service } from '../domain/access/policy.js';
-import { BrokerError } from '../domain/errors.js';
-import { emptySummary, type ImportItem, type InvalidItem } from '../domain/grant/grant-import.js';
+import type { ImportItem, InvalidItem } from '../domain/grant/grant-import.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { assertCellUser } from '../http/cell-user.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { disconnectSignal } from '../http/request-context.js';
-import { ServiceCache } from '../services/service-cache.js';
+import { ImportForService } from './import-for-service.js';
 import {
   ImportGrantsDto,
   ImportGrantsResponse,
   readImportItem,
-  toImportResponse,
+  toImportGrantsResponse,
 } from './import-grants.dto.js';
-import { ImportGrants } from './import-grants.js';
 
 /** A hundred refresh tokens of the length that Google promises need a tenth of it. */
 const IMPORT_ROUTE = { maxBodyBytes: 512 * 1024 } as const;
 
-/** Owns POST /grants/import: who may, how many at a time, and the form of the report. */
+/** Owns POST /grants/import: who may, and the form of the report. */
 @Controller('grants/import')
 @ApiTags('grants')
 @ApiBearerAuth()
 export class ImportGrantsController {
-  /** Services with an import under way in this process. */
-  readonly #importing = new Set<string>();
-
   constructor(
     private readonly settings: Settings,
-    private readonly imports: ImportGrants,
-    private readonly services: ServiceCache,
+    private readonly imports: ImportForService,
   ) {}
 
   @Post()
@@ -73,25 +67,13 @@ export class ImportGrantsController {
     audit.add({ details: { items: grants.length } });
     assertMay(service, 'import');
     assertCellUser(this.settings.cell, request, ...grants.map(userOf));
-    if (this.#importing.has(service.id)) {
-      const detail = 'An import of this service is under way. Send the next one when it has been answered.';
-      throw new BrokerError('rate_limited', detail, { retry_after: 1 });
-    }
-    this.#importing.add(service.id);
-    try {
-      const callerSignal = disconnectSignal(reply);
-      const findService = () => this.services.findActive(service.id);
-      const options = { service, findService, requestId: request.id, replace, dryRun: dry_run, callerSignal };
-      const response: ImportGrantsResponse = { dry_run, summary: emptySummary(), results: [] };
-      for await (const result of this.imports.run(itemsOf(grants), options)) {
-        response.summary[result.status]++;
-        const index = response.results.length;
-        response.results.push(Object.assign(toImportResponse(result), { index }));
-      }
-      return response;
-    } finally {
-      this.#importing.delete(service.id);
-    }
+    const results = await this.imports.run(service, itemsOf(grants), {
+      requestId: request.id,
+      replace,
+      dryRun: dry_run,
+      callerSignal: disconnectSignal(reply),
+    });
+    return toImportGrantsResponse(dry_run, results);
   }
 }
 

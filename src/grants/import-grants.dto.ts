@@ -3,6 +3,7 @@ import { ArrayMaxSize, ArrayMinSize, IsArray, IsBoolean, IsOptional, Matches } f
 import { BrokerError } from '../domain/errors.js';
 import { isScope, MAX_SCOPES, SCOPE_ARRAY_RULE, scopeSet } from '../domain/google/scopes.js';
 import {
+  emptySummary,
   IMPORT_REFUSALS,
   IMPORT_STATUSES,
   type ImportItem,
@@ -184,6 +185,16 @@ export class ImportGrantsResponse {
 
   @ApiProperty({ type: [ItemResponse], description: 'One for each item, in their order' })
   results!: ItemResponse[];
+}
+
+export function toImportGrantsResponse(
+  dryRun: boolean,
+  items: readonly ImportResult[],
+): ImportGrantsResponse {
+  const summary = emptySummary();
+  for (const { status } of items) summary[status]++;
+  const results = items.map((item, index) => Object.assign(toImportResponse(item), { index }));
+  return { dry_run: dryRun, summary, results };
 }
 
 export function toImportResponse(result: ImportResult): ImportResultResponse {
