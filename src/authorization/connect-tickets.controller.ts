@@ -21,17 +21,17 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
+import { aboutConnect, takenBackFacts } from '../connect-tickets/connect-audit.js';
 import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { TicketWatch } from '../connect-tickets/ticket-watch.js';
 import type { Service } from '../domain/access/policy.js';
-import { causeFacts, endOf } from '../domain/connect/connect-end.js';
 import { ANY_CLIENT } from '../domain/connect/connect-request.js';
 import { type ConnectTicket, stateAt } from '../domain/connect/connect-ticket.js';
 import { BrokerError } from '../domain/errors.js';
 import { parseScopes } from '../domain/google/scopes.js';
 import { Clock } from '../domain/ports/clock.js';
-import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
+import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { assertCellUser } from '../http/cell-user.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
@@ -126,14 +126,12 @@ export class ConnectTicketsController {
     @Req() { id: requestId }: FastifyRequest,
     @Audit() audit: AuditNote,
   ): Promise<TicketStatusResponse> {
-    const { connectRequest } = await this.#find(service, id);
-    audit.add({ ...aboutConnect(connectRequest), details: { ticket: id } });
-    const outcome = { kind: 'cancelled' } as const;
-    const end = endOf(outcome, connectRequest, requestId);
-    const ended = await this.progress.end(id, outcome, requestId);
+    const ticket = await this.#find(service, id);
+    audit.add({ ...aboutConnect(ticket.connectRequest), details: { ticket: id } });
+    const ended = await this.progress.takeBack(ticket, requestId);
     if (!ended) throw notFound();
-    if (ended.isNew) this.metrics.ended(end);
-    audit.add(ended.isNew ? { details: causeFacts(end) } : { outcome: 'ended' });
+    if (ended.isNew) this.metrics.ended(ended.end);
+    audit.add(takenBackFacts(ended));
     return this.#statusOf(ended.ticket);
   }
 

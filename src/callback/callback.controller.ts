@@ -10,13 +10,13 @@ import {
   RESULT_PATH,
 } from '../authorization/browser-response.js';
 import { ConnectAuditInterceptor } from '../authorization/connect-audit.interceptor.js';
-import { consentFacts } from '../authorization/consent-facts.js';
+import { aboutConnect, consentFacts } from '../connect-tickets/connect-audit.js';
 import { PageContexts } from '../authorization/page-contexts.js';
 import { endOf } from '../domain/connect/connect-end.js';
 import { BrokerError } from '../domain/errors.js';
 import { Secret } from '../domain/secret.js';
 import { isPlainText } from '../domain/text.js';
-import { aboutConnect, Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
+import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Public } from '../http/caller.decorator.js';
 import { disconnectSignal } from '../http/request-context.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';

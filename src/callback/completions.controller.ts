@@ -2,7 +2,7 @@ import { Body, Controller, Header, HttpCode, Post, Req, UseInterceptors } from '
 import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { ConnectAuditInterceptor } from '../authorization/connect-audit.interceptor.js';
-import { unrequestedFact } from '../authorization/consent-facts.js';
+import { unrequestedFact } from '../connect-tickets/connect-audit.js';
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/access/policy.js';
 import { Secret } from '../domain/secret.js';

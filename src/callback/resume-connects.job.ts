@@ -12,7 +12,7 @@ import {
   type DueExchange,
   PendingExchangesRepository,
 } from '../token-store/connects/pending-exchanges.repository.js';
-import { consentFacts } from '../authorization/consent-facts.js';
+import { consentFacts } from '../connect-tickets/connect-audit.js';
 import { OUTCOME_WITHOUT_REFRESH_TOKEN } from './consent-outcome.js';
 import { FinishExchange, isNothing } from './finish-exchange.js';
 import { CONFIRM_SECONDS } from './pending-consents.js';

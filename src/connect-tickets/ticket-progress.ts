@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { type ConnectEnd, endOf } from '../domain/connect/connect-end.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import {
@@ -44,6 +45,11 @@ export function newTicket(
 export interface EndedTicket {
   readonly ticket: ConnectTicket;
   readonly isNew: boolean;
+}
+
+export interface TakenBack extends EndedTicket {
+  /** What is counted and audited where this call ended it. */
+  readonly end: ConnectEnd;
 }
 
 /**
@@ -139,6 +145,20 @@ export class TicketProgress {
       return isNew ? changeBy(outcome, requestId, this.clock.now(), pendingUntil) : current;
     });
     return ticket && { ticket, isNew };
+  }
+
+  /**
+   * Cancels it for the service that made it, or for an operator.
+   * @returns null where there is no such ticket any more
+   */
+  async takeBack(
+    { id, connectRequest }: Pick<ConnectTicket, 'id' | 'connectRequest'>,
+    requestId: string,
+  ): Promise<TakenBack | null> {
+    const outcome = { kind: 'cancelled' } as const;
+    const end = endOf(outcome, connectRequest, requestId);
+    const ended = await this.end(id, outcome, requestId);
+    return ended && { ...ended, end };
   }
 
   /** It waits for the app only, and no longer than this. */

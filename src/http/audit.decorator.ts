@@ -1,7 +1,6 @@
 import { createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { AuditAction, AuditDetail, AuditEntry } from '../domain/audit-entry.js';
-import { ANY_CLIENT, type ConnectRequest } from '../domain/connect/connect-request.js';
 
 export const AUDITED = 'audited';
 
@@ -66,9 +65,3 @@ export function auditNoteOf(request: FastifyRequest): AuditNote {
 export const Audit = createParamDecorator((_: unknown, context: ExecutionContext): AuditNote =>
   auditNoteOf(context.switchToHttp().getRequest<FastifyRequest>()),
 );
-
-/** The facts of a ticket that a browser uses. */
-export function aboutConnect({ purpose, serviceId, userId, client, scopes }: ConnectRequest): AuditFacts {
-  if (purpose === 'manage') return { serviceId, userId, client: client === ANY_CLIENT ? null : client };
-  return { serviceId, userId, client, details: { asked: scopes } };
-}

@@ -7,7 +7,8 @@ import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import type { Service } from '../domain/access/policy.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { BrokerError } from '../domain/errors.js';
-import { aboutConnect, auditNoteOf } from '../http/audit.decorator.js';
+import { aboutConnect } from '../connect-tickets/connect-audit.js';
+import { auditNoteOf } from '../http/audit.decorator.js';
 import { ServiceCache } from '../services/service-cache.js';
 import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 

@@ -1,12 +1,12 @@
 /** The connect tickets of all services: how far each one is, and taking one back. */
 import { Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { aboutConnect, takenBackFacts } from '../../connect-tickets/connect-audit.js';
 import { TicketProgress } from '../../connect-tickets/ticket-progress.js';
-import { causeFacts, endOf } from '../../domain/connect/connect-end.js';
 import { TICKET_STATES } from '../../domain/connect/connect-ticket.js';
 import { BrokerError } from '../../domain/errors.js';
 import { Clock } from '../../domain/ports/clock.js';
-import { aboutConnect, Audit, Audited, type AuditNote } from '../../http/audit.decorator.js';
+import { Audit, Audited, type AuditNote } from '../../http/audit.decorator.js';
 import { sendPage } from '../../http/page-responses.js';
 import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.js';
 import { ConnectMetrics } from '../../operations/connect-metrics.js';
@@ -77,12 +77,10 @@ export class ConsoleTicketsController {
     const ticket = await this.store.find(id);
     if (!ticket) throw noSuchTicket();
     audit.add({ ...aboutConnect(ticket.connectRequest), details: { ticket: id } });
-    const outcome = { kind: 'cancelled' } as const;
-    const end = endOf(outcome, ticket.connectRequest, requestId);
-    const ended = await this.progress.end(id, outcome, requestId);
+    const ended = await this.progress.takeBack(ticket, requestId);
     if (!ended) throw noSuchTicket();
-    if (ended.isNew) this.metrics.ended(end);
-    audit.add(ended.isNew ? { details: causeFacts(end) } : { outcome: 'ended' });
+    if (ended.isNew) this.metrics.ended(ended.end);
+    audit.add(takenBackFacts(ended));
     await reply.redirect(`/console/tickets?done=${ended.isNew ? 'cancelled' : 'ended'}`, 303);
   }
 }

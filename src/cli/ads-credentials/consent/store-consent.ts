@@ -89,7 +89,7 @@ async function record(
   const [{ AuditLog }, { Clock }, { consentFacts }] = await Promise.all([
     import('../../../token-store/audit/audit-log.repository.js'),
     import('../../../domain/ports/clock.js'),
-    import('../../../authorization/consent-facts.js'),
+    import('../../../connect-tickets/connect-audit.js'),
   ]);
   const { userId, client, scopes } = connectRequest;
   const { details, ...facts } = consentFacts(outcome);

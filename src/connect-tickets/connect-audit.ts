@@ -1,6 +1,23 @@
+/**
+ * What the audit trail says of a connect: whose it is, and how it ended. Owns neither the events (audit/audit.interceptor.ts) nor
+ * the causes (domain/connect/).
+ */
 import { causeFacts, endOf } from '../domain/connect/connect-end.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
+import { ANY_CLIENT, type ConnectRequest } from '../domain/connect/connect-request.js';
 import type { AuditFacts } from '../http/audit.decorator.js';
+import type { TakenBack } from './ticket-progress.js';
+
+/** Whose a ticket is, and what it asks for. */
+export function aboutConnect({ purpose, serviceId, userId, client, scopes }: ConnectRequest): AuditFacts {
+  if (purpose === 'manage') return { serviceId, userId, client: client === ANY_CLIENT ? null : client };
+  return { serviceId, userId, client, details: { asked: scopes } };
+}
+
+/** Of a ticket that a service or an operator takes back. */
+export function takenBackFacts({ isNew, end }: TakenBack): AuditFacts {
+  return isNew ? { details: causeFacts(end) } : { outcome: 'ended' };
+}
 
 /** How a connect ended, for the audit trail. */
 export function consentFacts(outcome: ConnectOutcome): AuditFacts {
