@@ -9,6 +9,7 @@ import { HeldGrantCheck } from './held-grant-check.js';
 import { PageContexts } from './page-contexts.js';
 import { SlotCheck } from './slot-check.js';
 import { StartAuthorization } from './start-authorization.js';
+import { SubmitConnect } from './submit-connect.js';
 
 /**
  * Owns the first half of the authorization code flow: the routes of connect tickets, the page that announces the consent, whether
@@ -19,7 +20,15 @@ import { StartAuthorization } from './start-authorization.js';
 @Module({
   imports: [AccessTokensModule],
   controllers: [ConnectController, ConnectResultController, ConnectTicketsController],
-  providers: [BrowserBinding, ExpireTicketsJob, HeldGrantCheck, PageContexts, SlotCheck, StartAuthorization],
+  providers: [
+    BrowserBinding,
+    ExpireTicketsJob,
+    HeldGrantCheck,
+    PageContexts,
+    SlotCheck,
+    StartAuthorization,
+    SubmitConnect,
+  ],
   exports: [BrowserBinding, HeldGrantCheck, PageContexts, StartAuthorization],
 })
 export class AuthorizationModule {}

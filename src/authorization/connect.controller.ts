@@ -5,8 +5,6 @@ import { aboutConnect, consentFacts } from '../connect-tickets/connect-audit.js'
 import { ConnectTickets, type OpenedTicket, ticketUsed } from '../connect-tickets/connect-ticket.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { endOf } from '../domain/connect/connect-end.js';
-import { type ConnectOutcome, outcomeOfRefusal } from '../domain/connect/connect-outcome.js';
-import { BrokerError } from '../domain/errors.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Public } from '../http/caller.decorator.js';
 import { allowFormToLeave, assertOwnPage, sendAppPage } from '../http/page-responses.js';
@@ -21,7 +19,7 @@ import { ConnectAuditInterceptor } from './connect-audit.interceptor.js';
 import { ShowTicketDto, TicketFormDto } from './connect-page.dto.js';
 import { isEmbeddedBrowser } from './embedded-browser.js';
 import { PageContexts } from './page-contexts.js';
-import { type Start, StartAuthorization } from './start-authorization.js';
+import { SubmitConnect } from './submit-connect.js';
 
 /** The page of a connect link, and its buttons. What Google answers comes to callback/. */
 @Controller('connect')
@@ -31,7 +29,7 @@ export class ConnectController {
     private readonly tickets: ConnectTickets,
     private readonly progress: TicketProgress,
     private readonly binding: BrowserBinding,
-    private readonly startAuthorization: StartAuthorization,
+    private readonly submitConnect: SubmitConnect,
     private readonly metrics: ConnectMetrics,
     private readonly pages: PageContexts,
   ) {}
@@ -83,11 +81,12 @@ export class ConnectController {
       audit.omitSuccess();
       return;
     }
-    if (cancel !== undefined) {
-      await this.#cancel(opened, request, reply, audit);
-      return;
-    }
-    const start = await this.#start(opened, request, reply);
+    const key = () => this.binding.ensure(request, reply, opened.id);
+    const locale = acceptedLocale(request.headers['accept-language']);
+    const start =
+      cancel === undefined
+        ? await this.submitConnect.start(opened, key, request.id, locale)
+        : await this.submitConnect.cancel(opened, key(), request.id);
     switch (start.kind) {
       case 'redirect':
         // The connect has not ended: the callback records how it does.
@@ -100,8 +99,10 @@ export class ConnectController {
         await respondToBrowser(reply, start.ticket, start.ticket.outcome);
         return;
       case 'ended':
-        this.metrics.step('google', 'refused');
-        await this.#respond(opened, start.outcome, request, reply, audit);
+        if (cancel === undefined) this.metrics.step('google', 'refused');
+        audit.add(consentFacts(start.outcome));
+        this.metrics.ended(endOf(start.outcome, opened.connectRequest, request.id));
+        await respondToBrowser(reply, opened, start.outcome);
     }
   }
 
@@ -129,58 +130,7 @@ export class ConnectController {
     } else await respondToBrowser(reply, stored, outcome);
     return true;
   }
-
-  /** What may not be asked for ends the connect. It goes to the app, like every outcome; without one, its page says so. */
-  async #start(opened: OpenedTicket, request: FastifyRequest, reply: FastifyReply): Promise<Start> {
-    try {
-      await this.tickets.assertUsable(opened);
-      const key = this.binding.ensure(request, reply, opened.id);
-      const locale = acceptedLocale(request.headers['accept-language']);
-      return await this.startAuthorization.begin(opened, key, request.id, locale);
-    } catch (fault) {
-      if (!(fault instanceof BrokerError) || !FINAL.has(fault.code)) throw fault;
-      const outcome = outcomeOfRefusal(fault);
-      await this.progress.end(opened.id, outcome, request.id);
-      if (opened.connectRequest.returnTo === null) throw fault;
-      return { kind: 'ended', outcome };
-    }
-  }
-
-  async #cancel(
-    { id, connectRequest }: OpenedTicket,
-    request: FastifyRequest,
-    reply: FastifyReply,
-    audit: AuditNote,
-  ): Promise<void> {
-    const key = this.binding.ensure(request, reply, id);
-    const stored = await this.progress.stored(id, connectRequest);
-    const bound = stored && (await this.progress.begin(stored, this.binding.hashOf(key), request.id, 0));
-    if (!bound) throw ticketUsed();
-    const outcome = { kind: 'denied', isCancel: true } as const;
-    const ended = await this.progress.end(id, outcome, request.id);
-    if (!ended?.isNew) {
-      audit.omitSuccess();
-      await respondToBrowser(reply, bound, ended?.ticket.outcome ?? null);
-      return;
-    }
-    await this.#respond(bound, outcome, request, reply, audit);
-  }
-
-  async #respond(
-    ticket: Pick<OpenedTicket, 'id' | 'connectRequest'>,
-    outcome: ConnectOutcome,
-    request: FastifyRequest,
-    reply: FastifyReply,
-    audit: AuditNote,
-  ): Promise<void> {
-    audit.add(consentFacts(outcome));
-    this.metrics.ended(endOf(outcome, ticket.connectRequest, request.id));
-    await respondToBrowser(reply, ticket, outcome);
-  }
 }
-
-/** Refusals that another press of the button does not change. */
-const FINAL: ReadonlySet<string> = new Set(['slots_full', 'not_allowed']);
 
 /** A person's browser opens the page (Fetch Metadata, W3C), and no preview of the link or page loaded ahead. */
 function isNavigation({ headers }: FastifyRequest): boolean {
