@@ -24,13 +24,20 @@ export interface ChangedWebhook {
   readonly changed: boolean;
 }
 
+export interface ListedWebhook extends StoredWebhook {
+  /** False: it was changed outside the broker, or sealed with another key ring. */
+  readonly isVerified: boolean;
+  /** Of those that still have a name; the ids of the others. */
+  readonly serviceNames: readonly string[];
+}
+
 interface WebhookChange {
   readonly after: Webhook;
   readonly secrets: WebhookSecrets;
 }
 
 /**
- * Creates, changes and deletes webhooks, for the operator; each act is audited. Does not own delivery (deliver-events.ts) nor when
+ * Lists, creates, changes and deletes webhooks, for the operator; each act is audited. Does not own delivery (deliver-events.ts) nor when
  * a webhook is disabled by itself (disable-failing.ts).
  */
 @Injectable()
@@ -41,6 +48,19 @@ export class WebhookRegistry {
     private readonly clock: Clock,
     private readonly audit: AuditLog,
   ) {}
+
+  /** All of them: there are few. */
+  async list(): Promise<ListedWebhook[]> {
+    const webhooks = await this.webhooks.list();
+    const names = await this.services.namesOf([...new Set(webhooks.flatMap(({ services }) => services))]);
+    return Promise.all(
+      webhooks.map(async (webhook) => ({
+        ...webhook,
+        isVerified: (await this.webhooks.open(webhook)) !== null,
+        serviceNames: webhook.services.map((id) => names.get(id) ?? id),
+      })),
+    );
+  }
 
   /**
    * @param input its services by id or name, as in all methods

@@ -50,6 +50,7 @@ async function create(name: string, { url, event, service, secretFile }: Options
   return withModules(settings, [WebhookAdminModule], async (broker) => {
     const webhook = await broker.get(WebhookRegistry).create(spec, secret).catch(explain);
     const names = await broker.get(ServicesRepository).namesOf(webhook.services);
+    const serviceNames = webhook.services.map((id) => names.get(id) ?? id);
     const shown = isNew ? shownSecret(secret) : null;
     return {
       text: [
@@ -63,7 +64,7 @@ async function create(name: string, { url, event, service, secretFile }: Options
             ]),
         `Try it: token-broker webhook test ${JSON.stringify(name)}`,
       ].join('\n'),
-      json: { ...webhookAsJson(webhook, names), ...(shown === null ? {} : { secret: shown }) },
+      json: { ...webhookAsJson(webhook, serviceNames), ...(shown === null ? {} : { secret: shown }) },
     };
   });
 }

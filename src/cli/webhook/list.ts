@@ -1,7 +1,7 @@
 import { Command } from 'commander';
-import type { StoredWebhook } from '../../token-store/outbox/webhooks.repository.js';
+import type { ListedWebhook } from '../../webhooks/webhook-registry.js';
 import { printResult, type TableResult } from '../shared/command-result.js';
-import { withBroker } from '../shared/open-broker.js';
+import { readSettings, withModules } from '../shared/open-broker.js';
 import { table } from '../shared/table.js';
 import { day } from '../shared/values.js';
 import { webhookAsJson } from './webhook-options.js';
@@ -23,26 +23,19 @@ export function webhookList(): Command {
 }
 
 async function list(): Promise<TableResult> {
-  const [{ WebhooksRepository }, { ServicesRepository }] = await Promise.all([
-    import('../../token-store/outbox/webhooks.repository.js'),
-    import('../../token-store/services/services.repository.js'),
+  const [settings, { WebhookAdminModule }, { WebhookRegistry }] = await Promise.all([
+    readSettings(process.env),
+    import('./webhook-admin.module.js'),
+    import('../../webhooks/webhook-registry.js'),
   ]);
-  return withBroker(async (broker) => {
-    const repository = broker.get(WebhooksRepository);
-    const webhooks = await repository.list();
-    const names = await broker
-      .get(ServicesRepository)
-      .namesOf([...new Set(webhooks.flatMap(({ services }) => services))]);
-    const verified = await Promise.all(
-      webhooks.map(async (webhook) => (await repository.open(webhook)) !== null),
-    );
-    const stateOf = (webhook: StoredWebhook, isVerified: boolean) => {
+  return withModules(settings, [WebhookAdminModule], async (broker) => {
+    const webhooks = await broker.get(WebhookRegistry).list();
+    const stateOf = ({ isVerified, disabledAt, disabledReason }: ListedWebhook) => {
       if (!isVerified) return 'NOT VERIFIED';
-      if (webhook.disabledAt === null) return 'enabled';
-      const why = webhook.disabledReason === 'failing' ? 'disabled, failing' : 'disabled';
-      return `${why} ${day(webhook.disabledAt)}`;
+      if (disabledAt === null) return 'enabled';
+      const why = disabledReason === 'failing' ? 'disabled, failing' : 'disabled';
+      return `${why} ${day(disabledAt)}`;
     };
-    const nameOf = (id: string) => names.get(id) ?? id;
     return {
       text: (width) =>
         webhooks.length === 0
@@ -58,23 +51,23 @@ async function list(): Promise<TableResult> {
                 { heading: 'CREATED', optional: true },
                 { heading: 'ID', optional: true },
               ],
-              webhooks.map((webhook, index) => [
+              webhooks.map((webhook) => [
                 webhook.name,
-                stateOf(webhook, verified[index] === true),
+                stateOf(webhook),
                 webhook.url,
                 webhook.failingSince ? day(webhook.failingSince) : '-',
                 webhook.events.join(' ') || '*',
-                webhook.services.map(nameOf).join(' ') || '*',
+                webhook.serviceNames.join(' ') || '*',
                 day(webhook.createdAt),
                 webhook.id,
               ]),
               width,
             ),
       json: {
-        webhooks: webhooks.map((webhook, index) => ({
-          ...webhookAsJson(webhook, names),
+        webhooks: webhooks.map((webhook) => ({
+          ...webhookAsJson(webhook, webhook.serviceNames),
           failing_since: webhook.failingSince,
-          verified: verified[index],
+          verified: webhook.isVerified,
         })),
       },
     };

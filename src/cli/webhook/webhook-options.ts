@@ -57,15 +57,15 @@ export function explain(error: unknown): never {
   throw new Failure(EXIT.refused, code, error.detail);
 }
 
-/** As `--json` prints it. @param names of services, by id */
-export function webhookAsJson(webhook: Webhook, names: ReadonlyMap<string, string>): object {
-  const { id, name, url, events, services, createdAt, disabledAt, disabledReason } = webhook;
+/** As `--json` prints it. */
+export function webhookAsJson(webhook: Webhook, serviceNames: readonly string[]): object {
+  const { id, name, url, events, createdAt, disabledAt, disabledReason } = webhook;
   return {
     id,
     name,
     url,
     events,
-    services: services.map((service) => names.get(service) ?? service),
+    services: serviceNames,
     created_at: createdAt,
     disabled_at: disabledAt,
     disabled_reason: disabledReason,

@@ -1,14 +1,8 @@
 /** The webhooks themselves: who gets which events, and since when one fails. Owns no act (webhooks/webhook-registry.ts). */
-import type { StoredWebhook } from '../../token-store/outbox/webhooks.repository.js';
+import type { ListedWebhook } from '../../webhooks/webhook-registry.js';
 import { Form, type Viewer } from '../views/layout.js';
 import { Badge, Card, Notice, Time } from '../views/parts.js';
 import { Table } from '../views/table.js';
-
-export interface ListedWebhook extends StoredWebhook {
-  readonly isVerified: boolean;
-  /** The names of its services. */
-  readonly serviceNames: readonly string[];
-}
 
 interface Facts {
   readonly person: Viewer;

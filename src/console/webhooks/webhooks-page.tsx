@@ -1,11 +1,12 @@
 import { EVENT_STATES, type EventState } from '../../domain/webhook/webhook.js';
 import type { ListedEvent } from '../../token-store/outbox/outbox-lists.repository.js';
+import type { ListedWebhook } from '../../webhooks/webhook-registry.js';
 import { grantPath, userPath } from '../paths.js';
 import { optionsOf, SearchForm, SelectField, TextField } from '../views/fields.js';
 import { Form, Layout, renderConsole, type Viewer } from '../views/layout.js';
 import { Badge, Card, Notice, Time, whole } from '../views/parts.js';
 import { Pager, Table } from '../views/table.js';
-import { type ListedWebhook, ReceiversCard } from './receivers-card.js';
+import { ReceiversCard } from './receivers-card.js';
 
 interface WebhooksFacts {
   readonly person: Viewer;

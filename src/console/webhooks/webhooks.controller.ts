@@ -8,15 +8,12 @@ import { Audited } from '../../http/audit.decorator.js';
 import { sendPage } from '../../http/page-responses.js';
 import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.js';
 import { type EventFilter, OutboxListsRepository } from '../../token-store/outbox/outbox-lists.repository.js';
-import { WebhooksRepository } from '../../token-store/outbox/webhooks.repository.js';
-import { ServicesRepository } from '../../token-store/services/services.repository.js';
 import { ReplayWebhooks } from '../../webhooks/replay-webhooks.js';
 import { type ChangedWebhook, WebhookRegistry } from '../../webhooks/webhook-registry.js';
 import { nextPath, pathWith } from '../paths.js';
 import { choiceIn, cursorIn, type FormValues, textIn, timeIn } from '../form-values.js';
 import { ConsoleController, Person } from '../sign-in/console.decorator.js';
 import { actorOf, type ConsolePerson } from '../sign-in/console-sessions.js';
-import type { ListedWebhook } from './receivers-card.js';
 import { webhooksPage } from './webhooks-page.js';
 
 const WEBHOOKS = 50;
@@ -31,9 +28,7 @@ export class ConsoleWebhooksController {
     private readonly cursors: PageCursors,
     private readonly outbox: OutboxListsRepository,
     private readonly replays: ReplayWebhooks,
-    private readonly webhooks: WebhooksRepository,
     private readonly registry: WebhookRegistry,
-    private readonly services: ServicesRepository,
   ) {}
 
   @Get()
@@ -60,7 +55,7 @@ export class ConsoleWebhooksController {
     const page = webhooksPage({
       person,
       now: this.clock.now(),
-      webhooks: await this.#receivers(),
+      webhooks: await this.registry.list(),
       filter: shown,
       events: items,
       next: nextPath(PATH, shown, await this.cursors.write(list, end)),
@@ -133,19 +128,6 @@ export class ConsoleWebhooksController {
       throw new BrokerError('not_found', 'There is no such event; it is deleted 30 days after its delivery.');
     }
     await reply.redirect(pathWith(PATH, { done: 'replayed', detail: '1' }), 303);
-  }
-
-  /** All of them: there are few. */
-  async #receivers(): Promise<ListedWebhook[]> {
-    const webhooks = await this.webhooks.list();
-    const names = await this.services.namesOf(webhooks.flatMap(({ services }) => services));
-    return Promise.all(
-      webhooks.map(async (webhook) => ({
-        ...webhook,
-        isVerified: (await this.webhooks.open(webhook)) !== null,
-        serviceNames: webhook.services.map((id) => names.get(id) ?? id),
-      })),
-    );
   }
 }
 
