@@ -17,7 +17,7 @@ import { ClientAddresses } from './http/rate-limit/client-address.js';
 import { RateLimits } from './http/rate-limit/rate-limit.hook.js';
 import { createAdapter } from './http/server/http-server.js';
 import { ServiceUsageJob } from './operations/service-usage.job.js';
-import { EVENT_BODIES } from './security-events/security-events.controller.js';
+import { EVENT_BODIES } from './security-events/receive-security-event.js';
 import { ServiceAuthGuard } from './services/service-auth.guard.js';
 import { KeyLookup } from './services/service-key.js';
 import { AuditLog } from './token-store/audit/audit-log.repository.js';

@@ -15,9 +15,16 @@ import { Meter } from '../domain/metrics/meter.js';
 import { Clock } from '../domain/ports/clock.js';
 import { isPlainText } from '../domain/text.js';
 import { SecurityEventVerifier } from '../google/risc/security-event-verifier.js';
+import type { TextBodies } from '../http/server/body-parsers.js';
 import { SecurityEventsRepository } from '../token-store/security-events/security-events.repository.js';
 import { readEvent } from './read-event.js';
 import { RelaySecurityEvent } from './relay-security-event.js';
+
+/** A body is one JWT; Google's are below 2 KiB. The first type is RFC 8935's; senders and tools use the others instead. */
+export const EVENT_BODIES: TextBodies = {
+  types: ['application/secevent+jwt', 'application/jwt', 'text/plain'],
+  maxBytes: 16 * 1024,
+};
 
 const RETRY_AFTER_SECONDS = 30;
 

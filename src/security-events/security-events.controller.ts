@@ -4,15 +4,8 @@ import type { FastifyRequest } from 'fastify';
 import { Public } from '../http/caller.decorator.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { rateLimitsOf } from '../http/rate-limit/rate-limit.hook.js';
-import type { TextBodies } from '../http/server/body-parsers.js';
-import { ReceiveSecurityEvent } from './receive-security-event.js';
+import { EVENT_BODIES, ReceiveSecurityEvent } from './receive-security-event.js';
 import { RELAYED_HEADER } from './relay-security-event.js';
-
-/** The first is RFC 8935's; senders and tools use the others instead. */
-const BODY_TYPES = ['application/secevent+jwt', 'application/jwt', 'text/plain'] as const;
-
-/** A body is one JWT. Google's are below 2 KiB. */
-export const EVENT_BODIES: TextBodies = { types: BODY_TYPES, maxBytes: 16 * 1024 };
 
 @Controller('security-events')
 @ApiTags('security events')
@@ -31,7 +24,7 @@ export class SecurityEventsController {
       'accepted. A repeated event, and one of an unknown type, is accepted and changes nothing. A refusal has `err` ' +
       'and `description` of RFC 8935 as well as the members of every problem.',
   })
-  @ApiConsumes(...BODY_TYPES)
+  @ApiConsumes(...EVENT_BODIES.types)
   @ApiBody({ schema: { type: 'string', description: 'A security event token (RFC 8417) as a signed JWT' } })
   @ApiAcceptedResponse({ description: 'Handled; no body' })
   @ApiBodyProblems()
