@@ -66,22 +66,6 @@ export class ConnectAuditInterceptor implements NestInterceptor {
   }
 }
 
-/** Refusals of a page that is no part of a connect look like the pages of its app. */
-@Injectable()
-export class RefusalPageInterceptor implements NestInterceptor {
-  constructor(private readonly pages: PageContexts) {}
-
-  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
-    return next.handle().pipe(
-      catchError(async (fault: unknown) => {
-        await this.pages.prepareRefusal(request);
-        throw fault;
-      }),
-    );
-  }
-}
-
 /** The step that a connect route is for. */
 function stepOf({ method, routeOptions: { url } }: FastifyRequest): ConnectStep {
   if (url === '/callback') return 'response';

@@ -3,7 +3,7 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { redirectTo } from '../authorization/browser-response.js';
 import { PageContexts } from '../authorization/page-contexts.js';
-import { RefusalPageInterceptor } from '../authorization/connect-audit.interceptor.js';
+import { RefusalPageInterceptor } from '../authorization/refusal-page.interceptor.js';
 import { Settings } from '../config/settings.js';
 import { SHORT_ID } from '../domain/cell.js';
 import { missingScopes } from '../domain/google/scopes.js';

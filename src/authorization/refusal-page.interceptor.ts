@@ -1,0 +1,23 @@
+import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { catchError, type Observable } from 'rxjs';
+import { PageContexts } from './page-contexts.js';
+
+/**
+ * Refusals of a page that is no part of a connect look like the pages of its app. Owns neither their text (pages/) nor refusals within a
+ * connect, which are recorded, too (connect-audit.interceptor.ts).
+ */
+@Injectable()
+export class RefusalPageInterceptor implements NestInterceptor {
+  constructor(private readonly pages: PageContexts) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    return next.handle().pipe(
+      catchError(async (fault: unknown) => {
+        await this.pages.prepareRefusal(request);
+        throw fault;
+      }),
+    );
+  }
+}
