@@ -4,8 +4,9 @@ import { catchError, type Observable } from 'rxjs';
 import { PageContexts } from './page-contexts.js';
 
 /**
- * Refusals of a page that is no part of a connect look like the pages of its app. Owns neither their text (pages/) nor refusals within a
- * connect, which are recorded, too (connect-audit.interceptor.ts).
+ * Refusals of a page that is no part of a connect, such as the user's own page (self-service/), look like the pages of its app: with
+ * its face, in the language of the ticket. Owns neither their text (pages/) nor refusals within a connect, which are recorded as well
+ * (connect-audit.interceptor.ts).
  */
 @Injectable()
 export class RefusalPageInterceptor implements NestInterceptor {
@@ -15,6 +16,7 @@ export class RefusalPageInterceptor implements NestInterceptor {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     return next.handle().pipe(
       catchError(async (fault: unknown) => {
+        // The filter answers, and knows no ticket.
         await this.pages.prepareRefusal(request);
         throw fault;
       }),

@@ -2,14 +2,16 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { GrantsModule } from '../grants/grants.module.js';
 import { WebhooksModule } from '../webhooks/webhooks.module.js';
 import { ConsoleAuditController } from './audit/audit.controller.js';
-import { Build, OverviewController } from './overview/overview.controller.js';
+import { ConsoleStylesheetController } from './console-stylesheet.controller.js';
+import { OverviewController } from './overview/overview.controller.js';
+import { Build, ReadOverview } from './overview/read-overview.js';
 import { OverviewJob } from './overview/overview.job.js';
 import { ConsoleCredentialsController } from './services/credentials.controller.js';
 import { ConsoleServicesController } from './services/services.controller.js';
 import { BrowserState } from './sign-in/browser-state.js';
 import { ConsoleSessions } from './sign-in/console-sessions.js';
 import { IdentityProvider } from './sign-in/identity-provider.js';
-import { ConsoleStylesheetController, SignInController } from './sign-in/sign-in.controller.js';
+import { SignInController } from './sign-in/sign-in.controller.js';
 import { ConsoleLinkController } from './tickets/link.controller.js';
 import { ConsoleTicketsController } from './tickets/tickets.controller.js';
 import { ConsoleGrantListController } from './users/grant-list.controller.js';
@@ -40,7 +42,7 @@ import { ConsoleWebhooksController } from './webhooks/webhooks.controller.js';
     ConsoleWebhooksController,
     ConsoleAuditController,
   ],
-  providers: [BrowserState, ConsoleSessions, IdentityProvider, OverviewJob],
+  providers: [BrowserState, ConsoleSessions, IdentityProvider, OverviewJob, ReadOverview],
 })
 export class ConsoleModule {
   static with(version: string): DynamicModule {

@@ -6,7 +6,7 @@ import { Public } from './caller.decorator.js';
 /**
  * The stylesheet of the pages, in the colour of an app or the broker's own. Exempt from rate limits (rate-limit/route-limits.ts): the
  * page of a refused request needs it too. Does not own its text (pages/style.ts), nor which colour an app has (services/); the
- * stylesheet of the console is another one (console/sign-in/sign-in.controller.ts).
+ * stylesheet of the console is another one (console/console-stylesheet.controller.ts).
  */
 @Controller('style.css')
 @ApiExcludeController()

@@ -11,7 +11,7 @@ import { type Activity, PERIODS } from './activity-series.js';
 import { Grants, GrantsByClient } from './grants-cards.js';
 import { System, type SystemFacts } from './system-card.js';
 
-interface OverviewFacts {
+export interface OverviewFacts {
   readonly person: Viewer;
   readonly now: Date;
   readonly current: OverviewNow;

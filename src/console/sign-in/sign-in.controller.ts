@@ -1,15 +1,12 @@
-import { Controller, Get, Header, Post, Query, Req, Res } from '@nestjs/common';
-import { ApiExcludeController } from '@nestjs/swagger';
+import { Controller, Get, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../../config/settings.js';
 import { BrokerError } from '../../domain/errors.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { Audit, Audited, type AuditNote } from '../../http/audit.decorator.js';
-import { Public } from '../../http/caller.decorator.js';
 import { sendPage } from '../../http/page-responses.js';
 import { returnPathOf } from '../paths.js';
 import { signInPage } from '../views/sign-in-page.js';
-import { CONSOLE_STYLE } from '../views/style.js';
 import { BrowserState } from './browser-state.js';
 import { BeforeSignIn, ConsoleController, EveryRole, Person } from './console.decorator.js';
 import { personOf } from './console.guard.js';
@@ -99,19 +96,6 @@ export class SignInController {
   async signOut(@Person() person: ConsolePerson, @Res() reply: FastifyReply): Promise<void> {
     await this.sessions.end(reply, person);
     await reply.redirect('/console/sign-in?signed_out', 303);
-  }
-}
-
-/** Open to all: the page of the sign-in needs it. */
-@Controller('console/style.css')
-@ApiExcludeController()
-export class ConsoleStylesheetController {
-  @Get()
-  @Public()
-  @Header('content-type', 'text/css; charset=utf-8')
-  @Header('cache-control', 'public, max-age=300')
-  style(): string {
-    return CONSOLE_STYLE;
   }
 }
 
