@@ -11,7 +11,7 @@ import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
 import { disconnectSignal } from '../http/request-context.js';
-import { UserPath } from '../http/validation/validators.js';
+import { UserPath } from '../http/validation/user.dto.js';
 import { AccessMapCache } from './access-map-cache.js';
 import { CustomersResponse, toCustomers } from './customers.response.js';
 import { CustomersQuery } from './customers.dto.js';

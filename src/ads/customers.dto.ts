@@ -1,6 +1,6 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsInt, IsOptional, Max, Min } from 'class-validator';
-import { PageQuery } from '../http/pagination/page.query.js';
+import { PageQuery } from '../http/pagination/page.dto.js';
 import { OptionalAccount, OptionalClientAlias, ToInteger } from '../http/validation/validators.js';
 
 export class CustomersQuery extends PageQuery {

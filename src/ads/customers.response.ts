@@ -3,7 +3,7 @@ import type { AccessMap } from '../domain/ads/access-map.js';
 import { TREE_GAPS, type TreeGap } from '../domain/ads/account-tree.js';
 import { ADS_FAILURES, explainAdsFailure } from '../domain/ads/ads-failure.js';
 import { ACTORS } from '../domain/google/google-failure.js';
-import { NEXT_PAGE } from '../http/pagination/page.query.js';
+import { NEXT_PAGE } from '../http/pagination/page.dto.js';
 import { AccountResponse } from '../http/validation/account.response.js';
 import { AccessPathResponse, toAccessPathResponse } from './access-path.response.js';
 

@@ -5,7 +5,7 @@
 import { exportCursor } from '../domain/list-position.js';
 import type { AuditEvent } from '../token-store/audit/audit-events.repository.js';
 import type { ExportedEvent } from '../token-store/audit/audit-export.repository.js';
-import { toAuditEventResponse } from './audit.dto.js';
+import { toAuditEventResponse } from './audit.response.js';
 
 const COLUMNS = [
   'at',

@@ -5,7 +5,8 @@ import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
 import { ListQueue } from '../http/pagination/list-queue.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
-import { AuditPageQuery, AuditResponse, toAuditEventResponse } from './audit.dto.js';
+import { AuditPageQuery } from './audit.dto.js';
+import { AuditResponse, toAuditEventResponse } from './audit.response.js';
 import { VisibleAuditEvents } from './visible-audit-events.js';
 
 @Controller('audit')

@@ -11,7 +11,8 @@ import { Caller } from '../http/caller.decorator.js';
 import { assertCellUser } from '../http/cell-user.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
-import { CompletionDto, CompletionResponse } from './completions.dto.js';
+import { CompletionDto } from './completions.dto.js';
+import { CompletionResponse } from './completions.response.js';
 import { ConfirmPendingConsent } from './confirm-pending-consent.js';
 
 @Controller('connect/completions')

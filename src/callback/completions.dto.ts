@@ -12,14 +12,3 @@ export class CompletionDto {
   @IsUserId()
   user_id!: string;
 }
-
-export class CompletionResponse {
-  @ApiProperty({ enum: ['success', 'partial'] })
-  connect!: 'success' | 'partial';
-
-  @ApiProperty({ format: 'uuid' })
-  grant_id!: string;
-
-  @ApiProperty({ type: [String] })
-  missing_scopes!: string[];
-}

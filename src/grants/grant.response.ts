@@ -10,7 +10,7 @@ import {
   GRANT_STATUSES,
   isAgeKnown,
 } from '../domain/grant/grant.js';
-import { NEXT_PAGE } from '../http/pagination/page.query.js';
+import { NEXT_PAGE } from '../http/pagination/page.dto.js';
 import { AccountResponse } from '../http/validation/account.response.js';
 import type { SlotsView } from './visible-grants.js';
 

@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsInt, IsOptional, IsUUID, Max, Min } from 'class-validator';
-import { PageQuery } from '../http/pagination/page.query.js';
+import { PageQuery } from '../http/pagination/page.dto.js';
 import { ToInteger } from '../http/validation/validators.js';
 import { DISCONNECT_MODES, type DisconnectMode } from './disconnect-grant.js';
 

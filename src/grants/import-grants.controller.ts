@@ -11,12 +11,8 @@ import { assertCellUser } from '../http/cell-user.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { disconnectSignal } from '../http/request-context.js';
 import { ImportForService } from './import-for-service.js';
-import {
-  ImportGrantsDto,
-  ImportGrantsResponse,
-  readImportItem,
-  toImportGrantsResponse,
-} from './import-grants.dto.js';
+import { ImportGrantsDto, readImportItem } from './import-grants.dto.js';
+import { ImportGrantsResponse, toImportGrantsResponse } from './import-grants.response.js';
 
 /** A hundred refresh tokens of the length that Google promises need a tenth of it. */
 const IMPORT_ROUTE = { maxBodyBytes: 512 * 1024 } as const;

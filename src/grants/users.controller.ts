@@ -5,7 +5,7 @@ import { assertAllowed, assertMay, type Service } from '../domain/access/policy.
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
-import { UserPath } from '../http/validation/validators.js';
+import { UserPath } from '../http/validation/user.dto.js';
 import { RIGHT_FOR } from './disconnect-grant.js';
 import { DisconnectQuery } from './grants.dto.js';
 import { countsOf, OffboardUser } from './offboard-user.js';

@@ -2,7 +2,7 @@
  * The header that names a request's user to the router in front of cells, where the path does not (docs/cells.md). The router hashes its
  * text as it came, as it hashes that of a path, so each user must have one text: what `encodeURIComponent` makes of the id. A request
  * whose header says otherwise may have been sent to the wrong cell, which would store there what no later call finds. Does not own which
- * cell a user belongs to, nor the other parameters of GET /authz (tokens/authz.request.ts).
+ * cell a user belongs to, nor the other parameters of GET /authz (tokens/authz.dto.ts).
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { invalidRequest } from '../domain/errors.js';

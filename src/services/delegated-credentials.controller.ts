@@ -21,15 +21,17 @@ import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
 import { DelegatedCredentialsRepository } from '../token-store/services/delegated-credentials.repository.js';
 import { aboutCredential, DelegatedCredentials } from './delegated-credentials.js';
 import {
-  CreatedCredentialResponse,
   CredentialPath,
-  CredentialResponse,
   CredentialsQuery,
-  CredentialsResponse,
   NewCredentialDto,
-  toCredentialResponse,
   toDelegation,
 } from './delegated-credentials.dto.js';
+import {
+  CreatedCredentialResponse,
+  CredentialResponse,
+  CredentialsResponse,
+  toCredentialResponse,
+} from './delegated-credentials.response.js';
 
 /** Owns what a service does with its own delegated credentials over HTTP. Each service sees and revokes its own only. */
 @Controller('services/self/credentials')

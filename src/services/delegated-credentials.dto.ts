@@ -1,9 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
-import { CREDENTIAL_STATES, type CredentialState, credentialState } from '../domain/access/delegation.js';
 import { SHORT_ID } from '../domain/cell.js';
 import { parseScopes } from '../domain/google/scopes.js';
-import { NEXT_PAGE, PageQuery } from '../http/pagination/page.query.js';
+import { PageQuery } from '../http/pagination/page.dto.js';
 import {
   OptionalAccount,
   OptionalClientAlias,
@@ -11,7 +10,6 @@ import {
   IsUserId,
 } from '../http/validation/validators.js';
 import { validation } from '../http/validation/validation.pipe.js';
-import type { DelegatedCredential } from '../token-store/services/delegated-credentials.repository.js';
 import {
   DEFAULT_LIFETIME_SECONDS,
   MAX_LIFETIME_SECONDS,
@@ -79,68 +77,4 @@ export class CredentialsQuery extends PageQuery {
   @IsOptional()
   @IsUserId()
   user?: string;
-}
-
-export class CredentialResponse {
-  @ApiProperty({ example: 'h3k9x2mvq7aw' })
-  id!: string;
-
-  @ApiProperty({ enum: CREDENTIAL_STATES })
-  status!: CredentialState;
-
-  @ApiProperty({ example: 'alice' })
-  user_id!: string;
-
-  @ApiProperty({ type: String, nullable: true })
-  client!: string | null;
-
-  @ApiProperty({ type: String, nullable: true })
-  account!: string | null;
-
-  @ApiProperty({ type: String, nullable: true, description: 'Null: all that your policy allows' })
-  scope!: string | null;
-
-  @ApiProperty({ format: 'date-time' })
-  created_at!: string;
-
-  @ApiProperty({ format: 'date-time' })
-  expires_at!: string;
-
-  @ApiProperty({ type: String, format: 'date-time', nullable: true })
-  revoked_at!: string | null;
-
-  @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'To the hour' })
-  last_used_at!: string | null;
-}
-
-export class CreatedCredentialResponse extends CredentialResponse {
-  @ApiProperty({
-    description: 'The handle: `refresh_token` at POST /oauth2/token. It is shown here only',
-    example: 'tbc_h3k9x2mvq7aw_…',
-  })
-  credential!: string;
-}
-
-export class CredentialsResponse {
-  @ApiProperty({ type: [CredentialResponse] })
-  credentials!: CredentialResponse[];
-
-  @ApiProperty({ type: String, nullable: true, description: NEXT_PAGE })
-  next!: string | null;
-}
-
-export function toCredentialResponse(credential: DelegatedCredential, now: Date): CredentialResponse {
-  const { id, userId, client, account, scopes, createdAt, expiresAt, revokedAt, lastUsedAt } = credential;
-  return {
-    id,
-    status: credentialState(credential, now),
-    user_id: userId,
-    client,
-    account,
-    scope: scopes.length === 0 ? null : scopes.join(' '),
-    created_at: createdAt.toISOString(),
-    expires_at: expiresAt.toISOString(),
-    revoked_at: revokedAt?.toISOString() ?? null,
-    last_used_at: lastUsedAt?.toISOString() ?? null,
-  };
 }

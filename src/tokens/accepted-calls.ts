@@ -11,7 +11,7 @@ import { meterCache } from '../domain/metrics/cache-meter.js';
 import { Meter } from '../domain/metrics/meter.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
 import type { AuthenticatedCall } from './response-cache.js';
-import type { TokenQuery } from './token.query.js';
+import type { TokenQuery } from './token.dto.js';
 
 const MAX_CALLS = 5000;
 /** Longer queries go through the pipeline, so that the number of entries limits their size. */

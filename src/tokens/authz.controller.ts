@@ -9,7 +9,7 @@ import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
 import { FORWARD_AUTH_ROUTE } from '../http/server/forward-auth.js';
-import { ApiAuthzHeaders, PARAMETER_HEADERS, readAuthzRequest } from './authz.request.js';
+import { ApiAuthzHeaders, PARAMETER_HEADERS, readAuthzRequest } from './authz.dto.js';
 import { TokenIssuer } from './token-issuer.js';
 import { toTokenResponse } from './token.response.js';
 
@@ -18,7 +18,7 @@ const LOGIN_CUSTOMER_ID = 'login-customer-id';
 /**
  * For a proxy that adds the access token of a user to a request that it holds: nginx with auth_request, Traefik with
  * forwardAuth, Envoy with ext_authz. Owns the headers of the response, which the proxy copies to that request. Does not own
- * the token (token-issuer.ts), the reading of the request (authz.request.ts) nor the form of refusals
+ * the token (token-issuer.ts), the reading of the request (authz.dto.ts) nor the form of refusals
  * (http/server/forward-auth.ts).
  */
 @Controller('authz')

@@ -6,7 +6,7 @@ import { CELL_USER_RULE, decodeCellUser } from '../http/cell-user.js';
 import { isPrefixed } from '../http/server/forward-auth.js';
 import { validation } from '../http/validation/validation.pipe.js';
 import { IsUserId } from '../http/validation/validators.js';
-import { TokenQuery } from './token.query.js';
+import { TokenQuery } from './token.dto.js';
 
 /** GET /authz has the parameters of GET /tokens/:userId, as headers: the URL belongs to the request that the proxy holds. */
 class AuthzParameters extends TokenQuery {

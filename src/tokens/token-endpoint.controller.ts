@@ -19,7 +19,7 @@ import {
   TOKEN_EXCHANGE,
 } from '../http/token-endpoint.js';
 import { callOf, ResponseCache } from './response-cache.js';
-import { readTokenEndpointRequest } from './token-endpoint.request.js';
+import { readTokenEndpointRequest } from './token-endpoint.dto.js';
 import {
   ApiTokenEndpoint,
   AuthorizationServerMetadata,
@@ -28,7 +28,7 @@ import {
   toTokenEndpointResponse,
 } from './token-endpoint.response.js';
 import { TokenIssuer } from './token-issuer.js';
-import { TokenQuery } from './token.query.js';
+import { TokenQuery } from './token.dto.js';
 import { toTokenResponse } from './token.response.js';
 
 /** Google's library for .NET calls a token with less than 6 minutes left due, that for Node.js one with less than 5. */

@@ -15,7 +15,7 @@ import { Clock } from '../domain/ports/clock.js';
 import type { AuditNote } from '../http/audit.decorator.js';
 import { disconnectSignal } from '../http/request-context.js';
 import { type AuthenticatedCall, ResponseCache } from './response-cache.js';
-import type { TokenQuery } from './token.query.js';
+import type { TokenQuery } from './token.dto.js';
 import { serializeRest, toAdsResponse, type TokenResponse, toTokenResponse } from './token.response.js';
 
 /** Whose token a request asks for, in whatever form it says so. */

@@ -6,10 +6,10 @@ import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { ApiProblems } from '../http/openapi.js';
 import { handedOver } from '../http/request-context.js';
-import { UserPath } from '../http/validation/validators.js';
+import { UserPath } from '../http/validation/user.dto.js';
 import { AcceptedCalls } from './accepted-calls.js';
 import { callOf } from './response-cache.js';
-import { TokenQuery } from './token.query.js';
+import { TokenQuery } from './token.dto.js';
 import { TokenIssuer } from './token-issuer.js';
 import { TokenResponse } from './token.response.js';
 

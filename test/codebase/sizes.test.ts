@@ -10,7 +10,7 @@ import { exhaustive } from '../support/exhaustive.js';
 
 const MIN_LINES = 25;
 /** What a suffix names is a file of its own, however short; so is what starts a process. */
-const MAY_BE_SHORT = /\.(module|dto|response|query|request|decorator)\.ts$|^src\/(cli\/)?main\.ts$/;
+const MAY_BE_SHORT = /\.(module|dto|response|decorator)\.ts$|^src\/(cli\/)?main\.ts$/;
 const SMALL_LINES = 40;
 const MAX_SMALL_SHARE = 0.25;
 const MAX_COLD_READ_FILES = 25;

@@ -68,13 +68,17 @@ function show(options: Options, { json = false, wide = false }: OutputOptions): 
   const { csv = false, service: idOrName, limit } = options;
   if (csv && json) throw wrongUsage('--csv and --json exclude each other.', 'token-broker audit');
   return withBroker(async (broker) => {
-    const [{ AuditEventsRepository }, { ServicesRepository }, { AUDIT_CSV_HEADER, toCsvLine }, dto] =
-      await Promise.all([
-        import('../../token-store/audit/audit-events.repository.js'),
-        import('../../token-store/services/services.repository.js'),
-        import('../../audit/audit-formats.js'),
-        import('../../audit/audit.dto.js'),
-      ]);
+    const [
+      { AuditEventsRepository },
+      { ServicesRepository },
+      { AUDIT_CSV_HEADER, toCsvLine },
+      { toAuditEventResponse },
+    ] = await Promise.all([
+      import('../../token-store/audit/audit-events.repository.js'),
+      import('../../token-store/services/services.repository.js'),
+      import('../../audit/audit-formats.js'),
+      import('../../audit/audit.response.js'),
+    ]);
     const service = idOrName === undefined ? null : await broker.get(ServicesRepository).findNamed(idOrName);
     if (idOrName !== undefined && !service)
       throw new Failure(EXIT.notFound, 'service_not_found', `There is no service ${idOrName}.`);
@@ -101,7 +105,7 @@ function show(options: Options, { json = false, wide = false }: OutputOptions): 
       }
       if (!isStream) rows.push(...value);
       else if (value.length > 0) {
-        const line = csv ? toCsvLine : (event: AuditEvent) => JSON.stringify(dto.toAuditEventResponse(event));
+        const line = csv ? toCsvLine : (event: AuditEvent) => JSON.stringify(toAuditEventResponse(event));
         await print(value.map(line).join('\n'));
       }
     }

@@ -54,9 +54,10 @@ async function importFile(file: string, options: Options, asJson: boolean): Prom
     readSettings(process.env),
     import('./import.module.js'),
   ]);
-  const [{ ImportGrants }, { readImportItem, toImportResponse }, { readJsonObject }] = await Promise.all([
+  const [{ ImportGrants }, { readImportItem }, { toImportResponse }, { readJsonObject }] = await Promise.all([
     import('../../grants/import-grants.js'),
     import('../../grants/import-grants.dto.js'),
+    import('../../grants/import-grants.response.js'),
     import('../../google/read-json.js'),
   ]);
   const notes = warnings(file);

@@ -44,7 +44,7 @@ async function show(id: string, { limit }: Options): Promise<TableResult> {
     import('./grants-admin.module.js'),
     import('../../grants/grant-timeline.js'),
     import('../../grants/grant.response.js'),
-    import('../../audit/audit.dto.js'),
+    import('../../audit/audit.response.js'),
     import('../../token-store/declarations/declared-settings.repository.js'),
   ]);
   const found = isUuid(id)

@@ -1,6 +1,5 @@
 /** One grant: its whole timeline, and its end, whose effects are shown first. */
 import { Body, Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
-import { IsUUID } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { invalidRequest, noSuchGrant } from '../../domain/errors.js';
 import type { Grant } from '../../domain/grant/grant.js';
@@ -18,14 +17,10 @@ import { ConsoleController, Person } from '../sign-in/console.decorator.js';
 import { actorOf, type ConsolePerson } from '../sign-in/console-sessions.js';
 import { endingPage } from './ending-page.js';
 import { nameOf } from './grant-card.js';
+import { GrantPagePath } from './grant-page.dto.js';
 import { grantPage } from './grant-page.js';
 
 const EVENTS = 50;
-
-class GrantPagePath {
-  @IsUUID('all', { message: 'must be the id of a grant, as the page of its user shows it.' })
-  id!: string;
-}
 
 @Controller('console/grants')
 @ConsoleController()

@@ -6,7 +6,7 @@ import { DISCONNECT_MODES } from '../../grants/disconnect-grant.js';
 import { OffboardUser } from '../../grants/offboard-user.js';
 import { Audit, Audited, type AuditNote } from '../../http/audit.decorator.js';
 import { sendPage } from '../../http/page-responses.js';
-import { UserPath } from '../../http/validation/validators.js';
+import { UserPath } from '../../http/validation/user.dto.js';
 import { pathWith, userPath } from '../paths.js';
 import { choiceIn, type FormValues } from '../form-values.js';
 import { ConsoleController, Person } from '../sign-in/console.decorator.js';

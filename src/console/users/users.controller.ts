@@ -9,7 +9,7 @@ import type { Page } from '../../domain/list-position.js';
 import { GrantTimeline } from '../../grants/grant-timeline.js';
 import { sendPage } from '../../http/page-responses.js';
 import { type CursorOf, PageCursors } from '../../http/pagination/page-cursors.js';
-import { UserPath } from '../../http/validation/validators.js';
+import { UserPath } from '../../http/validation/user.dto.js';
 import { GrantListsRepository } from '../../token-store/grants/grant-lists.repository.js';
 import {
   type FoundUser,

@@ -1,6 +1,6 @@
 import { Transform } from 'class-transformer';
 import { applyDecorators } from '@nestjs/common';
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiPropertyOptional } from '@nestjs/swagger';
 import {
   isEmail,
   IsOptional,
@@ -40,13 +40,6 @@ export const IsUserId = rule(
   (value) => typeof value === 'string' && isUserId(value),
   USER_ID_RULE,
 );
-
-/** The path of a route about one user. */
-export class UserPath {
-  @ApiProperty({ description: 'Your own id of the user', example: 'alice' })
-  @IsUserId()
-  userId!: string;
-}
 
 /** Text that can be stored, logged, forwarded and shown unchanged. */
 const IsPlainText = rule(
