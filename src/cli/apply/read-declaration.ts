@@ -2,7 +2,6 @@
  * What a file declares: which sections, items and fields it may have, and of which kind each value is. Owns the names in the file;
  * not what the values mean (declarations/), nor YAML (yaml-file.ts).
  */
-import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { DeclarationFault } from '../../declarations/check-declaration.js';
 import {
@@ -15,8 +14,9 @@ import {
   type DeclaredWebhook,
 } from '../../declarations/declaration.js';
 import { RIGHTS, type Right } from '../../domain/access/policy.js';
-import { LOGO_RULE, logoTypeOf, MAX_LOGO_BYTES } from '../../domain/access/service-face.js';
+import { LOGO_RULE, logoTypeOf } from '../../domain/access/service-face.js';
 import { Secret } from '../../domain/secret.js';
+import { readLogoFile } from '../shared/logo-file.js';
 
 const SECTIONS = ['services', 'webhooks', 'issuers', 'clients'] as const;
 
@@ -198,18 +198,13 @@ class DeclarationReader {
     const value = this.text(given, name);
     if (value === null || /^[a-z][a-z0-9+.-]+:/i.test(value)) return value;
     const path = resolve(this.options.folder, value);
-    try {
-      const stat = statSync(path);
-      // A large file is not read, nor a device or a pipe, which may never end.
-      const isRead = stat.isFile() && stat.size <= MAX_LOGO_BYTES;
-      const bytes = isRead ? new Uint8Array(readFileSync(path)) : null;
-      const type = bytes && logoTypeOf(bytes);
-      if (bytes && type) return dataUrl(type, bytes);
-      this.fault([name], LOGO_RULE);
-    } catch (error) {
-      const { code = 'unknown' } = error as NodeJS.ErrnoException;
-      this.fault([name], `The logo cannot be read from ${path} (${code}).`);
-    }
+    const file = readLogoFile(path);
+    const type = file.kind === 'read' ? logoTypeOf(file.bytes) : null;
+    if (file.kind === 'read' && type) return dataUrl(type, file.bytes);
+    this.fault(
+      [name],
+      file.kind === 'unreadable' ? `The logo cannot be read from ${path} (${file.code}).` : LOGO_RULE,
+    );
     return null;
   }
 }

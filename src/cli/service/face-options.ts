@@ -1,14 +1,9 @@
-import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import {
-  LOGO_RULE,
-  logoAddress,
-  MAX_LOGO_BYTES,
-  type ServiceFace,
-} from '../../domain/access/service-face.js';
+import { LOGO_RULE, logoAddress, type ServiceFace } from '../../domain/access/service-face.js';
 import type { FaceChanges } from '../../services/service-faces.js';
 import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
+import { readLogoFile } from '../shared/logo-file.js';
 
 /** How a service shows itself to users, on the command line. An empty value removes what is there. */
 export interface FaceOptions {
@@ -62,19 +57,12 @@ function readLogo(logo: string): NonNullable<FaceChanges['logo']> | null {
   if (logo === '') return null;
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(logo)) return logo;
   const path = resolve(logo);
-  try {
-    const stat = statSync(path);
-    // A large file is not read, nor a device or a pipe, which may never end.
-    if (!stat.isFile()) throw wrongUsage(`logo: ${LOGO_RULE} ${path} is not a file.`);
-    if (stat.size > MAX_LOGO_BYTES) throw wrongUsage(`logo: ${LOGO_RULE} ${path} has ${stat.size} bytes.`);
-    return new Uint8Array(readFileSync(path));
-  } catch (error) {
-    if (error instanceof Failure) throw error;
-    const { code = 'unknown' } = error as NodeJS.ErrnoException;
-    throw new Failure(
-      EXIT.fileMissing,
-      'logo_file_missing',
-      `The logo cannot be read from ${path} (${code}). Name a PNG, JPEG or WebP file, or an https URL.`,
-    );
-  }
+  const file = readLogoFile(path);
+  if (file.kind === 'read') return file.bytes;
+  if (file.kind === 'unfit') throw wrongUsage(`logo: ${LOGO_RULE} ${path} ${file.why}.`);
+  throw new Failure(
+    EXIT.fileMissing,
+    'logo_file_missing',
+    `The logo cannot be read from ${path} (${file.code}). Name a PNG, JPEG or WebP file, or an https URL.`,
+  );
 }
