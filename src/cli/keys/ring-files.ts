@@ -16,6 +16,7 @@ import {
 import type { KmsAccess } from '../../google/kms/google-kms.js';
 import { EXIT, Failure, faultyConfiguration } from '../shared/failure.js';
 import { createFile, explainWrite, isExisting, syncFolderOf } from '../shared/files.js';
+import { readSomeSettings, TO_GOOGLE } from '../shared/some-settings.js';
 
 /** What commands that may need a KMS take from the environment. */
 interface KmsSettings extends KmsAccess {
@@ -25,15 +26,11 @@ interface KmsSettings extends KmsAccess {
 
 /** @param kmsKey an option that takes precedence over KEY_RING_KMS_KEY @throws {Failure} */
 export async function kmsSettings(kmsKey?: string): Promise<KmsSettings> {
-  const { readEnvironment, standInFaults } = await import('../../config/environment.js');
-  const { environment, faults } = readEnvironment({
-    ...process.env,
-    ...(kmsKey === undefined ? {} : { KEY_RING_KMS_KEY: kmsKey }),
-  });
-  const wrong = (
-    ['KEY_RING_KMS_KEY', 'GOOGLE_STAND_IN_URL', 'GOOGLE_TIMEOUT_MS', 'HTTPS_PROXY', 'HTTP_PROXY'] as const
-  ).flatMap((name) => faults.get(name) ?? []);
-  wrong.push(...standInFaults(environment));
+  const [{ environment, faultsOf }, { standInFaults }] = await Promise.all([
+    readSomeSettings(process.env, { KEY_RING_KMS_KEY: kmsKey }),
+    import('../../config/environment.js'),
+  ]);
+  const wrong = [...faultsOf('KEY_RING_KMS_KEY', ...TO_GOOGLE), ...standInFaults(environment)];
   if (wrong.length > 0) throw faultyConfiguration(wrong);
   return {
     kmsKey: environment.KEY_RING_KMS_KEY,

@@ -5,6 +5,7 @@
 import { ORIGIN } from '../../config/setting.js';
 import { isUserId, USER_ID_RULE } from '../../domain/access/user-rule.js';
 import { faultyConfiguration, wrongUsage } from '../shared/failure.js';
+import { readSomeSettings } from '../shared/some-settings.js';
 
 export interface BrokerAddress {
   /** The origin that requests go to. */
@@ -33,16 +34,14 @@ export function isBrokerConfigured(env: NodeJS.ProcessEnv): boolean {
  * @throws {Failure} where none of them names an origin
  */
 export async function findBroker(given: string | null, env: NodeJS.ProcessEnv): Promise<BrokerAddress> {
-  const { readEnvironment } = await import('../../config/environment.js');
-  const { environment, faults } = readEnvironment({
-    ...env,
-    ...(given === null ? {} : { TOKEN_BROKER_URL: given.replace(/\/$/, '') }),
+  const { environment, faultsOf } = await readSomeSettings(env, {
+    TOKEN_BROKER_URL: given?.replace(/\/$/, ''),
   });
-  const fault = faults.get('TOKEN_BROKER_URL');
-  if (fault !== undefined && given !== null)
+  const faults = faultsOf('TOKEN_BROKER_URL');
+  if (faults.length > 0 && given !== null)
     throw wrongUsage('--broker must be an origin such as https://broker.example.com, without a path.');
-  if (fault !== undefined) throw faultyConfiguration([fault]);
-  const publicUrl = faults.has('PUBLIC_URL') ? null : environment.PUBLIC_URL;
+  if (faults.length > 0) throw faultyConfiguration(faults);
+  const publicUrl = faultsOf('PUBLIC_URL').length > 0 ? null : environment.PUBLIC_URL;
   const origin = environment.TOKEN_BROKER_URL ?? publicUrl;
   if (origin === null)
     throw wrongUsage('--broker is needed where neither TOKEN_BROKER_URL nor PUBLIC_URL is set.');

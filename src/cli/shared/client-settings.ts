@@ -1,5 +1,7 @@
+import type { SettingName } from '../../config/environment.js';
 import type { GoogleClient } from '../../domain/google/oauth.js';
 import { faultyConfiguration } from './failure.js';
+import { readSomeSettings, TO_GOOGLE } from './some-settings.js';
 
 /** What is known of the clients, even where other settings are missing or wrong. */
 export interface ClientSettings {
@@ -21,12 +23,11 @@ export interface GoogleAccess {
 
 /** Reads the settings that concern clients, each validated on its own. */
 export async function readClientSettings(env: NodeJS.ProcessEnv): Promise<ClientSettings> {
-  const [{ readEnvironment }, { readGoogleClients }] = await Promise.all([
-    import('../../config/environment.js'),
+  const [{ environment, faultsOf }, { readGoogleClients }] = await Promise.all([
+    readSomeSettings(env),
     import('../../config/google-clients.js'),
   ]);
-  const { environment, faults: faulty } = readEnvironment(env);
-  const isSound = (...names: (keyof typeof environment)[]) => !names.some((name) => faulty.has(name));
+  const isSound = (...names: readonly SettingName[]) => faultsOf(...names).length === 0;
 
   const named = isSound('GOOGLE_CLIENT_SECRETS');
   const { clients, faults } = named
@@ -36,7 +37,7 @@ export async function readClientSettings(env: NodeJS.ProcessEnv): Promise<Client
     clients,
     faults: faults?.map((fault) => `GOOGLE_CLIENT_SECRETS: ${fault}`) ?? ['GOOGLE_CLIENT_SECRETS is not set'],
     publicUrl: isSound('PUBLIC_URL') ? environment.PUBLIC_URL : null,
-    google: isSound('GOOGLE_STAND_IN_URL', 'GOOGLE_TIMEOUT_MS', 'HTTPS_PROXY', 'HTTP_PROXY')
+    google: isSound(...TO_GOOGLE)
       ? { standInUrl: environment.GOOGLE_STAND_IN_URL, timeoutMs: environment.GOOGLE_TIMEOUT_MS }
       : null,
     googleAdsApiVersion: isSound('GOOGLE_ADS_API_VERSION') ? environment.GOOGLE_ADS_API_VERSION : null,
