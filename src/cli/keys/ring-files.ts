@@ -2,20 +2,10 @@
  * The file of a key ring as commands change it: whole or not at all, one command at a time, wrapped by a KMS or not. Does not own
  * its form (sealing/ring-file.ts), nor what is in it (sealing/key-ring.ts).
  */
-import {
-  chownSync,
-  closeSync,
-  fsyncSync,
-  openSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chownSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
 import type { KmsAccess } from '../../google/kms/google-kms.js';
 import { EXIT, Failure, faultyConfiguration } from '../shared/failure.js';
-import { createFile, explainWrite, isExisting, syncFolderOf } from '../shared/files.js';
+import { createFile, explainWrite, fillFile, isExisting, placeFile, syncFolderOf } from '../shared/files.js';
 import { readSomeSettings, TO_GOOGLE } from '../shared/some-settings.js';
 
 /** What commands that may need a KMS take from the environment. */
@@ -110,26 +100,14 @@ export async function replaceRing<Made extends { readonly content: string }>(
   }
   try {
     const made = await make();
-    fill(temporary, made.content);
+    fillFile(temporary, made.content);
     const created = statSync(temporary);
     if (created.uid !== uid || created.gid !== gid) chownSync(temporary, uid, gid);
-    renameSync(temporary, target);
-    // Before the command says that the new key is there, and brokers seal with it.
-    syncFolderOf(target);
+    placeFile(temporary, target, renameSync);
     return made;
   } catch (error) {
     rmSync(temporary, { force: true });
     throw explainWrite(error, path);
-  }
-}
-
-function fill(path: string, content: string): void {
-  const file = openSync(path, 'r+');
-  try {
-    writeFileSync(file, content);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
   }
 }
 

@@ -101,8 +101,7 @@ export function createFile(path: string, mode: number, write: () => string): voi
   try {
     // Whatever the umask says.
     fchmodSync(file, mode);
-    writeFileSync(file, write());
-    fsyncSync(file);
+    writeSynced(file, write());
   } catch (error) {
     rmSync(path, { force: true });
     throw error;
@@ -137,6 +136,31 @@ export function syncFolderOf(path: string): void {
   }
 }
 
+/** Gives a file that `createFile` made as a placeholder its content, synced to the disk. */
+export function fillFile(path: string, content: string): void {
+  const file = openSync(path, 'r+');
+  try {
+    writeSynced(file, content);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function writeSynced(file: number, content: string): void {
+  writeFileSync(file, content);
+  fsyncSync(file);
+}
+
+/**
+ * Gives a complete file its name, in the same folder: until then, a file of that name is as it was.
+ * @param place `linkSync`, unlike a rename, fails when the name is taken, also when it was taken a moment ago
+ * @throws {Failure} as `syncFolderOf`: no command says that a file is there which a power loss may undo
+ */
+export function placeFile(temporary: string, path: string, place: typeof renameSync | typeof linkSync): void {
+  place(temporary, path);
+  syncFolderOf(path);
+}
+
 /**
  * Writes a file that only its owner may read, whole or not at all: first under another name in the same folder.
  * @param force whether an existing file is replaced
@@ -146,9 +170,7 @@ export function writePrivateFile(path: string, content: string, force: boolean):
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
   try {
     createFile(temporary, 0o600, () => content);
-    // Unlike a rename, a link fails when the name is taken, also when it was taken a moment ago.
-    if (force) renameSync(temporary, path);
-    else linkSync(temporary, path);
+    placeFile(temporary, path, force ? renameSync : linkSync);
   } catch (error) {
     if (!isExisting(error)) throw explainWrite(error, path);
     throw new Failure(
@@ -159,7 +181,6 @@ export function writePrivateFile(path: string, content: string, force: boolean):
   } finally {
     rmSync(temporary, { force: true });
   }
-  syncFolderOf(path);
 }
 
 export function isExisting(error: unknown): boolean {
