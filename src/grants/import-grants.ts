@@ -44,7 +44,7 @@ interface ImportRun extends ImportOptions {
 
 /**
  * Moves grants of another system in: each refresh token is verified at Google, which says whose account it is and what it
- * covers, and stored with them. An item that is imported already is not verified again, so an import can be repeated.
+ * covers, and stored with them. An import is idempotent: an item that is imported already is not verified again.
  * Does not own the request to Google (verify-refresh-token.ts) nor the rows (token-store/grants/grant-imports.repository.ts).
  */
 @Injectable()

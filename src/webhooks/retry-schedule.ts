@@ -1,3 +1,7 @@
+/*
+ * The retry of a webhook event that was not accepted: when the next attempt is, and after which there is none. Owns neither the sending
+ * (send-event.ts) nor the retry of a refresh at Google (domain/grant/lease-and-backoff.ts).
+ */
 const [MINUTE, HOUR] = [60, 3600];
 
 /** Backoff after each failure, in seconds: short at first, about three days in all. */

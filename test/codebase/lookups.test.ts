@@ -10,6 +10,7 @@ const LOOKUPS: readonly [string, RegExp][] = [
   ['guard', /^(services\/service-auth|console\/sign-in\/console)\.guard\.ts$/],
   ['repository', /^token-store\/.+\.repository\.ts$/],
   ['retry', /^webhooks\/retry-schedule\.ts$/],
+  ['idempotent', /^(grants\/import-grants|token-store\/connects\/pending-exchanges\.repository)\.ts$/],
   ['AAD', /^token-store\/sealed\/aad\.ts$/],
   ['PKCE', /^authorization\/start-authorization\.ts$/],
   ['scheduler', /^operations\/scheduler\.ts$/],
@@ -31,6 +32,14 @@ const LOOKUPS: readonly [string, RegExp][] = [
   ['crawl', /^ads\/account-tree-crawler\.ts$/],
 ];
 
+/** Words of several meanings: the comment that opens each of these files, or its class, says which one is its own. */
+const OPENINGS: readonly [string, string][] = [
+  ['retry', 'webhooks/retry-schedule.ts'],
+  ['retry', 'domain/grant/lease-and-backoff.ts'],
+  ['idempotent', 'grants/import-grants.ts'],
+  ['idempotent', 'token-store/connects/pending-exchanges.repository.ts'],
+];
+
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
   .filter((path) => /\.tsx?$/.test(path) && !/\.test\.|prisma-client/.test(path))
   .map((path) => ({ path, text: readFileSync(join('src', path), 'utf8').toLowerCase() }));
@@ -41,6 +50,13 @@ test.each(LOOKUPS)('the word %s leads to the right file on the first try', (word
 
 test.each(LOOKUPS)('the word %s is used in the right file, and is not only its name', (word, right) => {
   expect(hits(word).filter(({ path, count }) => right.test(path) && count > 0)).not.toEqual([]);
+});
+
+test.each(OPENINGS)('the word %s stands in the opening comment of %s', (word, path) => {
+  const text = files.find((file) => file.path === path)?.text ?? '';
+  const ofFile = /^\/\*[^]*?\*\//.exec(text)?.[0] ?? '';
+  const ofClass = /\/\*\*(?:(?!\*\/)[^])*\*\/\n@injectable/.exec(text)?.[0] ?? '';
+  expect(`${ofFile} ${ofClass}`).toContain(word);
 });
 
 /** Files whose name has the word come first; after that, those that use it most. */

@@ -1,6 +1,7 @@
 /*
- * Who may ask Google for a grant, and when: the lease of one replica, and the backoff after a failure, during which none asks. Does
- * not own how they are stored (token-store/grants/refresh-lease.repository.ts, save-refresh.ts).
+ * Who may ask Google for a grant, and when: the lease of one replica, and the backoff after a failure, during which none asks. The
+ * retry of a failed refresh is the first call after the backoff. Does not own how lease and backoff are stored
+ * (token-store/grants/refresh-lease.repository.ts, save-refresh.ts), nor the retry of webhooks (webhooks/retry-schedule.ts).
  */
 import type { Secret } from '../secret.js';
 import type { Grant } from './grant.js';

@@ -60,7 +60,8 @@ export async function takeExchange(tx: Prisma.TransactionClient, id: string | nu
 
 /**
  * Responses to code exchanges that became no grant yet. A code works once, so its refresh token is stored before anything
- * that can fail. The transaction that creates the grant or the pending consent removes it.
+ * that can fail. Storing is idempotent, by the id of the exchange. The transaction that creates the grant or the pending consent
+ * removes the response, so that only one replica finishes it.
  */
 @Injectable()
 export class PendingExchangesRepository {
