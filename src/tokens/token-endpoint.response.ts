@@ -1,19 +1,14 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiProperty, ApiResponse, PickType } from '@nestjs/swagger';
+import { ApiBody, ApiConsumes, ApiProperty, ApiResponse } from '@nestjs/swagger';
 import { statusTexts } from '../http/openapi.js';
 import { OAUTH_ERROR_CODES, OAUTH_ERRORS } from '../http/problem/oauth-error.js';
 import { CLIENT_FAULTS, PROBLEMS } from '../http/problem/problem-table.js';
 import { REFRESH_TOKEN, TOKEN_EXCHANGE } from '../http/token-endpoint.js';
 import { ACCESS_TOKEN_TYPE } from '../domain/google/oauth.js';
-import { type SerializedRest, TokenResponse } from './token.response.js';
+import { BearerToken, type SerializedRest, type TokenResponse } from './token.response.js';
 
 /** RFC 8693 section 2.2.1. The order is that of token.response.ts, so that the warm path can put the token in front. */
-export class TokenEndpointResponse extends PickType(TokenResponse, [
-  'access_token',
-  'token_type',
-  'expires_in',
-  'scope',
-]) {
+export class TokenEndpointResponse extends BearerToken {
   @ApiProperty({ description: 'Seconds from now; 390 or more while the token can be renewed', example: 3412 })
   declare expires_in: number;
 

@@ -20,11 +20,8 @@ class ChosenPath extends AccessPathResponse {
   synced_at!: string;
 }
 
-/**
- * The members of RFC 6749 section 5.1, and whose token it is. The one declaration of this shape, which the OpenAPI
- * document shows.
- */
-export class TokenResponse {
+/** RFC 6749 section 5.1: what every response with a token has. */
+export class BearerToken {
   @ApiProperty({ example: 'ya29.a0...' })
   access_token!: string;
 
@@ -34,11 +31,14 @@ export class TokenResponse {
   @ApiProperty({ description: 'Seconds from now', example: 3412 })
   expires_in!: number;
 
-  @ApiProperty({ format: 'date-time' })
-  expires_at!: string;
-
   @ApiProperty({ description: 'The scopes of the token, separated by spaces' })
   scope!: string;
+}
+
+/** And whose token it is. The one declaration of this shape, which the OpenAPI document shows. */
+export class TokenResponse extends BearerToken {
+  @ApiProperty({ format: 'date-time' })
+  expires_at!: string;
 
   @ApiProperty({ type: AccountResponse })
   account!: AccountResponse;

@@ -296,10 +296,10 @@ export interface components {
              * @example 3412
              */
             expires_in: number;
-            /** Format: date-time */
-            expires_at: string;
             /** @description The scopes of the token, separated by spaces */
             scope: string;
+            /** Format: date-time */
+            expires_at: string;
             account: components["schemas"]["AccountResponse"];
             /**
              * @description The alias of the Google client
