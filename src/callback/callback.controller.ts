@@ -82,9 +82,12 @@ export class CallbackController {
         await respondToBrowser(reply, ticket, ticket.outcome);
         return;
       case 'outcome': {
-        const { outcome } = completion;
-        audit.add(consentFacts(outcome));
-        this.metrics.ended(endOf(outcome, ticket.connectRequest, request.id));
+        const { outcome, isReportedLater } = completion;
+        if (isReportedLater) audit.omitSuccess();
+        else {
+          audit.add(consentFacts(outcome));
+          this.metrics.ended(endOf(outcome, ticket.connectRequest, request.id));
+        }
         await respondToBrowser(reply, ticket, outcome);
       }
     }

@@ -23,7 +23,13 @@ import { CONFIRM_SECONDS, PendingConsents } from './pending-consents.js';
 import { type AuthorizationResponse, AuthorizationResponseValidator } from './response-validator.js';
 
 export type Completion =
-  | { readonly kind: 'outcome'; readonly ticket: ConnectTicket; readonly outcome: ConnectOutcome }
+  | {
+      readonly kind: 'outcome';
+      readonly ticket: ConnectTicket;
+      readonly outcome: ConnectOutcome;
+      /** The ticket could not be ended: resume-connects.job.ts ends it, and reports the outcome. */
+      readonly isReportedLater?: boolean;
+    }
   /** The browser must go to Google again. */
   | { readonly kind: 'redirect'; readonly ticket: ConnectTicket; readonly consentUrl: string }
   /** Another call decided, or is about to: this one changed nothing. */
@@ -104,7 +110,7 @@ export class CompleteAuthorization {
     if (ended && exchangeId !== null) await this.exchanges.remove(exchangeId).catch(() => undefined);
     // Its service cancelled it meanwhile.
     if (ended && !ended.isNew) return { kind: 'settled', ticket: ended.ticket };
-    return { kind: 'outcome', ticket, outcome };
+    return { kind: 'outcome', ticket, outcome, isReportedLater: ended === null && exchangeId !== null };
   }
 
   async #resume(ticket: ConnectTicket, browserKey: Secret, requestId: string): Promise<Completion> {
@@ -182,9 +188,13 @@ export class CompleteAuthorization {
     visit.exchangeId = exchange.id;
     const finished = await this.finishExchange
       .finish(exchange, code)
+      .then(async (result) => {
+        // Before the second consent: the job would end the ticket for want of a browser.
+        if (result.kind === 'again') await this.exchanges.remove(exchange.id);
+        return result;
+      })
       .catch((fault: unknown) => this.finishExchange.postpone(exchange, code, fault));
     if (finished.kind !== 'again') return finished;
-    await this.exchanges.remove(exchange.id);
     return { consentUrl: await this.startAuthorization.again(ticket, finished.account, true, requestId) };
   }
 }

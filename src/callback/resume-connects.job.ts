@@ -98,21 +98,22 @@ export class ResumeConnectsJob implements OnModuleInit {
   }
 
   async #end(exchange: DueExchange, outcome: ConnectOutcome, lastFault: string | null = null): Promise<void> {
-    await this.#endTicket(exchange, outcome);
+    // Reported with the end of the ticket: where the removal fails, all of this is done again.
+    if (await this.#endTicket(exchange, outcome)) this.#report(exchange, outcome, lastFault);
     if (isNothing(outcome)) await this.exchanges.remove(exchange.id);
-    this.#report(exchange, outcome, lastFault);
   }
 
-  /** A grant has ended its ticket already. */
-  async #endTicket(exchange: DueExchange, outcome: ConnectOutcome): Promise<void> {
-    if (exchange.ticketId === null || outcome.kind === 'granted') return;
+  /** A grant has ended its ticket already. @returns false where the ticket had ended before, and that was reported */
+  async #endTicket(exchange: DueExchange, outcome: ConnectOutcome): Promise<boolean> {
+    if (exchange.ticketId === null || outcome.kind === 'granted') return true;
     const confirmUntil = after(this.clock.now(), CONFIRM_SECONDS);
     if (outcome.kind === 'finishing') {
       // The browser has the code already: now the app may confirm.
       if (exchange.connectRequest.confirm) await this.progress.confirmBefore(exchange.ticketId, confirmUntil);
-      return;
+      return true;
     }
-    await this.progress.end(exchange.ticketId, outcome, exchange.requestId, confirmUntil);
+    const ended = await this.progress.end(exchange.ticketId, outcome, exchange.requestId, confirmUntil);
+    return ended?.isNew ?? true;
   }
 
   #report(exchange: DueExchange, outcome: ConnectOutcome, lastFault: string | null = null): void {

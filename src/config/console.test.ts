@@ -26,6 +26,8 @@ describe('a domain among the people of the console', () => {
     ['https://accounts.google.com/', true],
     ['https://login.example.com', false],
     ['https://accounts.google.com.example.com', false],
+    // Its own rule names it as a fault.
+    ['accounts.google.com', false],
   ])('with the issuer %s names a hosted domain or not (%p)', (issuer, isHostedDomain) => {
     expect(consoleOf({ CONSOLE_ISSUER: issuer })?.isGoogle).toBe(isHostedDomain);
   });

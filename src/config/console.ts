@@ -77,7 +77,7 @@ function readProvider(
   }
   const standIn = environment.GOOGLE_STAND_IN_URL;
   return {
-    issuer: standIn === null ? GOOGLE_ISSUER : new URL(standIn).origin,
+    issuer: standIn !== null && URL.canParse(standIn) ? new URL(standIn).origin : GOOGLE_ISSUER,
     isGoogle: true,
     clientId: client.clientId,
     clientSecret: client.clientSecret,
@@ -86,7 +86,7 @@ function readProvider(
 
 /** Compared as discovery does, where a slash at the end is no difference. */
 function isSameIssuer(issuer: string, other: string): boolean {
-  return new URL(issuer).href === new URL(other).href;
+  return URL.canParse(issuer) && new URL(issuer).href === new URL(other).href;
 }
 
 function acceptsRedirect({ kind, redirectUris }: GoogleClient, redirectUri: string): boolean {

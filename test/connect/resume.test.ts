@@ -1,6 +1,7 @@
 /** After the code is exchanged nothing is lost: what cannot be finished at once is finished by the broker itself. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { generateKeyPair, SignJWT } from 'jose';
+import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
 import { Browser } from '../support/api.js';
 import { ADS, ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { visitConsent } from '../support/visit-consent.js';
@@ -57,6 +58,8 @@ describe('a permission by Google whose keys cannot be fetched', () => {
     await until(isOver);
     const { body } = await bed.api.get(`/connect/tickets/${id}`);
     expect(body).toMatchObject({ state: 'failed', reason: 'wrong_account' });
+    await bed.app.get(AuditLog).flush();
+    expect(await events()).toMatchObject([{ outcome: 'wrong_account', details: { resumed: true } }]);
   });
 
   test('is sealed and booked, and becomes a grant without the browser, and the user need not start again', async () => {
@@ -354,7 +357,11 @@ describe('a permission by Google whose keys cannot be fetched', () => {
     );
     await until(isOver);
     expect(await bed.sql('SELECT * FROM grants')).toEqual([]);
-    await until(async () => (await events()).some(({ outcome }) => outcome === 'gave_up'));
+    // The visit has its outcome.
+    await bed.app.get(AuditLog).flush();
+    expect((await events()).filter(({ outcome }) => outcome !== 'finishing')).toMatchObject([
+      { outcome: 'ok' },
+    ]);
   });
 
   describe('of an account that is revoked while it waits', () => {

@@ -107,7 +107,10 @@ async function create(name: string, options: Options): Promise<CommandResult> {
       identity === null
         ? withKey(created as ServiceWithKey, policy)
         : withIdentity(created, policy, identity);
-    if (updated === 'failed') return { ...result, text: `${result.text}\n\n${faceNotStored(name)}` };
+    if (updated === 'failed') {
+      const note = faceNotStored(name);
+      return { text: `${result.text}\n\n${note}`, json: { ...result.json, face: null, note } };
+    }
     return updated ? { ...result, json: { ...result.json, face: faceAsJson(updated.face) } } : result;
   });
 }

@@ -35,7 +35,8 @@ function openFilesLimit(): number {
  * Bounds the number of connections. At the limit, the connection whose request has been incomplete longest is evicted: an
  * honest caller sends its request at once, and one that opens many silent connections loses those. Then idle connections
  * are closed, and then the one without a request in flight whose last response is longest ago: its next request may have begun, and
- * Node does not take it for idle then. A new connection is refused only while each of the others has a request in flight.
+ * Node does not take it for idle then. A new connection is refused only while each of the others has a request in flight, or had its
+ * response a moment ago.
  * @param listeners.evict closes a connection whose request is not complete, at once
  * @returns must be called with each request, before it is answered
  */
@@ -48,8 +49,8 @@ export function boundConnections(
   const open = new Set<Socket>();
   /** The response to the last request of each connection that has one in flight: several may be pipelined. */
   const inFlight = new Map<Socket, ServerResponse>();
-  /** Those that have had all responses, the longest ago first, and how many bytes had been read of each by then. */
-  const answered = new Map<Socket, number>();
+  /** Those that have had all responses, the longest ago first: when, and how many bytes had been read of each by then. */
+  const answered = new Map<Socket, { readonly bytesRead: number; readonly at: number }>();
   const mayClear = atMostEvery(CLEARANCE_MS);
   const mayWarn = atMostEvery(WARNING_MS);
   const forget = (socket: Socket): void => {
@@ -63,7 +64,7 @@ export function boundConnections(
     const { socket } = this.req;
     if (inFlight.get(socket) !== this) return;
     inFlight.delete(socket);
-    answered.set(socket, socket.bytesRead);
+    answered.set(socket, { bytesRead: socket.bytesRead, at: performance.now() });
   }
   // Node's own `maxConnections` would always refuse the new one.
   server.on('connection', (socket: Socket) => {
@@ -85,7 +86,9 @@ export function boundConnections(
       for (const each of open) if (each.destroyed) forget(each);
       if (open.size <= max) return;
     }
-    for (const [longest, bytesRead] of answered) {
+    for (const [longest, { bytesRead, at }] of answered) {
+      // The others have sent their next request, perhaps: refusing the new connection loses less.
+      if (performance.now() - at < MIN_WAIT_MS) break;
       forget(longest);
       // Where nothing more has arrived, there is no request to answer.
       if (longest.bytesRead > bytesRead) evict(longest);

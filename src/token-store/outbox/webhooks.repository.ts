@@ -96,10 +96,11 @@ export class WebhooksRepository {
   async open(webhook: StoredWebhook): Promise<WebhookSecrets | null> {
     try {
       const opened = await this.sealer.open(webhook.sealedSecrets, webhookAad(boundOf(webhook)));
-      const { current, former = [] } = JSON.parse(opened.reveal()) as SealedJson;
+      const { current, former = [], previous, until } = JSON.parse(opened.reveal()) as SealedJson;
+      const all = previous === undefined ? former : [{ secret: previous, until: until ?? '' }, ...former];
       return {
         current: new Secret(current),
-        former: former.map(({ secret, until }) => ({ secret: new Secret(secret), until: new Date(until) })),
+        former: all.map(({ secret, until }) => ({ secret: new Secret(secret), until: new Date(until) })),
       };
     } catch (error) {
       if (!(error instanceof SealBroken)) throw error;
@@ -130,6 +131,9 @@ export class WebhooksRepository {
 interface SealedJson {
   readonly current: string;
   readonly former?: readonly { readonly secret: string; readonly until: string }[];
+  /** Rows that were sealed when there could be one. */
+  readonly previous?: string;
+  readonly until?: string;
 }
 
 /** What the seal is bound to. */
