@@ -47,7 +47,7 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # By default glibc keeps much of what a start freed: a few megabytes. sandbox/fleet sets the same.
 ENV MALLOC_MMAP_THRESHOLD_=131072 \
-    MALLOC_ARENA_MAX=2
+    MALLOC_ARENA_MAX=8
 # A larger young generation: fewer collections under load, no cost when idle. src/serve.ts collects garbage once, after
 # the start. V8 collects the old generation when it has doubled: left to itself, it would keep up to four times what is needed.
 # `npm run bench` uses the same flags.

@@ -15,7 +15,7 @@ import { freePort } from '../trying/postgres.js';
 
 /** As in the container image. */
 export const NODE_FLAGS = ['--max-semi-space-size=64', '--heap-growing-percent=100', '--expose-gc'];
-const MALLOC = { MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_ARENA_MAX: '2' };
+const MALLOC = { MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_ARENA_MAX: '8' };
 const READY_MS = 60_000;
 
 export const CLIENT_ID = 'fleet-client';

@@ -46,6 +46,26 @@ describe('the fair queue', () => {
     expect(served).toEqual(['a1', 'a2', 'b1', 'a3', 'b2', 'a4']);
   });
 
+  test.each([
+    [7, 7, 7],
+    [8, 7, 8],
+    [15, 14, 15],
+    [16, 15, 15],
+    [32, 30, 31],
+    [100, 94, 97],
+  ])('of %d turns gives one service %d, and its client %d, while none is free again', async (...turns) => {
+    const [all, ofService, ofClient] = turns;
+    served = [];
+    const queue = new FairQueue(all);
+    for (let call = 0; call < all; call++) enter(queue, 'one', lane('a'));
+    await settle();
+    expect(served).toHaveLength(ofService);
+    for (const service of ['b', 'c', 'd', 'e', 'f', 'g', 'h'])
+      for (let call = 0; call < all; call++) enter(queue, service, lane(service));
+    await settle();
+    expect(served).toHaveLength(ofClient);
+  });
+
   test('serves what waits in two lanes in the first, and once', async () => {
     served = [];
     const queue = new FairQueue(1);
@@ -75,10 +95,10 @@ describe('the fair queue', () => {
     };
     crowd('a');
     await settle();
-    expect(served).toHaveLength(28);
+    expect(served).toHaveLength(30);
     for (const service of ['b', 'c', 'd', 'e']) crowd(service);
     await settle();
-    expect(served).toHaveLength(30);
+    expect(served).toHaveLength(31);
     enter(queue, 'other', lane('a', 'other'));
     await settle();
     expect(served.at(-1)).toBe('other');

@@ -12,19 +12,24 @@ export interface Lane {
 /** Releases a turn; a second call does nothing. */
 export type Release = () => void;
 
-/** A service with one client may hold at most so many times the turns that are free; a client with all its services more. */
-const SERVICE_SHARE = 7;
-const CLIENT_SHARE = 15;
+/**
+ * How many times the turns that are free a service with one client may hold at most: of so many turns or more the one, of fewer the
+ * other. A client with all its services may hold more.
+ */
+const SERVICE_SHARE = { from: 16, share: 15, otherwise: 7 };
+const CLIENT_SHARE = { from: 32, share: 31, otherwise: 15 };
 
 /**
  * A number of turns at something slow, shared fairly: round robin between lanes, first come first served within one. Of
- * eight turns or more no service takes the last ones: it may hold seven times as many as are free, which is seven eighths
- * of all for one alone; of sixteen or more no client. So a new service finds a turn even while every request of another hangs.
+ * eight turns or more no service takes the last ones: it may hold fifteen sixteenths of all while no other holds one, of fewer than
+ * 16 turns seven eighths; of sixteen or more no client. So a new service finds a turn even while every request of another hangs.
  */
 export class FairQueue {
   /** Lanes with waiting work, in the order of their turns. */
   readonly #lanes = new Map<string, Set<QueuePlace>>();
   readonly #held = new Map<string, number>();
+  readonly #serviceShare: number;
+  readonly #clientShare: number;
   #free: number;
   #inBackground = 0;
 
@@ -34,6 +39,8 @@ export class FairQueue {
     readonly waits: Histogram<QueueWaits> | null = null,
   ) {
     this.#free = turns;
+    this.#serviceShare = shareOf(SERVICE_SHARE, turns);
+    this.#clientShare = shareOf(CLIENT_SHARE, turns);
   }
 
   /** Work that waits for several services counts in each of their lanes. */
@@ -95,7 +102,7 @@ export class FairQueue {
       number,
       number,
     ];
-    return service < SERVICE_SHARE * this.#free && client < CLIENT_SHARE * this.#free;
+    return service < this.#serviceShare * this.#free && client < this.#clientShare * this.#free;
   }
 
   #give(lane: Lane): Release {
@@ -164,6 +171,10 @@ export class QueuePlace {
   measure(client: string, outcome: QueueWaits['outcome'][number]): void {
     this.queue.waits?.observe({ client, outcome }, (performance.now() - this.#since) / 1000);
   }
+}
+
+function shareOf({ from, share, otherwise }: typeof SERVICE_SHARE, turns: number): number {
+  return turns >= from ? share : otherwise;
 }
 
 /** Aliases and ids contain no space. */
