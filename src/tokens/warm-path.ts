@@ -5,25 +5,19 @@ import type { AccessLog } from '../http/logging/access-log.js';
 import { requestId } from '../http/logging/logger.js';
 import type { RateLimits } from '../http/rate-limit/rate-limit.hook.js';
 import { digestOf } from '../http/request-context.js';
-import { isHost, uncachedHeaders } from '../http/security-headers.js';
+import { uncachedHeaders } from '../http/security-headers.js';
 import { TOKEN_ENDPOINT } from '../http/token-endpoint.js';
 import { digestOfForm } from '../http/validation/form.js';
 import type { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import type { ColdPath } from './cold-path.js';
 import type { CachedResult, ResponseCache } from './response-cache.js';
+import { isUsual, isUsualForm, readWhole } from './usual-request.js';
 
 const PATH = '/tokens/';
 const ROUTE = '/tokens/:userId';
 const JSON_TYPE = 'application/json; charset=utf-8';
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 const NOT_CACHED = ['pragma', 'no-cache'];
-/** As client libraries write it. Others go on to Fastify. */
-const FORM_TYPES = ['', ';charset=UTF-8', ';charset=utf-8', '; charset=UTF-8', '; charset=utf-8'].map(
-  (more) => `application/x-www-form-urlencoded${more}`,
-);
-/** A body that fits into the first read of a socket, with any credential and audience. */
-const MAX_FORM = 8 * 1024;
-
 interface WarmPathParts {
   readonly publicUrl: string;
   readonly responses: ResponseCache;
@@ -167,64 +161,6 @@ export class WarmPath {
   }
 }
 
-/**
- * Whether nothing in a GET request can make its answer another one than its credential and URL do: a body, an expectation,
- * no valid Host (RFC 9112 section 3.2), a browser that gets pages, or a second credential.
- */
-function isUsual(request: IncomingMessage): boolean {
-  const { headers, rawHeaders } = request;
-  return (
-    headers.authorization !== undefined &&
-    headers['content-length'] === undefined &&
-    isPlain(request) &&
-    areSingle(rawHeaders, 1)
-  );
-}
-
-/** The same for a form: a header Authorization says nothing there, and the body says everything. */
-function isUsualForm(request: IncomingMessage): boolean {
-  const { headers, rawHeaders } = request;
-  const length = Number(headers['content-length']);
-  return (
-    length > 0 &&
-    length <= MAX_FORM &&
-    FORM_TYPES.includes(headers['content-type'] ?? '') &&
-    isPlain(request) &&
-    areSingle(rawHeaders, null)
-  );
-}
-
-function isPlain({ headers, httpVersionMajor, httpVersionMinor }: IncomingMessage): boolean {
-  return (
-    httpVersionMajor === 1 &&
-    httpVersionMinor === 1 &&
-    isHost(headers.host ?? ' ') &&
-    headers['transfer-encoding'] === undefined &&
-    headers.expect === undefined &&
-    headers.upgrade === undefined &&
-    !headers.accept?.includes('text/html')
-  );
-}
-
-/** Node keeps the first of several. @param wanted how many credentials; null: however many */
-function areSingle(rawHeaders: readonly string[], wanted: number | null): boolean {
-  let hosts = 0;
-  let credentials = 0;
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at];
-    if (name?.length === 4 && name.toLowerCase() === 'host') hosts++;
-    if (name?.length === 13 && name.toLowerCase() === 'authorization') credentials++;
-  }
-  return hosts === 1 && (wanted === null || credentials === wanted);
-}
-
-/** @returns null where it is not there yet, or its sender is gone; then nothing was read */
-function readWhole(request: IncomingMessage): Buffer | null {
-  const length = Number(request.headers['content-length']);
-  if (request.destroyed || request.readableLength !== length) return null;
-  return request.read() as Buffer | null;
-}
-
 function send(
   response: ServerResponse,
   status: number,
@@ -234,8 +170,16 @@ function send(
 ): void {
   headers[headers.length - 1] = String(length);
   response.writeHead(status, headers);
+  if (unsent.length === 0) setImmediate(sendAll);
   // ASCII is the same in both, and Node writes latin1 without transcoding.
-  response.end(body, length === body.length ? 'latin1' : 'utf8');
+  unsent.push(() => response.end(body, length === body.length ? 'latin1' : 'utf8'));
+}
+
+/** Sent together, once what has arrived is answered: the first write wakes a caller on this machine, such as a sidecar, for the others. */
+const unsent: (() => void)[] = [];
+
+function sendAll(): void {
+  for (const each of unsent.splice(0)) each();
 }
 
 function lazyId(request: IncomingMessage): () => string {
