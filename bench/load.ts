@@ -39,16 +39,13 @@ export type Round<Name extends string> = Readonly<Record<Name, Load>>;
 export const p50 = ({ latencies }: Load): number => latencies[0] ?? Number.NaN;
 export const p99 = ({ latencies }: Load): number => latencies[PERCENTILES.indexOf(99)] ?? Number.NaN;
 
-/**
- * Each round loads each target once; another one begins each round, so that none always comes after the same. Before the first each is
- * loaded for twice as long, until V8 has compiled what it runs often.
- */
+/** Each round loads each target once; another one begins each round, so that none always comes after the same. */
 export async function interleave<Name extends string>(
   targets: Readonly<Record<Name, Target>>,
-  { rounds, seconds }: Effort,
+  { rounds, seconds, warmUpSeconds }: Effort,
 ): Promise<Round<Name>[]> {
   const names = Object.keys(targets) as Name[];
-  for (const name of names) await load(targets[name], 2 * seconds);
+  for (const name of names) await load(targets[name], warmUpSeconds);
   const measured: Round<Name>[] = [];
   for (let round = 0; round < rounds; round++) {
     const order = names.map((_, index) => names[(index + round) % names.length] as Name);

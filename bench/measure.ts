@@ -43,6 +43,8 @@ export interface Effort {
   readonly rounds: number;
   /** How long each target is loaded in each round. */
   readonly seconds: number;
+  /** How long before the first: until V8 has compiled what runs often. */
+  readonly warmUpSeconds: number;
   /** How many of `count` calls, users or grants: all, or a part. */
   readonly some: (count: number) => number;
   /** Sizes of the tables, for the measure of size. */
@@ -54,6 +56,7 @@ export interface Effort {
 export const FULL: Effort = {
   rounds: 5,
   seconds: 4,
+  warmUpSeconds: 8,
   some: (count) => count,
   grants: [10_000, 100_000, 1_000_000, 10_000_000],
   citus: null,
@@ -62,6 +65,7 @@ export const FULL: Effort = {
 export const QUICK: Effort = {
   rounds: 1,
   seconds: 1,
+  warmUpSeconds: 1,
   some: (count) => Math.ceil(count / 20),
   grants: [1000, 2000],
   citus: null,
