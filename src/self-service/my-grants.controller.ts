@@ -17,7 +17,14 @@ import { disconnectPage } from '../pages/disconnect-page.js';
 import { entryPage, myGrantsPage, type ShownGrant } from '../pages/my-grants-page.js';
 import { DeclaredSettingsRepository } from '../token-store/declarations/declared-settings.repository.js';
 import { type ManageSession, ManageSessions } from './manage-sessions.js';
-import { BeginForm, DisconnectForm, type DONE, GrantForm, MyGrantsQuery } from './my-grants.dto.js';
+import {
+  BeginForm,
+  DisconnectForm,
+  type DONE,
+  EffectsQuery,
+  GrantForm,
+  MyGrantsQuery,
+} from './my-grants.dto.js';
 import { type MyGrant, MyGrants } from './my-grants.js';
 
 const PATH = '/me/grants';
@@ -104,7 +111,7 @@ export class MyGrantsController {
   @Public()
   @Audited('connect.manage', 'refusals')
   async confirm(
-    @Query() { ticket, grant: id }: GrantForm,
+    @Query() { ticket, grant: id }: EffectsQuery,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {

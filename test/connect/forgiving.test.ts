@@ -104,6 +104,23 @@ describe.each([
   });
 });
 
+/** What social networks, mail programs and advertisers append to a link; a value need be no UTF-8. */
+const APPENDED = 'fbclid=IwAR0x&utm_source=mail&utm_source=again&constructor=x&gclid=%FF%00';
+
+test('a connect works through links to which others appended parameters', async () => {
+  const [url, browser] = [await bed.api.connectUrl(TICKET), new Browser()];
+  const consent = await browser.begin(`${url}&${APPENDED}`);
+  expect((await browser.open(await consentOf(consent))).text).toContain('Connected');
+  const { pathname, search } = new URL(url);
+  for (const path of [`${pathname}${search}`, '/connect/result?refused=state_missing'])
+    expect((await browser.open(`${bed.url}${path}&${APPENDED}`)).text).toMatch(
+      /Connected|cannot be opened by itself/,
+    );
+  // What services send is refused, as a likely typo.
+  const typo = await bed.api.token('alice', { scope: YOUTUBE, utm_source: 'mail' });
+  expect(typo).toMatchObject({ status: 400, body: { errors: { utm_source: 'is not known here.' } } });
+});
+
 describe('the address of the callback', () => {
   const begin = async (more: Record<string, unknown> = {}) => {
     const [url, browser] = [await bed.api.connectUrl({ ...TICKET, ...more }), new Browser()];

@@ -93,6 +93,17 @@ describe('the link of the page', () => {
     });
   });
 
+  test('works with parameters that others appended to it', async () => {
+    await connect();
+    const { id, url, browser, address } = await enter();
+    const appended = '&fbclid=IwAR0x&utm_source=mail';
+    expect((await new Browser().open(`${await bed.api.connectUrl(PAGE)}${appended}`)).status).toBe(200);
+    expect((await browser.open(`${url}${appended}`)).headers.get('location')).toBe(`/me/grants?ticket=${id}`);
+    expect((await browser.open(`${address.href}${appended}`)).text).toContain(ALICE.email);
+    const effects = `${bed.url}/me/grants/disconnect?ticket=${id}&grant=${await idOf()}`;
+    expect((await browser.open(`${effects}${appended}`)).status).toBe(200);
+  });
+
   test('belongs to the browser that pressed its button', async () => {
     await connect();
     const { url, address } = await enter();
