@@ -458,6 +458,25 @@ describe('a reconnect on the page', () => {
     ]);
   });
 
+  test('shows its outcome, and nothing of a grant, where it ended after the 30 minutes of the page', async () => {
+    const grant = await dead();
+    const { browser, act, shown } = await enter({ return_to: `${APP}/settings` });
+    bed.clock.advance(29 * 60);
+    const { headers } = await act('reconnect', { grant });
+    const consent = await browser.begin(headers.get('location') ?? '');
+    bed.clock.advance(2 * 60);
+    const back = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+    const address = back.headers.get('location') ?? '';
+    const { status, text } = await browser.open(address);
+    expect(status).toBe(200);
+    expect(text).toContain('The account is connected.');
+    expect(text).toContain(`href="${APP}/settings"`);
+    expect(text).not.toContain(ALICE.email);
+    expect(await grants()).toMatchObject([{ id: grant, status: 'active' }]);
+    expect((await shown()).text).toContain('This link has expired');
+    expect((await new Browser().open(address)).text).toContain('This link belongs to another browser');
+  });
+
   test('takes no other account', async () => {
     const grant = await dead();
     const { id, browser, act } = await enter();
