@@ -90,6 +90,17 @@ export function waitingPage(context: PageContext): string {
   );
 }
 
+/** No call brings an outcome at present. @param again a link to start again; null where it has expired */
+export function unfinishedPage(context: PageContext, again: string | null): string {
+  const { result, startAgain } = messagesOf(context.locale);
+  return renderPage(
+    <Page context={context} title={result.unfinished} mood="warn">
+      <p>{result.unfinishedBody(<Name>{context.app.name}</Name>)}</p>
+      <NextSteps context={context} again={again} label={startAgain} />
+    </Page>,
+  );
+}
+
 function complete(context: PageContext, { account, scopes, insteadOf }: Granted) {
   const { result } = messagesOf(context.locale);
   return (

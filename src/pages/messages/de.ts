@@ -82,6 +82,12 @@ export const DE: Messages = {
       app,
       ' noch einmal.',
     ],
+    unfinished: 'Noch nicht fertig',
+    unfinishedBody: (app) => [
+      'Google hat noch nicht geantwortet. Ist die Seite von Google noch offen, machen Sie dort weiter. Sonst beginnen Sie neu, mit dem Link von ',
+      app,
+      '.',
+    ],
     denied: 'Nicht verbunden',
     deniedBody: (app) => [
       'Sie haben ',

@@ -99,6 +99,12 @@ export const EN = {
       app,
       ' once more.',
     ],
+    unfinished: 'Not finished yet',
+    unfinishedBody: (app: MessagePart): MessagePart => [
+      'Google has not answered yet. If its page is still open, continue there. Otherwise start again, with the link of ',
+      app,
+      '.',
+    ],
     denied: 'Not connected',
     deniedBody: (app: MessagePart): MessagePart => [
       'You did not allow ',

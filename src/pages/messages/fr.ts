@@ -91,6 +91,12 @@ export const FR: Messages = {
       app,
       '.',
     ],
+    unfinished: 'Pas encore terminé',
+    unfinishedBody: (app) => [
+      'Google n’a pas encore répondu. Si sa page est encore ouverte, continuez là. Sinon, recommencez avec le lien de l’application ',
+      app,
+      '.',
+    ],
     denied: 'Compte non associé',
     deniedBody: (app) => [
       'Vous n’avez pas permis à ',

@@ -82,6 +82,12 @@ export const ID: Messages = {
       app,
       ' sekali lagi.',
     ],
+    unfinished: 'Belum selesai',
+    unfinishedBody: (app) => [
+      'Google belum menjawab. Jika halamannya masih terbuka, lanjutkan di sana. Jika tidak, mulai lagi dengan link dari ',
+      app,
+      '.',
+    ],
     denied: 'Tidak terhubung',
     deniedBody: (app) => [
       'Anda tidak mengizinkan ',
