@@ -84,7 +84,7 @@ export const DE: Messages = {
     ],
     unfinished: 'Noch nicht fertig',
     unfinishedBody: (app) => [
-      'Google hat noch nicht geantwortet. Ist die Seite von Google noch offen, machen Sie dort weiter. Sonst beginnen Sie neu, mit dem Link von ',
+      'Ist die Seite von Google noch offen, machen Sie dort weiter. Sonst beginnen Sie neu, mit dem Link von ',
       app,
       '.',
     ],

@@ -101,7 +101,7 @@ export const EN = {
     ],
     unfinished: 'Not finished yet',
     unfinishedBody: (app: MessagePart): MessagePart => [
-      'Google has not answered yet. If its page is still open, continue there. Otherwise start again, with the link of ',
+      'If the page of Google is still open, continue there. Otherwise start again, with the link of ',
       app,
       '.',
     ],

@@ -93,7 +93,7 @@ export const FR: Messages = {
     ],
     unfinished: 'Pas encore terminé',
     unfinishedBody: (app) => [
-      'Google n’a pas encore répondu. Si sa page est encore ouverte, continuez là. Sinon, recommencez avec le lien de l’application ',
+      'Si la page de Google est encore ouverte, continuez là. Sinon, recommencez avec le lien de l’application ',
       app,
       '.',
     ],

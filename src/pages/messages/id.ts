@@ -84,7 +84,7 @@ export const ID: Messages = {
     ],
     unfinished: 'Belum selesai',
     unfinishedBody: (app) => [
-      'Google belum menjawab. Jika halamannya masih terbuka, lanjutkan di sana. Jika tidak, mulai lagi dengan link dari ',
+      'Jika halaman Google masih terbuka, lanjutkan di sana. Jika tidak, mulai lagi dengan link dari ',
       app,
       '.',
     ],
