@@ -94,7 +94,7 @@ export class AuthorizationResponseValidator {
         return { kind: 'stale', ticket, browserKey: key };
       }
       if (!(await this.progress.claim(ticket, requestId))) continue;
-      if (await this.#consume(stateHash, now, ticketId, requestId)) return { kind: 'fresh', ticket, request };
+      if (await this.#consume(stateHash, now, ticket, requestId)) return { kind: 'fresh', ticket, request };
       return { kind: 'stale', ticket, browserKey: key };
     }
   }
@@ -103,7 +103,7 @@ export class AuthorizationResponseValidator {
   async #consume(
     stateHash: Uint8Array<ArrayBuffer>,
     now: Date,
-    ticketId: string,
+    ticket: ConnectTicket,
     requestId: string,
   ): Promise<boolean> {
     let isUsed = false;
@@ -111,7 +111,7 @@ export class AuthorizationResponseValidator {
       isUsed = await this.requests.consume(stateHash, now);
       return isUsed;
     } finally {
-      if (!isUsed) await this.progress.resume(ticketId, requestId, 0).catch(() => undefined);
+      if (!isUsed) await this.progress.resume(ticket, requestId, 0).catch(() => undefined);
     }
   }
 
