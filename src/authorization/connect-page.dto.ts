@@ -1,5 +1,6 @@
 import { IsOptional, IsString, Matches, MaxLength } from 'class-validator';
 import { MAX_TICKET_LENGTH } from '../connect-tickets/connect-ticket.js';
+import { IgnoreUnknown } from '../http/validation/ignore-unknown.decorator.js';
 
 /* What the page of a connect link and its form send. Their messages are for a person. */
 
@@ -18,6 +19,7 @@ export class TicketFormDto extends TicketDto {
   cancel?: string;
 }
 
+@IgnoreUnknown()
 export class ShowTicketDto extends TicketDto {
   /** Whether the user goes on in a browser that Google may refuse. */
   @IsOptional()
@@ -26,6 +28,7 @@ export class ShowTicketDto extends TicketDto {
 }
 
 /** The address of the page that a browser sees after Google. */
+@IgnoreUnknown()
 export class ResultQuery {
   @IsOptional()
   @Matches(/^[\w.-]{1,64}$/, { message: 'is not as the broker made it.' })

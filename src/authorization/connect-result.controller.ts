@@ -4,18 +4,22 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
 import { type ConnectOutcome, mayTryAgain } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
+import { isExchanging, stateAt } from '../domain/connect/connect-ticket.js';
 import type { Account } from '../domain/grant/grant.js';
+import { Clock } from '../domain/ports/clock.js';
 import { foldEmail } from '../domain/text.js';
 import { Public } from '../http/caller.decorator.js';
 import { pageContextOf, sendAppPage } from '../http/page-responses.js';
 import { type Problem, problemOf } from '../http/problem/problem.js';
 import { errorPage } from '../pages/error-page.js';
-import { resultPage, waitingPage } from '../pages/result-page.js';
+import { resultPage, unfinishedPage, waitingPage } from '../pages/result-page.js';
 import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 import { BrowserBinding } from './browser-binding-cookie.js';
 import { appAddress, callbackRefusal, redirectTo } from './browser-response.js';
 import { PageContexts } from './page-contexts.js';
 import { ResultQuery } from './connect-page.dto.js';
+
+const TOO_LATE = { kind: 'expired', cause: 'state_expired' } as const;
 
 /**
  * What a browser sees after Google, at an address without code and state, which it can load as often as it likes. Changes and
@@ -25,6 +29,7 @@ import { ResultQuery } from './connect-page.dto.js';
 @ApiExcludeController()
 export class ConnectResultController {
   constructor(
+    private readonly clock: Clock,
     private readonly tickets: ConnectTickets,
     private readonly store: ConnectTicketsRepository,
     private readonly binding: BrowserBinding,
@@ -49,20 +54,22 @@ export class ConnectResultController {
       await sendRefusal(request, reply, problemOf(callbackRefusal('other_browser'), request.id));
       return;
     }
-    const { outcome, connectRequest } = ticket;
+    const { connectRequest } = ticket;
+    const now = this.clock.now();
+    // Before a job says so.
+    const outcome = stateAt(ticket, now) === 'expired' ? TOO_LATE : ticket.outcome;
     const address = appAddress(connectRequest, outcome);
     if (address !== null) {
       await redirectTo(reply, address);
       return;
     }
     const context = await this.pages.of(request, connectRequest, outcome);
+    const nextStep = await this.#nextStep(connectRequest, outcome);
     const page = outcome
-      ? resultPage(context, {
-          outcome,
-          nextStep: await this.#nextStep(connectRequest, outcome),
-          connectRequest,
-        })
-      : waitingPage(context);
+      ? resultPage(context, { outcome, nextStep, connectRequest })
+      : isExchanging(ticket, now)
+        ? waitingPage(context)
+        : unfinishedPage(context, nextStep);
     await sendAppPage(reply, context, page);
   }
 
@@ -71,7 +78,8 @@ export class ConnectResultController {
    * partial consent it asks the same account for the scopes that are missing, and for nothing else; for all of them again where
    * the grant may hold nothing of before.
    */
-  async #nextStep(connectRequest: ConnectRequest, outcome: ConnectOutcome): Promise<string | null> {
+  async #nextStep(connectRequest: ConnectRequest, outcome: ConnectOutcome | null): Promise<string | null> {
+    if (outcome === null) return this.tickets.renew(connectRequest);
     if (!mayTryAgain(outcome)) return null;
     if (outcome.kind === 'granted') return this.tickets.renew(forMissing(connectRequest, outcome));
     const { requireAccount, accountHint } = connectRequest;

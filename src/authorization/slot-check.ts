@@ -49,8 +49,9 @@ export class SlotCheck {
     );
   }
 
-  async #knownAccount({ accountHint, requireAccount }: ConnectRequest): Promise<string | null> {
-    const named = requireAccount?.sub ?? requireAccount?.email ?? accountHint;
+  /** A hint counts for nothing: the user may choose another account at Google. */
+  async #knownAccount({ requireAccount }: ConnectRequest): Promise<string | null> {
+    const named = requireAccount?.sub ?? requireAccount?.email;
     return named == null ? null : this.ledger.findAccount(named);
   }
 }

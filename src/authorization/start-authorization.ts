@@ -137,7 +137,7 @@ export class StartAuthorization {
       includeGranted: includesGranted(connectRequest, renewableGrants(grants, sub)),
       locale: null,
     });
-    await this.progress.resume(ticket.id, requestId, LIFETIME_SECONDS);
+    await this.progress.resume(ticket, requestId, LIFETIME_SECONDS);
     return consentUrl;
   }
 

@@ -7,7 +7,7 @@ import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { authorityEnded } from '../domain/connect/connect-authority.js';
 import { type ConnectOutcome, outcomeOfRefusal } from '../domain/connect/connect-outcome.js';
 import { type ConnectRequest, meetsRequirement } from '../domain/connect/connect-request.js';
-import type { ConnectTicket } from '../domain/connect/connect-ticket.js';
+import { type ConnectTicket, FINISHING_SECONDS } from '../domain/connect/connect-ticket.js';
 import { BrokerError } from '../domain/errors.js';
 import { GoogleFailure } from '../domain/google/google-failure.js';
 import { type CodeExchangeResponse, hasPrompt } from '../domain/google/oauth.js';
@@ -36,9 +36,6 @@ export type Completion =
   | { readonly kind: 'settled'; readonly ticket: ConnectTicket };
 
 const TOO_LATE = { kind: 'expired', cause: 'state_expired' } as const;
-
-/** A pending exchange of the broker itself lasts a day; its ticket a little longer. */
-const FINISHING_SECONDS = 26 * 3600;
 
 /** The walk of a code: validate the response, exchange the code once, store the result, verify it, make the grant. */
 @Injectable()
@@ -78,7 +75,7 @@ export class CompleteAuthorization {
     const visit: AuthorizationVisit = { ticket, request: validated.request, requestId, exchangeId: null };
     const next = await this.#handle(visit, response).catch(async (fault: unknown) => {
       // The code is used up, and this browser may begin again at once.
-      await this.progress.resume(ticket.id, requestId, 0).catch(() => undefined);
+      await this.progress.resume(ticket, requestId, 0).catch(() => undefined);
       throw fault;
     });
     if ('consentUrl' in next) return { kind: 'redirect', ticket, consentUrl: next.consentUrl };

@@ -94,8 +94,24 @@ export class AuthorizationResponseValidator {
         return { kind: 'stale', ticket, browserKey: key };
       }
       if (!(await this.progress.claim(ticket, requestId))) continue;
-      if (await this.requests.consume(stateHash, now)) return { kind: 'fresh', ticket, request };
+      if (await this.#consume(stateHash, now, ticket, requestId)) return { kind: 'fresh', ticket, request };
       return { kind: 'stale', ticket, browserKey: key };
+    }
+  }
+
+  /** No response is exchanged unless this uses its state up: another one need not wait until the claim is over. */
+  async #consume(
+    stateHash: Uint8Array<ArrayBuffer>,
+    now: Date,
+    ticket: ConnectTicket,
+    requestId: string,
+  ): Promise<boolean> {
+    let isUsed = false;
+    try {
+      isUsed = await this.requests.consume(stateHash, now);
+      return isUsed;
+    } finally {
+      if (!isUsed) await this.progress.resume(ticket, requestId, 0).catch(() => undefined);
     }
   }
 

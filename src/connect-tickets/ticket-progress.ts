@@ -108,17 +108,20 @@ export class TicketProgress {
     });
   }
 
-  /** The browser is sent to Google once more: the exchange brought no grant. */
-  async resume(id: string, requestId: string, seconds: number): Promise<void> {
-    const ticket = await this.tickets.find(id);
-    if (!ticket) return;
-    await this.#repeat(ticket, (current) =>
+  /**
+   * The browser is sent to Google once more: the exchange brought no grant.
+   * @param before as it was before the exchange, which kept it open for longer
+   */
+  async resume(before: ConnectTicket, requestId: string, seconds: number): Promise<void> {
+    const found = await this.tickets.find(before.id);
+    if (!found) return;
+    await this.#repeat(found, (current) =>
       current.outcome
         ? current
         : {
             requestId,
             exchangingUntil: null,
-            expiresAt: latest(current.expiresAt, after(this.clock.now(), seconds)),
+            expiresAt: latest(before.expiresAt, after(this.clock.now(), seconds)),
           },
     );
   }

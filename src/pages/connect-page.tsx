@@ -1,5 +1,5 @@
 import { formAction } from '../domain/cell.js';
-import type { ConnectRequest } from '../domain/connect/connect-request.js';
+import { type ConnectRequest, requiredEmail } from '../domain/connect/connect-request.js';
 import { messagesOf } from './messages/messages.js';
 import type { MessagePart } from './messages/en.js';
 import { GOOGLE_CONNECTIONS, Name, Page, renderPage } from './page.js';
@@ -71,7 +71,8 @@ function accountWords(
   { requireAccount, accountHint }: ConnectPageFacts['connectRequest'],
 ): MessagePart {
   const { connect } = messagesOf(locale);
-  if (requireAccount?.email !== undefined) return connect.onlyAccount(<Name>{requireAccount.email}</Name>);
+  const email = requiredEmail({ requireAccount, accountHint });
+  if (email !== null) return connect.onlyAccount(<Name>{email}</Name>);
   if (requireAccount?.hd !== undefined) return connect.onlyDomain(<Name>{requireAccount.hd}</Name>);
   if (requireAccount?.sub !== undefined) return connect.onlyThatAccount;
   return accountHint === null ? null : <Name>{accountHint}</Name>;

@@ -62,11 +62,7 @@ export function myGrantsPage(context: PageContext, facts: MyGrantsFacts): string
   const canEnd = grants.some(({ mayDisconnect }) => mayDisconnect);
   return renderPage(
     <Page context={context} title={messages.title}>
-      {notice === null ? null : (
-        <p class={`box notice ${notice.mood}`} role="status">
-          {notice.text}
-        </p>
-      )}
+      {notice === null ? null : <NoticeBox notice={notice} />}
       <p>
         {grants.length === 0 && moreUrl === null
           ? messages.none(app)
@@ -89,6 +85,23 @@ export function myGrantsPage(context: PageContext, facts: MyGrantsFacts): string
       {context.backUrl === null ? null : (
         <div class="actions">
           <BackToApp context={context} second={grants.length > 0} />
+        </div>
+      )}
+    </Page>,
+  );
+}
+
+/** How a reconnect ended, where the page can show no more. @returns null for an outcome without a text */
+export function reconnectedPage(context: PageContext, connect: string): string | null {
+  const messages = manageMessagesOf(context.locale);
+  const notice = noticeOf(messages, { done: null, connect });
+  if (notice === null) return null;
+  return renderPage(
+    <Page context={context} title={messages.title}>
+      <NoticeBox notice={notice} />
+      {context.backUrl === null ? null : (
+        <div class="actions">
+          <BackToApp context={context} />
         </div>
       )}
     </Page>,
@@ -170,10 +183,21 @@ interface Notice {
   readonly text: string;
 }
 
+function NoticeBox({ notice: { mood, text } }: { readonly notice: Notice }) {
+  return (
+    <p class={`box notice ${mood}`} role="status">
+      {text}
+    </p>
+  );
+}
+
 const GOOD: ReadonlySet<string> = new Set(['revoked', 'deleted', 'success']);
 
 /** Anyone can write the query of an address: only fixed texts are shown. */
-function noticeOf(messages: ManageMessages, { done, connect }: MyGrantsFacts): Notice | null {
+function noticeOf(
+  messages: ManageMessages,
+  { done, connect }: Pick<MyGrantsFacts, 'done' | 'connect'>,
+): Notice | null {
   const key = done ?? connect;
   if (key === null) return null;
   const texts: Readonly<Record<string, string>> = done === null ? messages.connected : messages.done;

@@ -1,7 +1,8 @@
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
-import type { ConnectRequest } from '../domain/connect/connect-request.js';
+import { type ConnectRequest, requiredEmail } from '../domain/connect/connect-request.js';
 import type { FailurePage } from '../domain/google/failure-pages.js';
 import type { Account } from '../domain/grant/grant.js';
+import { foldEmail } from '../domain/text.js';
 import type { Locale } from './locale.js';
 import { messagesOf, problemMessagesOf } from './messages/messages.js';
 import { BackToApp, Name, Page, renderPage } from './page.js';
@@ -90,6 +91,17 @@ export function waitingPage(context: PageContext): string {
   );
 }
 
+/** No call brings an outcome at present. @param again a link to start again; null where it has expired */
+export function unfinishedPage(context: PageContext, again: string | null): string {
+  const { result, startAgain } = messagesOf(context.locale);
+  return renderPage(
+    <Page context={context} title={result.unfinished} mood="warn">
+      <p>{result.unfinishedBody(<Name>{context.app.name}</Name>)}</p>
+      <NextSteps context={context} again={again} label={startAgain} />
+    </Page>,
+  );
+}
+
 function complete(context: PageContext, { account, scopes, insteadOf }: Granted) {
   const { result } = messagesOf(context.locale);
   return (
@@ -131,18 +143,17 @@ function partial(
 
 function wrongAccount(context: PageContext, { nextStep, connectRequest }: ResultFacts, { account }: Failed) {
   const { result, startAgain } = messagesOf(context.locale);
-  const { requireAccount, accountHint } = connectRequest;
-  const hinted = accountHint?.includes('@') ? accountHint : undefined;
-  const { hd } = requireAccount ?? {};
-  const email = requireAccount?.email ?? (hd === undefined ? hinted : undefined);
-  const wanted =
-    email !== undefined ? (
-      <Name>{email}</Name>
-    ) : hd !== undefined ? (
-      result.anAccountOf(<Name>{hd}</Name>)
-    ) : (
-      result.thatAccount
-    );
+  const { hd } = connectRequest.requireAccount ?? {};
+  const email = requiredEmail(connectRequest);
+  // An address can move to another account, whose `sub` is not the one that is required.
+  const isOther = email !== null && foldEmail(email) !== foldEmail(account?.email ?? '');
+  const wanted = isOther ? (
+    <Name>{email}</Name>
+  ) : hd !== undefined ? (
+    result.anAccountOf(<Name>{hd}</Name>)
+  ) : (
+    result.thatAccount
+  );
   return (
     <Page context={context} title={result.wrongAccount} mood="warn">
       <p>

@@ -6,6 +6,7 @@ import { ConnectTickets, type OpenedTicket, ticketUsed } from '../connect-ticket
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import type { Service } from '../domain/access/policy.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
+import type { ConnectTicket } from '../domain/connect/connect-ticket.js';
 import { BrokerError } from '../domain/errors.js';
 import { aboutConnect } from '../connect-tickets/connect-audit.js';
 import { auditNoteOf } from '../http/audit.decorator.js';
@@ -74,12 +75,8 @@ export class ManageSessions {
    * @throws {BrokerError} `invalid_request`: not in this browser, or over; `not_allowed`: the service may not do this any more
    */
   async require(ticketId: string, request: FastifyRequest): Promise<ManageSession> {
-    const ticket = await this.store.find(ticketId);
-    if (ticket?.connectRequest.purpose !== 'manage') throw ticketUsed();
+    const ticket = await this.#bound(ticketId, request);
     const { connectRequest } = ticket;
-    noteIn(request, connectRequest, ticketId);
-    if (!this.binding.isBoundTo(ticket, this.binding.read(request, ticketId))) throw ticketUsed();
-    this.pages.setConnect(request, connectRequest);
     await this.#assertOpen(ticket);
     const service = await this.services.findActive(connectRequest.serviceId);
     // It was there a moment ago.
@@ -87,7 +84,34 @@ export class ManageSessions {
     return { ticketId, connectRequest, service };
   }
 
-  async #assertOpen({ connectRequest, outcome }: NonNullable<OpenedTicket['stored']>): Promise<void> {
+  /**
+   * For a reconnect that ended later than the page: its outcome may be shown, and nothing else.
+   * @returns what the page was made for; null while it is open
+   * @throws {BrokerError} as `require`, but for a page whose time is over
+   */
+  async findExpired(ticketId: string, request: FastifyRequest): Promise<ConnectRequest | null> {
+    const ticket = await this.#bound(ticketId, request);
+    try {
+      await this.#assertOpen(ticket);
+      return null;
+    } catch (fault) {
+      if (fault instanceof BrokerError && fault.extensions['reason'] === 'ticket_expired')
+        return ticket.connectRequest;
+      throw fault;
+    }
+  }
+
+  async #bound(ticketId: string, request: FastifyRequest): Promise<ConnectTicket> {
+    const ticket = await this.store.find(ticketId);
+    if (ticket?.connectRequest.purpose !== 'manage') throw ticketUsed();
+    const { connectRequest } = ticket;
+    noteIn(request, connectRequest, ticketId);
+    if (!this.binding.isBoundTo(ticket, this.binding.read(request, ticketId))) throw ticketUsed();
+    this.pages.setConnect(request, connectRequest);
+    return ticket;
+  }
+
+  async #assertOpen({ connectRequest, outcome }: ConnectTicket): Promise<void> {
     await this.tickets.assertUsable({ connectRequest });
     if (outcome === null) return;
     throw new BrokerError(

@@ -14,10 +14,17 @@ import { Public } from '../http/caller.decorator.js';
 import { assertOwnPage, sendAppPage } from '../http/page-responses.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
 import { disconnectPage } from '../pages/disconnect-page.js';
-import { entryPage, myGrantsPage, type ShownGrant } from '../pages/my-grants-page.js';
+import { entryPage, myGrantsPage, reconnectedPage, type ShownGrant } from '../pages/my-grants-page.js';
 import { DeclaredSettingsRepository } from '../token-store/declarations/declared-settings.repository.js';
 import { type ManageSession, ManageSessions } from './manage-sessions.js';
-import { BeginForm, DisconnectForm, type DONE, GrantForm, MyGrantsQuery } from './my-grants.dto.js';
+import {
+  BeginForm,
+  DisconnectForm,
+  type DONE,
+  EffectsQuery,
+  GrantForm,
+  MyGrantsQuery,
+} from './my-grants.dto.js';
 import { type MyGrant, MyGrants } from './my-grants.js';
 
 const PATH = '/me/grants';
@@ -49,6 +56,7 @@ export class MyGrantsController {
       await this.#showEntry(query.ticket, request, reply);
       return;
     }
+    if (await this.#showLateOutcome(query, request, reply)) return;
     const session = await this.sessions.require(query.ticket, request);
     const { service, connectRequest, ticketId } = session;
     const list: CursorOf = ['grants of a page', service.id, connectRequest.userId, ticketId];
@@ -104,7 +112,7 @@ export class MyGrantsController {
   @Public()
   @Audited('connect.manage', 'refusals')
   async confirm(
-    @Query() { ticket, grant: id }: GrantForm,
+    @Query() { ticket, grant: id }: EffectsQuery,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
@@ -167,6 +175,20 @@ export class MyGrantsController {
     const context = await this.pages.of(request, connectRequest);
     const user = connectRequest.userLabel ?? connectRequest.userId;
     await sendAppPage(reply, context, entryPage(context, { user, ticket: text }));
+  }
+
+  /** Google's pages may take longer than this one may be used: what the user decided there was stored all the same. */
+  async #showLateOutcome(
+    { ticket, connect }: MyGrantsQuery,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<boolean> {
+    const connectRequest = connect === undefined ? null : await this.sessions.findExpired(ticket, request);
+    if (connect === undefined || connectRequest === null) return false;
+    const context = await this.pages.of(request, connectRequest);
+    const page = reconnectedPage(context, connect);
+    if (page !== null) await sendAppPage(reply, context, page);
+    return page !== null;
   }
 
   async #shown({ grant, mode, reconnectScopes }: MyGrant): Promise<ShownGrant> {

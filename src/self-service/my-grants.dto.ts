@@ -1,6 +1,7 @@
 import { IsIn, IsOptional, IsString, IsUUID, Matches, MaxLength } from 'class-validator';
 import { ENDED_GRANT_OUTCOMES, type EndedGrantOutcome } from '../domain/grant/ended-grant.js';
 import { DISCONNECT_MODES, type DisconnectMode } from '../grants/disconnect-grant.js';
+import { IgnoreUnknown } from '../http/validation/ignore-unknown.decorator.js';
 
 /*
  * What the page of a user's grants and its forms send. `ticket` is the text of the link at first, and the id of the ticket from
@@ -16,6 +17,7 @@ export const DONE: readonly (EndedGrantOutcome | 'gone')[] = [
   'gone',
 ];
 
+@IgnoreUnknown()
 export class MyGrantsQuery {
   @IsString({ message: 'is missing: open the link exactly as the app gave it to you.' })
   @MaxLength(MAX_LINK_LENGTH, { message: 'is too long: open the link exactly as the app gave it to you.' })
@@ -56,6 +58,10 @@ export class GrantForm extends BeginForm {
   @IsUUID('all', NOT_OURS)
   grant!: string;
 }
+
+/** The address of the page with the effects of a disconnect. */
+@IgnoreUnknown()
+export class EffectsQuery extends GrantForm {}
 
 export class DisconnectForm extends GrantForm {
   /** Whose effects the user saw. */

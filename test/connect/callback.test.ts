@@ -249,7 +249,7 @@ describe('the authorization response', () => {
     test.each([
       ['email', { email: BOB.email }, BOB.email, BOB.email],
       ['domain', { hd: 'example.org' }, 'an account of', null],
-      ['sub', { sub: BOB.sub }, 'the account that was connected before', BOB.sub],
+      ['sub', { sub: BOB.sub }, 'the account that it asked for', BOB.sub],
     ])(
       'is failed for an account without the required %s, after a page that names both and starts again',
       async (_, require_account, wanted, hint) => {

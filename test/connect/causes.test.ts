@@ -262,7 +262,7 @@ describe('a connect that fails', () => {
             { user_id: `u${user}`, scope: YOUTUBE, force: true },
             { account: ALICE.email },
           );
-        const url = await bed.api.connectUrl({ ...ticket, account_hint: ALICE.email });
+        const url = await bed.api.connectUrl({ ...ticket, require_account: { email: ALICE.email } });
         const payload = new URL(url).searchParams.get('ticket') ?? '';
         return new Browser().submit(new URL('/connect', url), { ticket: payload });
       },

@@ -8,6 +8,7 @@ import { asJson, tokenBroker } from '../cli/token-broker.js';
 import { Api, Browser } from '../support/api.js';
 import { pngOf } from '../support/png.js';
 import { ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
+import { visitConsent } from '../support/visit-consent.js';
 
 const LOGO = pngOf(8, [11, 122, 75]);
 const ANYTHING = ['--client', '*', '--scope', '*', '--user', '*'];
@@ -213,6 +214,51 @@ describe('a ticket', () => {
     expect(text).toContain('Another Google account is needed');
     expect(text).toContain(ALICE.email);
     expect(text).toContain(BOB.email);
+  });
+
+  test('that requires an account by its sub names the address of the hint, and else claims nothing of before', async () => {
+    const ticket = { user_id: 'new', require_account: { sub: BOB.sub } };
+    const [hinted, plain] = [{ ...ticket, account_hint: BOB.email }, ticket];
+    const account = (html: string) => /<dt>Google account<\/dt><dd>(.*?)<\/dd>/.exec(html)?.[1];
+    expect(account((await pageOf(await ticketFor(hinted))).html)).toContain(
+      `${BOB.email}</bdi>, and no other`,
+    );
+    expect(account((await pageOf(await ticketFor(plain))).html)).toBe(
+      'the one that the app asks for, and no other',
+    );
+    for (const [asked, words] of [
+      [hinted, `>${BOB.email}<`],
+      [plain, 'the account that it asked for'],
+    ] as const) {
+      const { text } = await new Browser().connect(await ticketFor(asked), { account: ALICE.email });
+      expect(text).toContain('Another Google account is needed');
+      expect(text).toContain(words);
+    }
+  });
+
+  test('needs no elision in French before the name that is put in', async () => {
+    const app = await bed.service();
+    await bed.app.get(ServiceFaces).update(app.key.split('_')[1] ?? '', {
+      displayName: 'Atlas',
+      supportUrl: 'https://atlas.example/aide',
+    });
+    const ticket = { user_id: 'amelie', locale: 'fr', require_account: { hd: 'example.org' } };
+    const link = await ticketFor(ticket, app);
+    const browser = new Browser();
+    const consent = await browser.begin(link);
+    consent.searchParams.delete('hd');
+    const wrong = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+    expect(wrong.text).toContain(' demande un autre compte\u00a0: un compte du domaine ');
+    const scope = `${YOUTUBE} ${YOUTUBE_MONEY}`;
+    const partial = await new Browser().connect(
+      await ticketFor({ user_id: 'amelie', locale: 'fr', scope }, app),
+      {
+        account: ALICE.email,
+        untick: [YOUTUBE_MONEY],
+      },
+    );
+    for (const { text } of [await browser.open(link), wrong, partial])
+      expect(text).not.toMatch(/\b(de|que) <bdi/);
   });
 
   test('leads back to its app from the page of a refusal', async () => {

@@ -104,6 +104,23 @@ describe.each([
   });
 });
 
+/** What social networks, mail programs and advertisers append to a link; a value need be no UTF-8. */
+const APPENDED = 'fbclid=IwAR0x&utm_source=mail&utm_source=again&constructor=x&gclid=%FF%00';
+
+test('a connect works through links to which others appended parameters', async () => {
+  const [url, browser] = [await bed.api.connectUrl(TICKET), new Browser()];
+  const consent = await browser.begin(`${url}&${APPENDED}`);
+  expect((await browser.open(await consentOf(consent))).text).toContain('Connected');
+  const { pathname, search } = new URL(url);
+  for (const path of [`${pathname}${search}`, '/connect/result?refused=state_missing'])
+    expect((await browser.open(`${bed.url}${path}&${APPENDED}`)).text).toMatch(
+      /Connected|cannot be opened by itself/,
+    );
+  // What services send is refused, as a likely typo.
+  const typo = await bed.api.token('alice', { scope: YOUTUBE, utm_source: 'mail' });
+  expect(typo).toMatchObject({ status: 400, body: { errors: { utm_source: 'is not known here.' } } });
+});
+
 describe('the address of the callback', () => {
   const begin = async (more: Record<string, unknown> = {}) => {
     const [url, browser] = [await bed.api.connectUrl({ ...TICKET, ...more }), new Browser()];
@@ -278,6 +295,18 @@ describe('the address of the callback', () => {
     expect(await grants()).toHaveLength(1);
   });
 
+  test('can be loaded again where the database did not take that its state is used', async () => {
+    const { browser, consent } = await begin();
+    const back = await consentOf(consent);
+    const used = 'ADD CONSTRAINT unused CHECK (consumed_at IS NULL) NOT VALID';
+    await bed.sql(`ALTER TABLE authorization_requests ${used}`);
+    const failed = await browser.open(back);
+    await bed.sql('ALTER TABLE authorization_requests DROP CONSTRAINT unused');
+    expect(failed.status).toBe(500);
+    expect((await browser.open(back)).text).toContain('Connected');
+    expect(exchanges()).toBe(1);
+  });
+
   test('can be loaded again where the exchange failed in the broker', async () => {
     const { browser, consent } = await begin();
     const back = await consentOf(consent);
@@ -287,6 +316,36 @@ describe('the address of the callback', () => {
     expect(failed.status).toBe(500);
     const again = consentUrlOf(await browser.open(back));
     expect((await browser.open(await consentOf(again))).text).toContain('Connected');
+  });
+});
+
+describe('the page of the result', () => {
+  const begin = async (more: Record<string, unknown> = {}) => {
+    const [{ id, url }, browser] = [await bed.api.ticket({ ...TICKET, ...more }), new Browser()];
+    const consent = await browser.begin(url);
+    return { browser, consent, show: () => browser.open(`${bed.url}/connect/result?ticket=${id}`) };
+  };
+
+  test('asks the user to wait while an answer is exchanged, and not before', async () => {
+    const { browser, consent, show } = await begin();
+    const early = await show();
+    expect(early.text).toContain('Not finished yet');
+    expect(early.text).not.toContain('still being stored');
+    bed.google.control.latency('token', 700);
+    const back = browser.open(await consentOf(consent));
+    await until(() => exchanges() === 1);
+    expect((await show()).text).toContain('still being stored');
+    expect((await back).text).toContain('Connected');
+  });
+
+  test('leads on where there is no answer, and to the app once the time is over', async () => {
+    const { browser, show } = await begin({ return_to: `${APP}/done` });
+    const again = /href="([^"]*\/connect\?ticket=[^"]+)"/.exec((await show()).text)?.[1] ?? '';
+    const done = await browser.connect(again, { account: ALICE.email });
+    expect(done.headers.get('location')).toBe(`${APP}/done?connect=success`);
+    bed.clock.advance(31 * 60);
+    const late = await show();
+    expect(late.headers.get('location')).toBe(`${APP}/done?connect=failed&connect_error=expired`);
   });
 });
 

@@ -5,7 +5,7 @@ import type { ConnectOutcome } from '../../src/domain/connect/connect-outcome.js
 import type { RequiredAccount } from '../../src/domain/connect/connect-request.js';
 import { LOCALES, type Locale } from '../../src/pages/locale.js';
 import { plainFace } from '../../src/pages/page-context.js';
-import { resultPage, waitingPage } from '../../src/pages/result-page.js';
+import { resultPage, unfinishedPage, waitingPage } from '../../src/pages/result-page.js';
 import { ServiceFaces } from '../../src/services/service-faces.js';
 import { type Api, Browser } from '../support/api.js';
 import {
@@ -150,6 +150,7 @@ describeInChromium('every page', () => {
       pending: outcomePage({ kind: 'pending', code: 'x' }),
       finishing: outcomePage({ kind: 'finishing', cause: 'timeout', code: null }),
       waiting: (locale) => waitingPage(acmeIn(locale)),
+      unfinished: (locale) => unfinishedPage(acmeIn(locale), `${bed.url}/connect`),
       changed: outcomePage({
         kind: 'granted',
         grantId: '',

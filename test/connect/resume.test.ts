@@ -62,6 +62,56 @@ describe('a permission by Google whose keys cannot be fetched', () => {
     expect(await events()).toMatchObject([{ outcome: 'wrong_account', details: { resumed: true } }]);
   });
 
+  describe('keeps its ticket open', () => {
+    const expiryOf = async (id: string) => {
+      const [row] = await bed.sql('SELECT expires_at FROM connect_tickets WHERE id = $1', [id]);
+      return new Date(String(row?.['expires_at'])).getTime() - bed.clock.now().getTime();
+    };
+
+    test('until it is finished, also where the database did not take that it goes on', async () => {
+      const { id, url } = await bed.api.ticket({ ...ticket, return_to: `${APP}/done` });
+      const browser = new Browser();
+      const consent = await browser.begin(url);
+      await bed.sql(
+        `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''full''; END';
+         CREATE TRIGGER refuse BEFORE UPDATE OF state ON connect_tickets FOR EACH ROW WHEN (NEW.state = 'pending') EXECUTE FUNCTION refuse()`,
+      );
+      const back = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      await bed.sql('DROP TRIGGER refuse ON connect_tickets; DROP FUNCTION refuse');
+      expect(back.headers.get('location')).toBe(`${APP}/done?connect=pending`);
+      await bed.sql(`UPDATE pending_exchanges SET next_attempt_at = now() + interval '1 year'`);
+      bed.clock.advance(3600);
+      const stateOf = async () => (await bed.api.get(`/connect/tickets/${id}`)).body['state'];
+      expect(await stateOf()).toBe('at_google');
+      await bed.sql('UPDATE pending_exchanges SET next_attempt_at = now()');
+      keysAreBack();
+      await until(isOver);
+      expect(await stateOf()).toBe('success');
+      expect((await bed.api.token('alice')).status).toBe(200);
+    });
+
+    test('no longer than before where Google must be asked once more', async () => {
+      bed.google.control.clearFaults();
+      await bed.api.connect(ticket, { account: ALICE.email });
+      const { id, url } = await bed.api.ticket({
+        ...ticket,
+        account_hint: ALICE.email,
+        another_account: true,
+      });
+      const browser = new Browser();
+      const consent = await browser.begin(url);
+      expect(consent.searchParams.get('prompt')).toBeNull();
+      // Now a refresh token is needed, and Google gives none without a consent screen.
+      await bed.sql('DELETE FROM grants');
+      const before = await expiryOf(id);
+      bed.google.control.overrideTokenResponse({ refresh_token: null });
+      const again = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      expect(again.headers.get('location')).toContain('prompt=consent');
+      expect(await waiting()).toEqual([]);
+      expect(await expiryOf(id)).toBeLessThanOrEqual(before);
+    });
+  });
+
   test('is sealed and booked, and becomes a grant without the browser, and the user need not start again', async () => {
     const response = await back();
     expect(response.status).toBe(200);

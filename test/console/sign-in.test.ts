@@ -106,6 +106,18 @@ describe('a sign-in', () => {
     expect(browser.cookies.has('console')).toBe(false);
   });
 
+  test('is finished by the tab that began last, whatever comes back to another one before', async () => {
+    const older = await browser.throughIssuer(ALICE.email);
+    const newer = await browser.throughIssuer(ALICE.email);
+    const twice = new URL(newer);
+    twice.searchParams.append('state', 'x');
+    for (const back of [older, twice]) expect((await browser.get(back)).status).toBe(400);
+    expect(browser.cookies.has('console')).toBe(false);
+    expect((await browser.get(newer)).status).toBe(303);
+    expect(browser.cookies.has('console-sign-in')).toBe(false);
+    expect(await isSignedIn()).toBe(true);
+  });
+
   test('is refused in a browser that did not begin it', async () => {
     const back = await browser.throughIssuer(ALICE.email);
     const other = new ConsoleBrowser(bed.url);

@@ -356,7 +356,7 @@ describe('the slots of an account with an imported token', () => {
       await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
     }
     await first({ user_id: 'bob', refresh_token: issue() });
-    const ticket = { user_id: 'alice', scope: ADS, account_hint: ALICE.email };
+    const ticket = { user_id: 'alice', scope: ADS, require_account: { email: ALICE.email } };
     const refusal = await bed.api
       .connect(ticket, { account: ALICE.email })
       .catch((error: unknown) => String(error));

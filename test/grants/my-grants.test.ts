@@ -93,6 +93,17 @@ describe('the link of the page', () => {
     });
   });
 
+  test('works with parameters that others appended to it', async () => {
+    await connect();
+    const { id, url, browser, address } = await enter();
+    const appended = '&fbclid=IwAR0x&utm_source=mail';
+    expect((await new Browser().open(`${await bed.api.connectUrl(PAGE)}${appended}`)).status).toBe(200);
+    expect((await browser.open(`${url}${appended}`)).headers.get('location')).toBe(`/me/grants?ticket=${id}`);
+    expect((await browser.open(`${address.href}${appended}`)).text).toContain(ALICE.email);
+    const effects = `${bed.url}/me/grants/disconnect?ticket=${id}&grant=${await idOf()}`;
+    expect((await browser.open(`${effects}${appended}`)).status).toBe(200);
+  });
+
   test('belongs to the browser that pressed its button', async () => {
     await connect();
     const { url, address } = await enter();
@@ -445,6 +456,25 @@ describe('a reconnect on the page', () => {
     expect(await grants()).toMatchObject([
       { id: grant, status: 'active', granted_scopes: expect.arrayContaining([YOUTUBE, ADS]) },
     ]);
+  });
+
+  test('shows its outcome, and nothing of a grant, where it ended after the 30 minutes of the page', async () => {
+    const grant = await dead();
+    const { browser, act, shown } = await enter({ return_to: `${APP}/settings` });
+    bed.clock.advance(29 * 60);
+    const { headers } = await act('reconnect', { grant });
+    const consent = await browser.begin(headers.get('location') ?? '');
+    bed.clock.advance(2 * 60);
+    const back = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+    const address = back.headers.get('location') ?? '';
+    const { status, text } = await browser.open(address);
+    expect(status).toBe(200);
+    expect(text).toContain('The account is connected.');
+    expect(text).toContain(`href="${APP}/settings"`);
+    expect(text).not.toContain(ALICE.email);
+    expect(await grants()).toMatchObject([{ id: grant, status: 'active' }]);
+    expect((await shown()).text).toContain('This link has expired');
+    expect((await new Browser().open(address)).text).toContain('This link belongs to another browser');
   });
 
   test('takes no other account', async () => {

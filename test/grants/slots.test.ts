@@ -92,7 +92,7 @@ describe('the slot ledger', () => {
     for (let user = 1; user <= LIMIT; user++) await connect(`user-${user}`);
     const before = bed.google.control.liveRefreshTokens(ALICE.sub, 'default');
 
-    const named = connect('newcomer', { account_hint: ALICE.email, force: false });
+    const named = connect('newcomer', { require_account: { email: ALICE.email }, force: false });
     await expect(named).rejects.toThrow('oldest connection');
     expect(bed.google.control.liveRefreshTokens(ALICE.sub, 'default')).toEqual(before);
 
@@ -110,6 +110,34 @@ describe('the slot ledger', () => {
     // Another account has free slots.
     const bob = await bed.api.connect({ user_id: 'newcomer', scope: YOUTUBE }, { account: BOB.email });
     expect(bob.text).toContain('Connected');
+  });
+
+  test('checks the account that the user chooses, whatever the hint names', async () => {
+    for (let user = 1; user <= LIMIT; user++) await connect(`user-${user}`);
+    await bed.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });
+    const before = bed.google.control.liveRefreshTokens(ALICE.sub, 'default');
+    /** From a link with a hint to the outcome, with the account that the user chooses at the sign-in. */
+    const choose = async (browser: Browser, link: string, hint: string, account: string) => {
+      const signIn = await browser.begin(link);
+      expect(signIn.searchParams.get('prompt')).toBe('select_account');
+      expect(signIn.searchParams.get('login_hint')).toBe(hint);
+      signIn.searchParams.delete('login_hint');
+      return browser.open(await visitConsent(signIn, { account }));
+    };
+    const linkWith = (account_hint: string) =>
+      bed.api.connectUrl({ user_id: 'newcomer', scope: YOUTUBE, account_hint });
+
+    const full = await choose(new Browser(), await linkWith(BOB.email), BOB.email, ALICE.email);
+    expect(full.text).toContain('slots_full');
+    // The page leads on with the same hint: another account can be chosen.
+    const browser = new Browser();
+    const page = await choose(browser, await linkWith(ALICE.email), ALICE.email, ALICE.email);
+    expect(page.text).toContain('slots_full');
+    const again = /href="([^"]*\/connect\?ticket=[^"]+)"/.exec(page.text)?.[1] ?? '';
+    const { headers } = await choose(browser, again, ALICE.email, BOB.email);
+    const consent = await visitConsent(headers.get('location') ?? '', { account: BOB.email });
+    expect((await browser.open(consent)).text).toContain('Connected');
+    expect(bed.google.control.liveRefreshTokens(ALICE.sub, 'default')).toEqual(before);
   });
 
   exhaustive.test(

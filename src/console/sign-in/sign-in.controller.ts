@@ -72,7 +72,8 @@ export class SignInController {
     @Audit() audit: AuditNote,
   ): Promise<void> {
     const pending = await this.browser.read<Pending>(request, 'console-sign-in');
-    this.browser.clear(reply, 'console-sign-in');
+    // An answer to another tab, or of another site, leaves the sign-in that is under way.
+    if (query['state'] === pending?.state) this.browser.clear(reply, 'console-sign-in');
     if (pending === null || pending.expiresAt < this.clock.now().getTime()) {
       throw new BrokerError('invalid_request', 'The sign-in took too long, or began in another browser.', {
         reason: 'sign_in_expired',

@@ -90,6 +90,16 @@ export interface RequiredAccount {
   readonly hd?: string | undefined;
 }
 
+/** The address of the account that is required: a `sub` says nothing to a user, and a hint beside it is the same account. */
+export function requiredEmail({
+  requireAccount,
+  accountHint,
+}: Pick<ConnectRequest, 'requireAccount' | 'accountHint'>): string | null {
+  const { email, sub } = requireAccount ?? {};
+  if (email !== undefined) return email;
+  return sub !== undefined && accountHint?.includes('@') ? accountHint : null;
+}
+
 /**
  * Whether an account is the one that was asked for. Every condition given must hold; emails compare without case.
  * No account meets a requirement without conditions: one whose conditions got lost must not admit every account.

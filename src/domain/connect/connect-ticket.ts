@@ -25,6 +25,9 @@ export type TicketState = (typeof TICKET_STATES)[number];
 /** Longer than Google and the database may take to exchange a code and store what came. */
 export const EXCHANGE_SECONDS = 60;
 
+/** A pending exchange of the broker itself lasts a day; its ticket a little longer. */
+export const FINISHING_SECONDS = 26 * 3600;
+
 /** What a service asks of a user, from its link to the outcome. */
 export interface ConnectTicket {
   readonly id: string;

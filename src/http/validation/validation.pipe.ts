@@ -3,17 +3,20 @@ import { instanceToPlain, plainToInstance } from 'class-transformer';
 import { getMetadataStorage, validate } from 'class-validator';
 import { invalidRequest } from '../../domain/errors.js';
 import { isPlainText } from '../../domain/text.js';
+import { withoutIgnored } from './ignore-unknown.decorator.js';
 
 /** No DTO is deeper. Bounds every recursion over the value. */
 const MAX_DEPTH = 8;
 
 /**
- * Validates bodies, queries and parameters against their DTO, and refuses unknown members, which are likely typos. Before
- * that, it checks every text: it must have no control characters, whatever the rules of its field.
+ * Validates bodies, queries and parameters against their DTO, and refuses unknown members, which are likely typos; pages ignore
+ * them (ignore-unknown.decorator.ts). Before that, it checks every text: it must have no control characters, whatever the rules of
+ * its field.
  */
 @Injectable()
 class Validation extends ValidationPipe {
-  override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+  override async transform(sent: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    const value = withoutIgnored(sent, metadata.metatype);
     if (metadata.type !== 'custom' && this.toValidate(metadata)) {
       const errors: Record<string, string> = {};
       findFaults(value, metadata.type, '', 0, errors);

@@ -9,7 +9,7 @@ export const DE: Messages = {
     account: 'Google-Konto',
     onlyAccount: (email) => [email, ' und kein anderes'],
     onlyDomain: (domain) => ['eines von ', domain, ' und kein anderes'],
-    onlyThatAccount: 'das bisher verbundene und kein anderes',
+    onlyThatAccount: 'das von der App verlangte und kein anderes',
     asks: (app) => ['Damit darf ', app],
     promise:
       'Die App bekommt nur das und was Sie ihr früher erlaubt haben. Sie erfährt auch, welches Konto Sie gewählt haben.',
@@ -48,7 +48,7 @@ export const DE: Messages = {
       app,
       ' darf jetzt ',
       account,
-      ' verwenden, aber nicht für alles, worum es gebeten hat.',
+      ' verwenden, aber nicht für alles, worum gebeten wurde.',
     ],
     missing: 'Das haben Sie nicht erlaubt',
     consequence: (app, count) => [
@@ -82,6 +82,12 @@ export const DE: Messages = {
       app,
       ' noch einmal.',
     ],
+    unfinished: 'Noch nicht fertig',
+    unfinishedBody: (app) => [
+      'Ist die Seite von Google noch offen, machen Sie dort weiter. Sonst beginnen Sie neu, mit dem Link von ',
+      app,
+      '.',
+    ],
     denied: 'Nicht verbunden',
     deniedBody: (app) => [
       'Sie haben ',
@@ -112,7 +118,7 @@ export const DE: Messages = {
       '. Es wurde nichts gespeichert. Beginnen Sie neu und wählen Sie dieses Konto.',
     ],
     anAccountOf: (domain) => ['ein Konto von ', domain],
-    thatAccount: 'das bisher verbundene Konto',
+    thatAccount: 'ein bestimmtes anderes Konto',
   },
   embedded: {
     title: 'Öffnen Sie diesen Link in Ihrem Browser',

@@ -12,7 +12,7 @@ export const EN = {
     account: 'Google account',
     onlyAccount: (email: MessagePart): MessagePart => [email, ', and no other'],
     onlyDomain: (domain: MessagePart): MessagePart => ['one of ', domain, ', and no other'],
-    onlyThatAccount: 'the one that was connected before, and no other',
+    onlyThatAccount: 'the one that the app asks for, and no other',
     asks: (app: MessagePart): MessagePart => ['It allows ', app, ' to'],
     promise:
       'It gets no more than this and what you allowed it before. It also learns which account you chose.',
@@ -99,6 +99,12 @@ export const EN = {
       app,
       ' once more.',
     ],
+    unfinished: 'Not finished yet',
+    unfinishedBody: (app: MessagePart): MessagePart => [
+      'If the page of Google is still open, continue there. Otherwise start again, with the link of ',
+      app,
+      '.',
+    ],
     denied: 'Not connected',
     deniedBody: (app: MessagePart): MessagePart => [
       'You did not allow ',
@@ -132,7 +138,7 @@ export const EN = {
       '. Nothing was stored. Start again, and choose that account.',
     ],
     anAccountOf: (domain: MessagePart): MessagePart => ['an account of ', domain],
-    thatAccount: 'the account that was connected before',
+    thatAccount: 'the account that it asked for',
   },
   embedded: {
     title: 'Open this link in your browser',

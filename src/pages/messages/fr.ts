@@ -8,8 +8,8 @@ export const FR: Messages = {
     user: (app) => ['Votre compte chez ', app],
     account: 'Compte Google',
     onlyAccount: (email) => [email, ', et aucun autre'],
-    onlyDomain: (domain) => ['un compte de ', domain, ', et aucun autre'],
-    onlyThatAccount: 'celui qui était associé auparavant, et aucun autre',
+    onlyDomain: (domain) => ['un compte du domaine ', domain, ', et aucun autre'],
+    onlyThatAccount: 'celui que l’application demande, et aucun autre',
     asks: (app) => [app, ' pourra'],
     promise:
       'L’application n’obtient rien de plus que cela et ce que vous lui avez déjà accordé. Elle apprend aussi quel compte vous avez choisi.',
@@ -40,7 +40,7 @@ export const FR: Messages = {
   tryAgain: 'Réessayer',
   startAgain: 'Recommencer',
   back: (app) => ['Retour à ', app],
-  getHelp: (app) => ['Obtenir de l’aide de ', app],
+  getHelp: (app) => ['Obtenir l’aide de l’application ', app],
   mention: (code) => ['Si vous demandez de l’aide, indiquez ', code, '.'],
   errorLine: (status, code, request) => [`Erreur ${status} `, code, ', requête ', request],
   result: {
@@ -61,7 +61,7 @@ export const FR: Messages = {
     ],
     missing: 'Ce que vous n’avez pas autorisé',
     consequence: (app, count) => [
-      'Certaines fonctions de ',
+      'Certaines fonctions de l’application ',
       app,
       plural('fr', count, {
         one: ' nécessitent cette autorisation et risquent de ne pas marcher sans elle.',
@@ -87,7 +87,13 @@ export const FR: Messages = {
     ],
     waiting: 'C’est presque fini',
     waitingBody: (app) => [
-      'La réponse de Google est en cours d’enregistrement. Rechargez cette page dans un instant. Si rien ne change, rouvrez le lien de ',
+      'La réponse de Google est en cours d’enregistrement. Rechargez cette page dans un instant. Si rien ne change, rouvrez le lien de l’application ',
+      app,
+      '.',
+    ],
+    unfinished: 'Pas encore terminé',
+    unfinishedBody: (app) => [
+      'Si la page de Google est encore ouverte, continuez là. Sinon, recommencez avec le lien de l’application ',
       app,
       '.',
     ],
@@ -112,12 +118,12 @@ export const FR: Messages = {
       chosen,
       '. ',
       app,
-      ' a besoin de ',
+      ' demande un autre compte\u00a0: ',
       wanted,
       '. Rien n’a été enregistré. Recommencez et choisissez ce compte.',
     ],
-    anAccountOf: (domain) => ['un compte de ', domain],
-    thatAccount: 'ce compte déjà associé auparavant',
+    anAccountOf: (domain) => ['un compte du domaine ', domain],
+    thatAccount: 'celui que son lien désigne',
   },
   embedded: {
     title: 'Ouvrez ce lien dans votre navigateur',

@@ -9,7 +9,7 @@ export const ID: Messages = {
     account: 'Akun Google',
     onlyAccount: (email) => [email, ', tidak bisa akun lain'],
     onlyDomain: (domain) => ['salah satu akun ', domain, ', tidak bisa akun lain'],
-    onlyThatAccount: 'akun yang sebelumnya terhubung, tidak bisa akun lain',
+    onlyThatAccount: 'akun yang diminta aplikasi, tidak bisa akun lain',
     asks: (app) => ['Dengan ini ', app, ' dapat'],
     promise:
       'Aplikasi tidak mendapat lebih dari ini dan yang sudah Anda izinkan sebelumnya. Aplikasi juga mengetahui akun mana yang Anda pilih.',
@@ -50,7 +50,7 @@ export const ID: Messages = {
     ],
     missing: 'Anda tidak mengizinkannya untuk',
     consequence: (app, count) => [
-      'Sebagian ',
+      'Beberapa fitur ',
       app,
       plural('id', count, {
         other:
@@ -82,6 +82,12 @@ export const ID: Messages = {
       app,
       ' sekali lagi.',
     ],
+    unfinished: 'Belum selesai',
+    unfinishedBody: (app) => [
+      'Jika halaman Google masih terbuka, lanjutkan di sana. Jika tidak, mulai lagi dengan link dari ',
+      app,
+      '.',
+    ],
     denied: 'Tidak terhubung',
     deniedBody: (app) => [
       'Anda tidak mengizinkan ',
@@ -104,7 +110,7 @@ export const ID: Messages = {
       '. Tidak ada yang disimpan. Mulai lagi, dan pilih akun tersebut.',
     ],
     anAccountOf: (domain) => ['akun dari ', domain],
-    thatAccount: 'akun yang sebelumnya terhubung',
+    thatAccount: 'akun tertentu yang dimintanya',
   },
   embedded: {
     title: 'Buka link ini di browser Anda',

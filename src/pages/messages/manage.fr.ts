@@ -64,12 +64,12 @@ export const MANAGE_FR: ManageMessages = {
       ', et ce qui est enregistré ici est supprimé. Google continuera d’afficher l’application tant que vous ne l’aurez pas retirée là aussi.',
     ],
     dead: (account) => [
-      'L’autorisation de ',
+      'L’autorisation du compte ',
       account,
       ' ne fonctionne plus. Ce qui est encore enregistré ici est supprimé.',
     ],
     others: (account, count) => [
-      'Google met fin à toutes les autorisations de ',
+      'Google met fin à toutes les autorisations du compte ',
       account,
       plural('fr', count, {
         one: ' en même temps\u00a0: # autre accès prend fin avec celui-ci, peut-être celui d’un autre utilisateur.',

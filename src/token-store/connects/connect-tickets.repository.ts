@@ -34,7 +34,7 @@ interface SealedRequest {
 }
 
 const MAX_KNOWN = 50_000;
-/** How long the outcome can be read after it ended or expired. */
+/** How long the outcome can be read, at least, after it ended or expired. */
 const KEEP_MS = 24 * 3600_000;
 
 /**
@@ -115,6 +115,12 @@ export class ConnectTicketsRepository {
       data: await this.#seal(changed),
     });
     return count === 1 ? changed : null;
+  }
+
+  /** With the response to its code exchange, in its transaction: the ticket does not expire before the broker has finished it. */
+  async keepOpen(tx: Prisma.TransactionClient, id: string, until: Date): Promise<void> {
+    const ticket = await this.lock(tx, id);
+    if (ticket && ticket.expiresAt < until) await this.change(ticket, { expiresAt: until }, tx);
   }
 
   /** With a grant, in its transaction: the service that waits learns of it when it is there, and not before. */

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { ConnectRequest } from '../../domain/connect/connect-request.js';
+import { FINISHING_SECONDS } from '../../domain/connect/connect-ticket.js';
 import type { CodeExchangeResponse } from '../../domain/google/oauth.js';
+import { after } from '../../domain/ports/clock.js';
 import { IntegrityReporter } from '../../domain/ports/reporters.js';
 import { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
@@ -8,6 +10,7 @@ import { Database } from '../client/database.js';
 import { SlotBookings } from '../grants/slot-bookings.js';
 import type { PendingExchange as Row, Prisma } from '../prisma-client/client.js';
 import { pendingExchangeAad } from '../sealed/aad.js';
+import { ConnectTicketsRepository } from './connect-tickets.repository.js';
 
 /** The response to a code exchange, and what it is verified against. */
 export interface PendingExchange {
@@ -69,11 +72,12 @@ export class PendingExchangesRepository {
     private readonly database: Database,
     private readonly sealer: Sealer,
     private readonly ledger: SlotBookings,
+    private readonly tickets: ConnectTicketsRepository,
     private readonly reporter: IntegrityReporter,
   ) {}
 
   /**
-   * Stores a response and books its refresh token in the slot ledger, in one transaction. To be repeated where it is not known
+   * Stores a response, keeps its ticket open and books its refresh token in the slot ledger, in one transaction. To be repeated where it is not known
    * whether it was committed: what is stored already stays as it is.
    * @param claimedSub the account as the unverified id_token names it; null: not booked before it is verified
    * @param dueAt when another replica may take it over
@@ -85,7 +89,7 @@ export class PendingExchangesRepository {
     dueAt: Date,
     expiresAt: Date,
   ): Promise<void> {
-    const { id, connectRequest, answer, codeHash } = exchange;
+    const { id, connectRequest, ticketId, answer, codeHash } = exchange;
     const { userId, client } = connectRequest;
     const sealedExchange = await this.sealer.seal(
       new Secret(JSON.stringify(write(exchange))),
@@ -93,6 +97,7 @@ export class PendingExchangesRepository {
     );
     const { refreshToken: token, refreshTokenExpiresAt } = answer;
     await this.ledger.transaction(async (tx) => {
+      if (ticketId !== null) await this.tickets.keepOpen(tx, ticketId, after(now, FINISHING_SECONDS));
       await tx.pendingExchange.createMany({
         data: { id, sealedExchange, codeHash, createdAt: now, expiresAt, nextAttemptAt: dueAt },
         skipDuplicates: true,
