@@ -347,6 +347,10 @@ describe('token-broker webhook', () => {
       { details: { events: 0 } },
     ]);
     expect(await json('webhook', 'replay', 'msg_unknown')).toMatchObject({ code: 4 });
+    await run('webhook', 'disable', 'app');
+    expect(await json('webhook', 'replay', id)).toMatchObject({ code: 3 });
+    expect((await json('webhook', 'replay', ...range)).output).toEqual({ replayed: 0 });
+    await run('webhook', 'enable', 'app');
     expect(await json('webhook', 'replay')).toMatchObject({ code: 2 });
   });
 
