@@ -142,12 +142,14 @@ class AccessToken:
     client: str
     # With customer_id: to be sent with the token.
     headers: Mapping[str, str]
-    # When it ends, on the clock of time.monotonic().
+    # When it ends, on the clock of time.monotonic(), which may stand still while the machine sleeps.
     ends_at: float = field(repr=False)
+    # The same on the clock of time.time(), which may be set back.
+    wall_ends_at: float = field(repr=False)
 
     @property
     def seconds_left(self) -> float:
-        return self.ends_at - time.monotonic()
+        return min(self.ends_at - time.monotonic(), self.wall_ends_at - time.time())
 
 
 @dataclass(frozen=True)
@@ -364,7 +366,7 @@ class TokenBroker:
         return BrokerCredentials(self, user, **options)
 
     def _fetch_token(self, user: str, query: Mapping[str, Optional[str]]) -> AccessToken:
-        started_at = time.monotonic()
+        started_at, wall_started_at = time.monotonic(), time.time()
         answer = self._send(f"/tokens/{_segment(user)}", query)
         return AccessToken(
             access_token=answer["access_token"],
@@ -375,6 +377,7 @@ class TokenBroker:
             client=answer["client"],
             headers=answer.get("headers", {}),
             ends_at=started_at + answer["expires_in"],
+            wall_ends_at=wall_started_at + answer["expires_in"],
         )
 
     def _send(

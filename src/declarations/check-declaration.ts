@@ -3,7 +3,11 @@
  * these; every fault is found, each with its place. Does not own the syntax of the file (cli/apply/).
  */
 import { faceErrors, type ServiceLogo } from '../domain/access/service-face.js';
-import { isTrustDomain, type ServiceIssuer } from '../domain/access/workload-identity.js';
+import {
+  isTrustDomain,
+  type ServiceIssuer,
+  type WorkloadIdentity,
+} from '../domain/access/workload-identity.js';
 import { isDisplayText } from '../domain/text.js';
 import { isSafeAddress } from '../config/service-issuers.js';
 import { isWebhookSecret, webhookErrors, WEBHOOK_SECRET_RULE } from '../domain/webhook/webhook.js';
@@ -43,16 +47,24 @@ export function faultsOf(
   isPruning: boolean,
 ): DeclarationFault[] {
   const { services, webhooks } = declaration;
-  const staying = isPruning && declaration.issuers ? [] : [...stored.settings.issuers.keys()];
+  const stayingIssuers = isPruning && declaration.issuers ? [] : [...stored.settings.issuers.keys()];
   const trusted = [
     ...issuers,
-    ...[...staying, ...(declaration.issuers?.keys() ?? [])].map((name) => ({ name })),
+    ...[...stayingIssuers, ...(declaration.issuers?.keys() ?? [])].map((name) => ({ name })),
   ];
   const goes = isPruning && services !== null;
   const known = [...(services?.keys() ?? []), ...(goes ? [] : stored.services.map(({ name }) => name))];
+  const staying = goes ? [] : stored.services.filter(({ name }) => services?.has(name) !== true);
+  const holders: Holder[] = [
+    ...[...(services ?? [])].map(([name, { identity }]) => ({ name, identity })),
+    ...staying.map(({ name, credential }) => ({
+      name,
+      identity: credential.kind === 'identity' ? credential : null,
+    })),
+  ];
   return [
     ...[...(services ?? [])].flatMap(([name, service]) =>
-      at(['services', name], serviceFaults(name, service, { clients, trusted, stored })),
+      at(['services', name], serviceFaults(name, service, { clients, trusted, stored, holders })),
     ),
     ...[...(webhooks ?? [])].flatMap(([name, webhook]) =>
       at(['webhooks', name], webhookFaults(name, webhook, known, stored)),
@@ -64,6 +76,11 @@ export function faultsOf(
       clients.includes(alias) ? [] : at(['clients', alias], { '': notServed(alias, clients) }),
     ),
   ];
+}
+
+interface Holder {
+  readonly name: string;
+  readonly identity: WorkloadIdentity | null;
 }
 
 type Errors = Readonly<Record<string, string>>;
@@ -83,12 +100,21 @@ function serviceFaults(
     readonly clients: readonly string[];
     readonly trusted: readonly Pick<ServiceIssuer, 'name'>[];
     readonly stored: StoredDeclaration;
+    /** All that there will be. */
+    readonly holders: readonly Holder[];
   },
 ): Errors {
   const { name: itself, ...errors } = serviceErrors(name, service);
   const taken = known.stored.taken.get(name);
   const before = known.stored.services.find((each) => each.name === name);
   const unserved = service.clients.filter((alias) => alias !== '*' && !known.clients.includes(alias));
+  const holder = known.holders.find(
+    (each) =>
+      each.name !== name &&
+      each.identity?.issuer === service.identity?.issuer &&
+      each.identity?.subject === service.identity?.subject &&
+      service.identity !== null,
+  );
   const changesKind = before && (before.credential.kind === 'key') !== (service.identity === null);
   return {
     ...(itself === undefined ? {} : { '': `The name ${itself}` }),
@@ -100,6 +126,7 @@ function serviceFaults(
     ...errors,
     ...(unserved.length > 0 ? { clients: notServed(unserved.join(', '), known.clients) } : {}),
     ...(service.identity ? prefixed('identity', identityErrors(service.identity, known.trusted)) : {}),
+    ...(holder ? { identity: `The service ${holder.name} has this identity, too.` } : {}),
     ...(changesKind ? { identity: CHANGES_KIND } : {}),
     ...prefixed('face', declaredFaceErrors(service.face)),
   };

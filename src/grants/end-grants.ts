@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
+import { BrokerError } from '../domain/errors.js';
 import type { EndedGrantOutcome, NotAskedReason } from '../domain/grant/ended-grant.js';
 import { type Grant, isActive } from '../domain/grant/grant.js';
 import type { RevocationRequester } from '../domain/grant/revocation.js';
@@ -46,9 +47,9 @@ export class EndGrants {
 
   async end(grants: readonly Grant[], mode: DisconnectMode, by: RevocationRequester): Promise<EndedGrants> {
     const plans = grants.map((grant) => this.#planOf(grant, mode));
-    const begun = new Map<string, Begun | null>();
+    const begun = new Map<string, Begun | null | 'integrity_failed'>();
     for (const { grant, outcome } of plans) {
-      if (outcome === 'revoked') begun.set(grant.id, await this.disconnectGrant.begin(grant, by));
+      if (outcome === 'revoked') begun.set(grant.id, await this.#begin(grant, by));
       else if (outcome === 'deleted') await this.#forget(grant, mode, by);
     }
     const results: EndedGrants[] = [];
@@ -81,7 +82,25 @@ export class EndGrants {
     return this.settings.clients.get(client) !== undefined;
   }
 
-  async #finish(plan: EndedGrant, begun: Begun | null, by: RevocationRequester): Promise<EndedGrants> {
+  /** One grant that does not open keeps none of the others alive. */
+  async #begin(grant: Grant, by: RevocationRequester): Promise<Begun | null | 'integrity_failed'> {
+    try {
+      return await this.disconnectGrant.begin(grant, by);
+    } catch (error) {
+      if (error instanceof BrokerError && error.code === 'integrity_failed') return error.code;
+      throw error;
+    }
+  }
+
+  async #finish(
+    plan: EndedGrant,
+    begun: Begun | null | 'integrity_failed',
+    by: RevocationRequester,
+  ): Promise<EndedGrants> {
+    if (begun === 'integrity_failed') {
+      this.#record(plan.grant, 'revoke', by, begun);
+      return { grants: [{ ...plan, outcome: 'kept', reason: begun }], also: [] };
+    }
     // Another caller disconnected it meanwhile.
     if (begun === null) return { grants: [{ ...plan, outcome: 'deleted' }], also: [] };
     // It died a moment ago: no revocation writes its event.
@@ -99,8 +118,9 @@ export class EndGrants {
     { id: grantId, userId, client }: Grant,
     mode: DisconnectMode,
     { ticket, ...by }: RevocationRequester,
+    outcome: 'ok' | 'integrity_failed' = 'ok',
   ): void {
-    const common = { at: this.clock.now(), action: 'grant.disconnect', outcome: 'ok', ...by } as const;
+    const common = { at: this.clock.now(), action: 'grant.disconnect', outcome, ...by } as const;
     const details = { mode, ...(ticket === undefined ? {} : { ticket }) };
     this.audit.record({ ...common, userId, client, grantId, details });
   }

@@ -14,7 +14,7 @@ import type { EndedGrant } from './end-grants.js';
 import type { Offboarded } from './offboard-user.js';
 
 const { revoked, revoking, deleted, kept } = ENDED_GRANT_OUTCOMES;
-const { dead, service_account, client_unknown } = NOT_ASKED_REASONS;
+const { dead, service_account, client_unknown, integrity_failed } = NOT_ASKED_REASONS;
 
 class EndedGrantResponse {
   @ApiProperty({ format: 'uuid' })
@@ -40,7 +40,8 @@ class EndedGrantResponse {
     nullable: true,
     description:
       `Why Google is not asked with \`mode=revoke\`. \`dead\`: ${dead}. \`service_account\`: ${service_account}. ` +
-      `\`client_unknown\`: ${client_unknown}; use \`mode=local\``,
+      `\`client_unknown\`: ${client_unknown}; use \`mode=local\`. ` +
+      `\`integrity_failed\`: ${integrity_failed}; once it is looked into, use \`mode=local\``,
   })
   reason!: NotAskedReason | null;
 }

@@ -4,7 +4,11 @@ import type { AuditAction, AuditDetail } from '../domain/audit-entry.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Webhook } from '../domain/webhook/webhook.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
-import { type EventFilter, OutboxListsRepository } from '../token-store/outbox/outbox-lists.repository.js';
+import {
+  type EventFilter,
+  OutboxListsRepository,
+  type ReplayOutcome,
+} from '../token-store/outbox/outbox-lists.repository.js';
 import { WebhooksRepository } from '../token-store/outbox/webhooks.repository.js';
 import { type Delivery, type Receiver, SendEvent } from './send-event.js';
 
@@ -32,14 +36,14 @@ export class ReplayWebhooks {
     private readonly audit: AuditLog,
   ) {}
 
-  /** @returns false where there is no such event */
-  async replay(id: string, actor: ActorName): Promise<boolean> {
-    const isFound = (await this.outbox.replay(id, this.clock.now())) > 0;
-    if (isFound) await this.#record('webhook.replay', 'ok', actor, { event: id });
-    return isFound;
+  /** Only what is due then is audited. */
+  async replay(id: string, actor: ActorName): Promise<ReplayOutcome> {
+    const outcome = await this.outbox.replay(id, this.clock.now());
+    if (outcome === 'due') await this.#record('webhook.replay', 'ok', actor, { event: id });
+    return outcome;
   }
 
-  /** @returns how many events are sent again */
+  /** @returns how many events are sent again: none of a webhook that is disabled or deleted */
   async replayAll(filter: EventFilter, actor: ActorName): Promise<number> {
     const events = await this.outbox.replayAll(filter, this.clock.now());
     const { state, webhookId, type, since, until } = filter;

@@ -89,7 +89,7 @@ export class WebhookRegistry {
     actor = 'operator',
   ): Promise<ChangedWebhook | null> {
     const changed = await this.#change(idOrName, async (before, secrets) => {
-      const spec = await this.#validated({ ...before, ...changes });
+      const spec = await this.#validated({ ...before, ...changes }, before.services);
       return { after: { ...before, ...spec }, secrets };
     });
     if (changed) await this.#record('webhook.update', changed.webhook, actor, describe(changed.webhook));
@@ -191,13 +191,19 @@ export class WebhookRegistry {
     throw new BrokerError('invalid_request', 'The webhook is changed by others at the same time. Try again.');
   }
 
-  async #validated({ name, url, events, services }: WebhookSpec): Promise<WebhookSpec> {
+  /** @param held the services that it has already, by id: one may have been revoked since, and stays until it is taken out */
+  async #validated(
+    { name, url, events, services }: WebhookSpec,
+    held: readonly string[] = [],
+  ): Promise<WebhookSpec> {
     const errors = webhookErrors({ name, url, events, services });
     const found = await Promise.all(services.map((each) => this.services.findNamed(each)));
-    const unknown = services.filter((_, index) => !found[index] || found[index].revokedAt !== null);
+    const ids = services.map((each, index) => found[index]?.id ?? each);
+    const unknown = services.filter(
+      (_, index) => found[index]?.revokedAt !== null && !held.includes(ids[index] ?? ''),
+    );
     if (unknown.length > 0) errors['services'] = `must be active services: ${unknown.join(', ')} is none.`;
     if (Object.keys(errors).length > 0) throw invalidRequest(errors);
-    const ids = found.flatMap((service) => service?.id ?? []);
     return { name, url, events: [...new Set(events)].sort(), services: [...new Set(ids)].sort() };
   }
 

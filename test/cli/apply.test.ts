@@ -209,6 +209,51 @@ describe('a file that is applied', () => {
     expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('services.batch: was revoked') });
   });
 
+  describe('in which an identity goes to another service', () => {
+    const WHOLE = `clients: ['*'], scopes: ['*'], users: ['*']`;
+    const owners = (subjects: Readonly<Record<string, string>>) =>
+      [
+        `issuers: { '${issuer.url}': { audience: broker } }`,
+        'services:',
+        ...Object.entries(subjects).map(
+          ([name, subject]) =>
+            `  ${name}: { ${WHOLE}, identity: { issuer: '${issuer.url}', subject: ${subject} } }`,
+        ),
+        '',
+      ].join('\n');
+    const held = async () => {
+      const rows = await bed.sql('SELECT name, subject FROM services WHERE revoked_at IS NULL');
+      return new Map(rows.map(({ name, subject }) => [name, subject]));
+    };
+
+    test('is applied as its dry run says, where the other one goes, moves on, or takes that of this one', async () => {
+      expect((await apply(owners({ a: 'x' }))).code).toBe(0);
+      for (const next of [{ b: 'x' }, { b: 'y', c: 'x' }, { b: 'x', c: 'y' }]) {
+        expect((await apply(owners(next), ['--dry-run', '--prune'])).code).toBe(0);
+        expect(await apply(owners(next), ['--prune'])).toMatchObject({ code: 0 });
+        expect(await held()).toEqual(new Map(Object.entries(next)));
+      }
+      // The rows are signed as they are.
+      expect((await tokenBroker(['service', 'list'], bed.settings)).stdout).not.toContain('NOT VERIFIED');
+    });
+
+    test('is refused where two services would have it', async () => {
+      expect((await apply(owners({ a: 'x' }))).code).toBe(0);
+      for (const [text, of] of [
+        [owners({ b: 'x' }), 'b'],
+        [owners({ b: 'y', c: 'y' }), 'c'],
+      ] as const) {
+        const { code, stderr } = await apply(text);
+        expect({ code, stderr }).toEqual({
+          code: 2,
+          stderr: expect.stringMatching(
+            new RegExp(`services\\.${of}\\.identity: The service \\w has this identity, too`),
+          ),
+        });
+      }
+    });
+  });
+
   test('is applied in full or not at all', async () => {
     await bed.sql(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '53100'; END $$;

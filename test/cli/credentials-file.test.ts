@@ -280,15 +280,15 @@ describe('token-broker credentials-file', () => {
       env: [
         {
           name: 'GOOGLE_APPLICATION_CREDENTIALS',
-          value: '/var/run/secrets/token-broker/google-credentials.json',
+          value: '/var/run/secrets/token-broker-files/google-credentials.json',
         },
       ],
       volumeMounts: [
-        { name: 'token-broker', mountPath: '/var/run/secrets/token-broker', readOnly: true },
+        { name: 'token-broker', mountPath: '/var/run/secrets/token-broker-files', readOnly: true },
         { name: 'token-broker-identity', mountPath: '/var/run/secrets/tokens', readOnly: true },
       ],
       volumes: [
-        { name: 'token-broker', secret: { secretName: 'token-broker', defaultMode: expect.anything() } },
+        { name: 'token-broker', secret: { secretName: 'token-broker' } },
         {
           name: 'token-broker-identity',
           projected: {
@@ -310,8 +310,19 @@ describe('token-broker credentials-file', () => {
     const second = await run(...withKey, '--print-env=kubernetes');
     expect(second.stdout).toContain(`--from-file=reports.key=${keyFile}`);
     expect(json()).toMatchObject({
-      credential_source: { file: '/var/run/secrets/token-broker/reports.key' },
+      credential_source: { file: '/var/run/secrets/token-broker-files/reports.key' },
     });
+  });
+
+  test('mounts the JWT of docs/service-identities.md beside the Secret, and refuses one at its place', async () => {
+    const print = (jwt: string) =>
+      run('--user', 'alice', '--for', 'external_account', '--jwt-file', jwt, '--print-env=kubernetes');
+    const { stdout } = await print('/var/run/secrets/token-broker/token');
+    const { volumeMounts } = parseYaml(stdout) as { volumeMounts: { mountPath: string }[] };
+    expect(new Set(volumeMounts.map(({ mountPath }) => mountPath)).size).toBe(2);
+    const taken = '/var/run/secrets/token-broker-files';
+    for (const jwt of [`${taken}/token`, `${taken}/jwt/token`, '/var/run/secrets/token', '/token'])
+      expect(await print(jwt)).toEqual({ code: 2, stdout: '', stderr: expect.stringContaining(taken) });
   });
 
   const user = ['--user', 'alice'];

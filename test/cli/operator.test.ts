@@ -347,6 +347,10 @@ describe('token-broker webhook', () => {
       { details: { events: 0 } },
     ]);
     expect(await json('webhook', 'replay', 'msg_unknown')).toMatchObject({ code: 4 });
+    await run('webhook', 'disable', 'app');
+    expect(await json('webhook', 'replay', id)).toMatchObject({ code: 3 });
+    expect((await json('webhook', 'replay', ...range)).output).toEqual({ replayed: 0 });
+    await run('webhook', 'enable', 'app');
     expect(await json('webhook', 'replay')).toMatchObject({ code: 2 });
   });
 
@@ -364,6 +368,35 @@ describe('token-broker webhook', () => {
 });
 
 describe('a webhook on the command line', () => {
+  test('is changed though a service of its filter was revoked, which can be taken out and not put back', async () => {
+    for (const service of ['leaving', 'staying'])
+      await run('service', 'create', service, '--client', '*', '--scope', '*', '--user', '*');
+    const address = ['--url', 'https://hooks.example.com/in'];
+    const both = ['--service', 'leaving', '--service', 'staying'];
+    expect(await run('webhook', 'create', 'filtered', ...address, ...both)).toMatchObject({ code: 0 });
+    expect(await run('service', 'revoke', 'leaving')).toMatchObject({ code: 0 });
+    const update = (...options: string[]) => run('webhook', 'update', 'filtered', ...options);
+    expect(await update('--event', 'grant.expiring')).toMatchObject({ code: 0, stderr: '' });
+    expect(await update(...both)).toMatchObject({ code: 0 });
+    expect(await update('--service', 'staying')).toMatchObject({ code: 0 });
+    expect(await update(...both)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('leaving is none'),
+    });
+    await run('webhook', 'delete', 'filtered');
+  });
+
+  test.each([
+    ['update', 'app'],
+    ['create', 'other', '--url', 'https://hooks.example.com/in'],
+  ])('is not given a star beside another filter by %s', async (...command) => {
+    expect(await run('webhook', ...command, '--event', '*', '--event', 'grant.expiring')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'Wrong usage: * stands alone.\n',
+    });
+  });
+
   const named = async (name: string) =>
     list((await json('webhook', 'list')).output, 'webhooks').find((each) => each['name'] === name);
 

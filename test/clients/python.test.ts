@@ -229,6 +229,28 @@ result = found`);
     },
   );
 
+  pythonTest(
+    'asks again after a sleep in which the monotonic clock stood still, and where the wall clock is set back',
+    async () => {
+      const result = await run(`
+import time
+from unittest import mock
+from contextlib import ExitStack
+def asked_again(**shifts):
+    other = TokenBroker(given["url"], key=given["key"])
+    held = other.token("alice")
+    with ExitStack() as stack:
+        for name, seconds in shifts.items():
+            now = getattr(time, name)
+            stack.enter_context(mock.patch.object(time, name, lambda now=now, seconds=seconds: now() + seconds))
+        left = held.seconds_left
+        return [left < 0, other.token("alice") is not held]
+result = {"slept": asked_again(time=3600), "set_back": asked_again(time=-86400, monotonic=3600),
+          "only_set_back": asked_again(time=-86400)}`);
+      expect(result).toEqual({ slept: [true, true], set_back: [true, true], only_set_back: [false, false] });
+    },
+  );
+
   pythonTest('stores no slow answer over that of a later call', async () => {
     await bed.api.connect({ user_id: 'slow', scope: YOUTUBE }, { account: ALICE.email });
     const result = await run(`

@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } fro
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { inspect, promisify } from 'node:util';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { youtubeAnalytics } from 'googleapis/build/src/apis/youtubeAnalytics/index.js';
 import { publint } from 'publint';
 import { TokenBroker, type TokenBrokerError } from '../../clients/typescript/src/token-broker.js';
@@ -85,6 +85,35 @@ describe('a token', () => {
     await broker.token('short');
     await broker.token('short', { minTtl: 1000 });
     expect(proxy.calls.slice(1)).toEqual(['/tokens/short', '/tokens/short?min_ttl=1000']);
+  });
+
+  describe('on a machine whose clock changes', () => {
+    afterEach(() => {
+      jest.restoreAllMocks();
+    });
+    /** The broker of these tests runs on the same clocks, so it is asked before they change. */
+    const callsAfter = async (shifts: { readonly wallMs: number; readonly monotonicMs: number }) => {
+      const answer = JSON.stringify((await bed.api.token('alice')).body);
+      const headers = { 'content-type': 'application/json' };
+      const stub = jest.fn(() => Promise.resolve(new Response(answer, { headers })));
+      const client = new TokenBroker({ url: bed.url, key: bed.api.key, fetch: stub });
+      await client.token('alice');
+      const [wall, monotonic] = [Date.now.bind(Date), performance.now.bind(performance)];
+      jest.spyOn(Date, 'now').mockImplementation(() => wall() + shifts.wallMs);
+      jest.spyOn(performance, 'now').mockImplementation(() => monotonic() + shifts.monotonicMs);
+      await client.token('alice');
+      return stub.mock.calls.length;
+    };
+
+    test('is fetched again after a sleep, in which the monotonic clock stood still', async () => {
+      expect(await callsAfter({ wallMs: 3_600_000, monotonicMs: 0 })).toBe(2);
+    });
+
+    test('lives no longer where the wall clock is set back', async () => {
+      expect(await callsAfter({ wallMs: -86_400_000, monotonicMs: 3_600_000 })).toBe(2);
+      jest.restoreAllMocks();
+      expect(await callsAfter({ wallMs: -86_400_000, monotonicMs: 0 })).toBe(1);
+    });
   });
 
   test('that a slow answer brings does not replace that of a later call', async () => {

@@ -172,6 +172,25 @@ describe('offboarding a user', () => {
     expect(await bed.sql('SELECT 1 FROM grants')).toEqual([]);
   });
 
+  test('keeps a grant that was changed outside the broker, says so, and ends the others', async () => {
+    await connect('alice');
+    await connect('alice', BOB, 'elsewhere');
+    await bed.sql(`UPDATE grants SET credential_version = credential_version + 1 WHERE client = 'default'`);
+    const { status, body } = await offboard('alice');
+    expect({ status, complete: body['complete'] }).toEqual({ status: 202, complete: false });
+    expect(outcomes(body)).toEqual([
+      ['default', 'kept', 'integrity_failed'],
+      ['elsewhere', 'revoked', null],
+    ]);
+    expect(asked()).toBe(1);
+    expect(await grantsOf('alice')).toMatchObject([{ client: 'default' }]);
+    expect(await audited('user.offboard')).toMatchObject([{ outcome: 'incomplete' }]);
+    const ends = await audited('grant.disconnect');
+    expect(ends.map(({ outcome }) => outcome).sort()).toEqual(['integrity_failed', 'ok']);
+    expect((await offboard('alice', { mode: 'local' })).status).toBe(200);
+    expect(await bed.sql('SELECT 1 FROM grants')).toEqual([]);
+  });
+
   test('revokes the delegated credentials for the user, of every service, and of no other user', async () => {
     const other = await bed.service();
     for (const [api, user_id] of [

@@ -117,6 +117,34 @@ describe('an event', () => {
     },
   );
 
+  test('of a webhook that is disabled or deleted is not made due by a replay', async () => {
+    const disabled = await bed.webhook({ url: app.url, secret: app.secret });
+    const deleted = await bed.webhook({ url: app.url, secret: app.secret });
+    await bed.webhook({ url: other.url, secret: other.secret });
+    await registry().disable(disabled.id);
+    await connect('alice');
+    await settled();
+    await registry().remove(deleted.id);
+    await bed.sql(
+      `UPDATE outbox_events SET delivered_at = NULL, abandoned_at = now(), last_error = 'http_500'`,
+    );
+    const replays = bed.app.get(ReplayWebhooks);
+    const abandoned = { ...ALL_EVENTS, state: 'abandoned' } as const;
+    expect(await replays.replayAll(abandoned, 'operator')).toBe(1);
+    for (const { id: webhookId } of [disabled, deleted])
+      expect(await replays.replayAll({ ...abandoned, webhookId }, 'operator')).toBe(0);
+    const idAt = async (webhook: string) =>
+      String((await outbox()).find((row) => row['webhook_id'] === webhook)?.['id']);
+    expect(await replays.replay(await idAt(disabled.id), 'operator')).toBe('webhook_disabled');
+    expect(await replays.replay(await idAt(deleted.id), 'operator')).toBe('webhook_deleted');
+    expect(await replays.replay('msg_unknown', 'operator')).toBe('not_found');
+    await settled();
+    await registry().enable(disabled.id);
+    expect(await replays.replay(await idAt(disabled.id), 'operator')).toBe('due');
+    await settled();
+    expect(typesAt(app).at(-1)).toBe('grant.connected alice');
+  });
+
   exhaustive.test('of a type that its webhook no longer takes is not sent', async () => {
     const { id } = await bed.webhook({ url: app.url, secret: app.secret });
     await registry().disable(id);

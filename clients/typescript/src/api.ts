@@ -642,10 +642,10 @@ export interface components {
              */
             outcome: "revoked" | "revoking" | "deleted" | "kept";
             /**
-             * @description Why Google is not asked with `mode=revoke`. `dead`: it gives no tokens any more. `service_account`: its key stays valid at Google until it is deleted in the Google console. `client_unknown`: its client is not in GOOGLE_CLIENT_SECRETS, so which others Google would end with it is not known; use `mode=local`
+             * @description Why Google is not asked with `mode=revoke`. `dead`: it gives no tokens any more. `service_account`: its key stays valid at Google until it is deleted in the Google console. `client_unknown`: its client is not in GOOGLE_CLIENT_SECRETS, so which others Google would end with it is not known; use `mode=local`. `integrity_failed`: it was changed outside the broker, so its refresh token does not open; the log says why; once it is looked into, use `mode=local`
              * @enum {string|null}
              */
-            reason: "dead" | "service_account" | "client_unknown" | null;
+            reason: "dead" | "service_account" | "client_unknown" | "integrity_failed" | null;
         };
         OffboardResponse: {
             /** @description How many other grants Google ends with it, of any user */

@@ -259,7 +259,7 @@ export class TokenBroker {
   ): Promise<Token> {
     // fetch() resolves these as steps of a path, also when they are percent-encoded.
     if (user === '.' || user === '..') throw new TypeError(`The user id ${user} cannot be sent in a path.`);
-    const startedAt = performance.now();
+    const [startedAt, wallStartedAt] = [performance.now(), Date.now()];
     const call = { path: `/tokens/${encodeURIComponent(user)}`, query };
     const answer = await this.#requests.send<Schemas['TokenResponse']>(call, signal);
     return {
@@ -267,6 +267,7 @@ export class TokenBroker {
       tokenId: answer.token_id,
       expiresAt: new Date(answer.expires_at),
       endsAt: startedAt + answer.expires_in * 1000,
+      wallEndsAt: wallStartedAt + answer.expires_in * 1000,
       scopes: answer.scope.split(' '),
       account: answer.account,
       client: answer.client,

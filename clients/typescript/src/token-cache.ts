@@ -1,11 +1,13 @@
 /**
  * Owns which tokens this process holds, and that one call is under way for all who want the same. Does not own what a token
- * is asked with. Lifetimes go by a monotonic clock: the system's may be set back.
+ * is asked with.
  */
 export interface CachedToken {
   readonly tokenId: string;
-  /** When it ends, on the clock of `performance.now()`. */
+  /** When it ends, on the clock of `performance.now()`, which may stand still while the machine sleeps. */
   readonly endsAt: number;
+  /** The same on the clock of `Date.now()`, which may be set back. */
+  readonly wallEndsAt: number;
 }
 
 const MAX_TOKENS = 10_000;
@@ -19,7 +21,7 @@ export class TokenCache<Token extends CachedToken> {
   find(key: string, minTtlSeconds: number, refused?: string): Token | null {
     const entry = this.#tokens.get(key);
     if (!entry || entry.token.tokenId === refused) return null;
-    if (entry.token.endsAt - performance.now() <= minTtlSeconds * 1000) return null;
+    if (leftMs(entry.token) <= minTtlSeconds * 1000) return null;
     this.#tokens.delete(key);
     this.#tokens.set(key, entry);
     return entry.token;
@@ -55,6 +57,11 @@ export class TokenCache<Token extends CachedToken> {
   delete(key: string): void {
     this.#tokens.delete(key);
   }
+}
+
+/** By the clock that says less. */
+function leftMs({ endsAt, wallEndsAt }: CachedToken): number {
+  return Math.min(endsAt - performance.now(), wallEndsAt - Date.now());
 }
 
 function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

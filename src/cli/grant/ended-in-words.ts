@@ -69,8 +69,8 @@ function notes(grants: readonly EndedGrant[], width: number): string[] {
           `The grant of a service account is ${ENDED_GRANT_OUTCOMES.deleted.meaning}: ${NOT_ASKED_REASONS.service_account}.`,
         ]
       : []),
-    ...(has(({ reason }) => reason === 'client_unknown')
-      ? [`A grant stays: ${NOT_ASKED_REASONS.client_unknown}. --local deletes it here.`]
-      : []),
+    ...(['client_unknown', 'integrity_failed'] as const)
+      .filter((why) => has(({ reason }) => reason === why))
+      .map((why) => `A grant stays: ${NOT_ASKED_REASONS[why]}. --local deletes it here.`),
   ].map((note) => wrapped(note, width));
 }

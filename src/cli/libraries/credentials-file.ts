@@ -13,7 +13,7 @@ import {
   READER_NAMES,
   variablesFor,
 } from './credential-formats.js';
-import { exportLines, kubernetesSnippet, pathInPod } from './environment.js';
+import { exportLines, faultOfJwtFolder, kubernetesSnippet, pathInPod } from './environment.js';
 import { notesFor } from './library-notes.js';
 import {
   inCredential,
@@ -88,6 +88,8 @@ async function write(options: Options, asJson: boolean): Promise<CommandResult> 
     throw inCredential('--scope', NAME);
   const broker = await findBroker(options.broker ?? null, process.env);
   const isForPod = printEnv === 'kubernetes';
+  const fault = isForPod && source.kind === 'jwt' ? faultOfJwtFolder(source.file) : null;
+  if (fault !== null) throw wrongUsage(fault, NAME);
   const content = fileContent(kind, source, { broker, subject, scopes, isForPod });
   const notes = [
     ...broker.notes,

@@ -27,7 +27,8 @@ export interface MountedFile {
   readonly keyFile: string | null;
 }
 
-const MOUNT = '/var/run/secrets/token-broker';
+/** Not where docs/service-identities.md has the JWT: a Pod with two mounts at one path is refused. */
+const MOUNT = '/var/run/secrets/token-broker-files';
 
 /**
  * What belongs into a Pod. Keys and credentials are Secrets; a JWT is projected by the kubelet, which replaces it in time.
@@ -50,8 +51,8 @@ export function kubernetesSnippet({ path, variables, jwt, keyFile }: MountedFile
     'volumes:',
     '  - name: token-broker',
     '    secret:',
+    // Files of the default mode are readable also where the Pod does not run as root and has no fsGroup.
     '      secretName: token-broker',
-    '      defaultMode: 0400',
     ...(jwt === null ? [] : projected(jwt)),
   ]);
 }
@@ -59,6 +60,14 @@ export function kubernetesSnippet({ path, variables, jwt, keyFile }: MountedFile
 /** Where a file of this machine is in a Pod. */
 export function pathInPod(path: string): string {
   return `${MOUNT}/${basename(path)}`;
+}
+
+/** Why a JWT cannot be mounted where this file says; null where it can. One mount within another is read-only. */
+export function faultOfJwtFolder(file: string): string | null {
+  const folder = dirname(file);
+  const [jwt, secret] = [folder, MOUNT].map((each) => each.replace(/\/?$/, '/')) as [string, string];
+  const isApart = !jwt.startsWith(secret) && !secret.startsWith(jwt);
+  return isApart ? null : `--jwt-file cannot be in ${folder}: the Secret is mounted at ${MOUNT}.`;
 }
 
 function mount(name: string, path: string): string[] {

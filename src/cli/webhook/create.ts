@@ -39,6 +39,7 @@ export function webhookCreate(): Command {
 }
 
 async function create(name: string, { url, event, service, secretFile }: Options): Promise<CommandResult> {
+  const spec = { name, url, events: filterValues(event ?? []), services: filterValues(service ?? []) };
   const { secret, isNew } = await secretOf(secretFile);
   const [settings, { WebhookAdminModule }, { WebhookRegistry }, { ServicesRepository }] = await Promise.all([
     readSettings(process.env),
@@ -46,7 +47,6 @@ async function create(name: string, { url, event, service, secretFile }: Options
     import('../../webhooks/webhook-registry.js'),
     import('../../token-store/services/services.repository.js'),
   ]);
-  const spec = { name, url, events: filterValues(event ?? []), services: filterValues(service ?? []) };
   return withModules(settings, [WebhookAdminModule], async (broker) => {
     const webhook = await broker.get(WebhookRegistry).create(spec, secret).catch(explain);
     const names = await broker.get(ServicesRepository).namesOf(webhook.services);

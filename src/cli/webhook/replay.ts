@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { type CommandResult, printResult } from '../shared/command-result.js';
 import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
 import { readSettings, withModules } from '../shared/open-broker.js';
+import type { ReplayOutcome } from '../../token-store/outbox/outbox-lists.repository.js';
 import { type FilterOptions, filterOf, withFilters } from './events.js';
 
 const EXAMPLES = `
@@ -13,8 +14,9 @@ Examples:
 
 One event, or all that the filters find. A running broker sends them at once, as
 if they had never been tried, under the same \`webhook-id\`: a receiver that
-handled one before recognises it. A webhook that is disabled gets nothing:
-enable it first.`;
+handled one before recognises it. A webhook that is disabled gets nothing, and
+its events stay as they are: enable it first. Further exit code: 3 the webhook
+of that one event is disabled or deleted.`;
 
 export function webhookReplay(): Command {
   return withFilters(
@@ -37,15 +39,27 @@ async function replay(id: string | undefined, options: FilterOptions): Promise<C
   const replayed = await withModules(settings, [WebhookAdminModule], async (broker) => {
     const webhooks = broker.get(ReplayWebhooks);
     if (id === undefined) return webhooks.replayAll(await filterOf(broker, options), 'operator');
-    if (await webhooks.replay(id, 'operator')) return 1;
-    throw new Failure(
-      EXIT.notFound,
-      'event_not_found',
-      `There is no event ${id}. \`token-broker webhook events\` lists them.`,
-    );
+    const outcome = await webhooks.replay(id, 'operator');
+    if (outcome === 'due') return 1;
+    throw refusalOf(outcome, id);
   });
   return {
     text: `${replayed} event(s) are due now; a running broker sends them.`,
     json: { replayed },
   };
+}
+
+function refusalOf(outcome: Exclude<ReplayOutcome, 'due'>, id: string): Failure {
+  if (outcome === 'not_found') {
+    return new Failure(
+      EXIT.notFound,
+      'event_not_found',
+      `There is no event ${id}. \`token-broker webhook events\` lists them.`,
+    );
+  }
+  const text =
+    outcome === 'webhook_disabled'
+      ? `The webhook of ${id} is disabled, so nothing would send it. Enable it first: \`token-broker webhook enable\`.`
+      : `The webhook of ${id} was deleted, so nothing would send it.`;
+  return new Failure(EXIT.refused, outcome, text);
 }

@@ -1,5 +1,5 @@
 /** What commands of webhooks share: their options, how a webhook is shown, and refusals. Owns no rule of webhooks (domain/webhook/). */
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { BrokerError } from '../../domain/errors.js';
 import { Secret } from '../../domain/secret.js';
 import { isWebhookSecret, type Webhook, WEBHOOK_SECRET_RULE } from '../../domain/webhook/webhook.js';
@@ -20,7 +20,7 @@ export function addWebhookFilters(command: Command): Command {
 
 /** `*` stands for no filter, so that one can be taken away. */
 export function filterValues(values: readonly string[]): readonly string[] {
-  if (values.includes('*') && values.length > 1) throw new InvalidArgumentError('* stands alone.');
+  if (values.includes('*') && values.length > 1) throw wrongUsage('* stands alone.');
   return values.includes('*') ? [] : values;
 }
 

@@ -98,8 +98,9 @@ export class ConsoleGrantsController {
     const grant = await this.#find(id);
     audit.add({ userId: grant.userId, client: grant.client, details: { mode } });
     const by = { actor: actorOf(person), serviceId: null, requestId };
-    const { grants } = await this.ends.end([grant], mode, by);
-    await reply.redirect(pathWith(userPath(grant.userId), { done: grants[0]?.outcome ?? null }), 303);
+    const [ended] = (await this.ends.end([grant], mode, by)).grants;
+    const done = ended?.outcome === 'kept' ? ended.reason : ended?.outcome;
+    await reply.redirect(pathWith(userPath(grant.userId), { done: done ?? null }), 303);
   }
 
   async #find(id: string): Promise<Grant> {

@@ -1,5 +1,9 @@
 import { UNCONFIRMED_REVOCATION } from '../../domain/google/oauth-failures.js';
-import { ENDED_GRANT_OUTCOMES, NOT_ASKED_REASONS } from '../../domain/grant/ended-grant.js';
+import {
+  ENDED_GRANT_OUTCOMES,
+  NOT_ASKED_REASONS,
+  type NotAskedReason,
+} from '../../domain/grant/ended-grant.js';
 import type { GrantHistory } from '../../grants/grant-timeline.js';
 import { linkPath, pathWith, userPath } from '../paths.js';
 import { Layout, renderConsole, type Viewer } from '../views/layout.js';
@@ -19,15 +23,20 @@ interface UserFacts {
 
 type Done = { readonly tone: 'good' | 'warn'; readonly text: string };
 
-/** By the outcome of a disconnect (grants/end-grants.ts), or of an offboarding. */
+function kept(reason: NotAskedReason): Done {
+  return {
+    tone: 'warn',
+    text: `The grant was ${ENDED_GRANT_OUTCOMES.kept.meaning}: ${NOT_ASKED_REASONS[reason]}.`,
+  };
+}
+
+/** By the outcome of a disconnect (grants/end-grants.ts), of one that stays by its reason, or of an offboarding. */
 const DONE: Readonly<Record<string, Done>> = {
   revoked: { tone: 'good', text: `The grant was ${ENDED_GRANT_OUTCOMES.revoked.meaning}.` },
   revoking: { tone: 'warn', text: `${UNCONFIRMED_REVOCATION.meaning} ${UNCONFIRMED_REVOCATION.remedy}` },
   deleted: { tone: 'good', text: `The grant was ${ENDED_GRANT_OUTCOMES.deleted.meaning}.` },
-  kept: {
-    tone: 'warn',
-    text: `The grant was ${ENDED_GRANT_OUTCOMES.kept.meaning}: ${NOT_ASKED_REASONS.client_unknown}.`,
-  },
+  client_unknown: kept('client_unknown'),
+  integrity_failed: kept('integrity_failed'),
   offboarded: { tone: 'good', text: 'The broker holds nothing for this user any more.' },
   incomplete: { tone: 'warn', text: 'Not everything is ended yet. Offboard the user again in a while.' },
 };

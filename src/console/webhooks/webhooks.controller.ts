@@ -123,8 +123,15 @@ export class ConsoleWebhooksController {
     @Param('id') id: string,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const isFound = await this.replays.replay(id, actorOf(person));
-    if (!isFound) {
+    const outcome = await this.replays.replay(id, actorOf(person));
+    if (outcome === 'webhook_disabled')
+      throw new BrokerError(
+        'invalid_request',
+        'Its webhook is disabled, so nothing would send it: enable it first.',
+      );
+    if (outcome === 'webhook_deleted')
+      throw new BrokerError('not_found', 'Its webhook was deleted, so nothing would send it.');
+    if (outcome === 'not_found') {
       throw new BrokerError('not_found', 'There is no such event; it is deleted 30 days after its delivery.');
     }
     await reply.redirect(pathWith(PATH, { done: 'replayed', detail: '1' }), 303);

@@ -44,6 +44,7 @@ export const NOT_ASKED_REASONS = {
   service_account: 'its key stays valid at Google until it is deleted in the Google console',
   client_unknown:
     'its client is not in GOOGLE_CLIENT_SECRETS, so which others Google would end with it is not known',
+  integrity_failed: 'it was changed outside the broker, so its refresh token does not open; the log says why',
 } as const;
 
 export type NotAskedReason = keyof typeof NOT_ASKED_REASONS;

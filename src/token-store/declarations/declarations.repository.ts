@@ -143,20 +143,36 @@ export class DeclarationsRepository {
   ): Promise<void> {
     for (const { kind, name, content } of writes.putSettings)
       await this.settings.put(tx, kind, name, content);
-    for (const service of writes.addServices) await insertService(tx, this.sealer, service);
+    // An identity that goes to another service is free before that one gets it.
+    for (const id of writes.revokeServices) await revokeService(tx, this.sealer, id, now);
+    await this.#freeIdentities(tx, rows, writes.changeServices);
     for (const change of writes.changeServices) {
       const row = rows.find(({ id }) => id === change.id);
       if (row) await changeService(tx, this.sealer, row, change);
     }
+    for (const service of writes.addServices) await insertService(tx, this.sealer, service);
     for (const { serviceId, face, file } of writes.saveFaces)
       await this.faces.save(serviceId, face, file, tx);
-    for (const id of writes.revokeServices) await revokeService(tx, this.sealer, id, now);
     for (const { webhook, secrets } of writes.addWebhooks) await this.webhooks.insert(tx, webhook, secrets);
     for (const { before, after, secrets } of writes.changeWebhooks) {
       if (!(await this.webhooks.replace(before, after, secrets, tx))) throw new ChangedMeanwhile();
     }
     for (const id of writes.removeWebhooks) await this.webhooks.remove(id, now, tx);
     for (const { kind, name } of writes.removeSettings) await this.settings.remove(tx, kind, name);
+  }
+
+  /** Two services may exchange theirs, which no order of changes can do. */
+  async #freeIdentities(
+    tx: Prisma.TransactionClient,
+    rows: readonly Row[],
+    changes: DeclarationWrites['changeServices'],
+  ): Promise<void> {
+    for (const { id, credential } of changes) {
+      const row = rows.find((each) => each.id === id);
+      if (credential.kind !== 'identity' || !row) continue;
+      if (row.issuer === credential.issuer && row.subject === credential.subject) continue;
+      await tx.service.update({ where: { id }, data: { subject: `moving ${id}` } });
+    }
   }
 }
 

@@ -4,7 +4,7 @@ import type { EventState, EventType } from '../../domain/webhook/webhook.js';
 import { alongIndex, boundedScan, pageOf } from '../client/bounded-statements.js';
 import { Database } from '../client/database.js';
 import { Prisma } from '../prisma-client/client.js';
-import { oneOf } from './outbox-events.repository.js';
+import { type EventKey, oneOf } from './outbox-events.repository.js';
 
 export interface ListedEvent {
   /** Of its row: the user, as far as it is known. */
@@ -46,6 +46,8 @@ interface EventQuery extends EventFilter {
   readonly after: EventPosition | null;
   readonly limit: number;
 }
+
+export type ReplayOutcome = 'due' | 'not_found' | 'webhook_disabled' | 'webhook_deleted';
 
 type Row = ListedEvent & { readonly visible: boolean; readonly row_number: number };
 
@@ -101,14 +103,25 @@ export class OutboxListsRepository {
 
   /**
    * Makes an event due now, as if it had never been tried. Its id stays, by which the app recognises what it has already.
-   * @returns how many; 0 where there is no such event
+   * Where its webhook gets nothing, nothing is changed.
    */
-  replay(id: string, now: Date): Promise<number> {
-    return this.#makeDue(Prisma.sql`id = ${id}`, now);
+  async replay(id: string, now: Date): Promise<ReplayOutcome> {
+    const event = await this.database.outboxEvent.findFirst({ where: { id } });
+    if (!event) return 'not_found';
+    const { userId, webhookId } = event;
+    const webhook = await this.database.webhook.findFirst({ where: { id: webhookId ?? '' } });
+    if (webhook?.disabledAt !== null) return webhook ? 'webhook_disabled' : 'webhook_deleted';
+    return (await this.#makeDue([{ userId, id }], now)) > 0 ? 'due' : 'not_found';
   }
 
-  /** The same for all that a filter finds. Those that wait anyway lose their backoff. */
+  /** The same for all that a filter finds. Those that wait anyway lose their backoff. @returns how many are due */
   async replayAll(filter: EventFilter, now: Date): Promise<number> {
+    // Nothing would send the events of others.
+    const enabled = await this.database.webhook.findMany({
+      where: { disabledAt: null },
+      select: { id: true },
+    });
+    const ids = new Set<string | null>(enabled.map(({ id }) => id));
     let replayed = 0;
     let after: EventPosition | null = null;
     do {
@@ -117,17 +130,18 @@ export class OutboxListsRepository {
         after,
         limit: REPLAY_BATCH,
       });
-      const keys = page.items.map(({ owner: userId, id }) => ({ userId, id }));
-      if (keys.length > 0) replayed += await this.#makeDue(oneOf(keys), now);
+      const sent = page.items.filter(({ webhookId }) => ids.has(webhookId));
+      const keys = sent.map(({ owner: userId, id }) => ({ userId, id }));
+      if (keys.length > 0) replayed += await this.#makeDue(keys, now);
       after = page.next;
     } while (after !== null);
     return replayed;
   }
 
-  #makeDue(which: Prisma.Sql, now: Date): Promise<number> {
+  #makeDue(keys: readonly EventKey[], now: Date): Promise<number> {
     return this.database.$executeRaw`
       UPDATE outbox_events SET delivered_at = NULL, abandoned_at = NULL, attempts = 0, last_error = NULL,
-        next_attempt_at = ${now} WHERE ${which}`;
+        next_attempt_at = ${now} WHERE ${oneOf(keys)}`;
   }
 }
 

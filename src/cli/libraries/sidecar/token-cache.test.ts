@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Secret } from '../../../domain/secret.js';
 import type { TokenOutcome, Unavailable } from '../token-request.js';
 import { TokenCache } from './token-cache.js';
@@ -154,6 +154,52 @@ describe('the token cache', () => {
     expect((await cache.token()).kind).toBe('live');
     expect(changes).toEqual(['t1', null, 'new']);
     expect(reports).toEqual(['connect (invalid_grant)', 'away', 'The broker gives tokens again.']);
+  });
+
+  describe('in the background', () => {
+    const timers: { readonly run: () => void; readonly ms: number }[] = [];
+    beforeEach(() => {
+      const keep = (run: () => void, ms = 0) => {
+        timers.push({ run, ms });
+        return { unref: () => undefined };
+      };
+      jest.spyOn(globalThis, 'setTimeout').mockImplementation(keep as never);
+    });
+    afterEach(() => {
+      jest.restoreAllMocks();
+    });
+    /** Lets the last timer fire in its time. @returns that time, in seconds */
+    const fire = async (advance: (seconds: number) => void) => {
+      const { run, ms } = timers.at(-1) ?? { run: () => undefined, ms: 0 };
+      advance(ms / 1000);
+      run();
+      for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+      return ms / 1000;
+    };
+
+    test('asks for the next token only when it is due, and within half a minute after a sleep', async () => {
+      const { state, cache, advance, changes } = setUp();
+      await cache.start();
+      let waited = 0;
+      while (state.asked === 1) waited += await fire(advance);
+      // Ten seconds by chance after 3600 less 390.
+      expect(Math.round(waited)).toBe(3221);
+      state.wallMs += 3_600_000;
+      expect(await fire(advance)).toBeLessThanOrEqual(30);
+      await fire(advance);
+      expect(changes).toEqual(['t1', 't2', 't3']);
+      expect(Math.max(...timers.map(({ ms }) => ms))).toBe(30_000);
+    });
+
+    test('takes a token away that died in a sleep, while the broker does not answer', async () => {
+      const { state, cache, advance, changes } = setUp();
+      await cache.start();
+      state.answer = () => UNAVAILABLE;
+      state.wallMs += 3_600_000;
+      await fire(advance);
+      await fire(advance);
+      expect(changes).toEqual(['t1', null]);
+    });
   });
 
   test('says nothing more once it is stopped', async () => {

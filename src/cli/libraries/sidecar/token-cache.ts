@@ -14,6 +14,8 @@ const CONFIRMED_MS = 10_000;
 const REFUSED_MS = 30_000;
 /** How often the broker is asked about a token that it cannot renew yet. */
 const SHORT_LIVED_MS = 5_000;
+/** So long the default token may be a dead one after a sleep. */
+const MAX_TIMER_MS = 30_000;
 const FIRST_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 30_000;
 /** Of different sets of scopes. Libraries ask for few. */
@@ -119,9 +121,18 @@ export class TokenCache {
       // Google would refuse the last token too, or soon: the user ended the access, or the operator did.
       if (entry.held) this.#changed(entry, null);
       entry.held = null;
-    } else entry.notBeforeMs = now + this.#backoffMs(entry, outcome);
+    } else {
+      entry.notBeforeMs = now + this.#backoffMs(entry, outcome);
+      this.#dropDead(entry);
+    }
     this.#report(entry, outcome);
     return outcome;
+  }
+
+  #dropDead(entry: TokenEntry): void {
+    if (!entry.held || this.#live(entry)) return;
+    this.#changed(entry, null);
+    entry.held = null;
   }
 
   #changed(entry: TokenEntry, token: GivenToken | null): void {
@@ -173,10 +184,23 @@ export class TokenCache {
   }
 
   #schedule(kept: SidecarToken): void {
+    const { monotonicMs, wallMs } = this.clocks;
+    const waitMs = this.#waitMs(kept);
+    this.#sleepUntil(monotonicMs() + waitMs, wallMs() + waitMs);
+  }
+
+  /** A timer stands still while a laptop sleeps, so a long wait is made of short ones. */
+  #sleepUntil(dueMs: number, dueWallMs: number): void {
     if (this.#isStopped) return;
-    this.#timer = setTimeout(() => {
-      void this.start();
-    }, this.#waitMs(kept));
+    const { monotonicMs, wallMs } = this.clocks;
+    const leftMs = Math.max(0, Math.min(dueMs - monotonicMs(), dueWallMs - wallMs()));
+    this.#timer = setTimeout(
+      () => {
+        if (leftMs <= MAX_TIMER_MS) void this.start();
+        else this.#sleepUntil(dueMs, dueWallMs);
+      },
+      Math.min(leftMs, MAX_TIMER_MS),
+    );
   }
 
   #waitMs(kept: SidecarToken): number {
@@ -187,8 +211,7 @@ export class TokenCache {
     if (kept.kind === 'unavailable' || kept.expiresInSeconds < RENEW_SECONDS)
       return SHORT_LIVED_MS * (0.75 + random() / 2);
     // All sidecars of a user have the same token: they do not all come in the second in which it is due.
-    const due = (kept.expiresInSeconds - RENEW_SECONDS + 1) * 1000 + random() * 10_000;
-    return Math.min(due, MAX_TIMER_MS);
+    return (kept.expiresInSeconds - RENEW_SECONDS + 1) * 1000 + random() * 10_000;
   }
 
   #report(entry: TokenEntry, outcome: TokenOutcome): void {
@@ -209,9 +232,6 @@ function troubleOf(outcome: TokenOutcome): string | null {
   if (outcome.kind === 'token') return null;
   return outcome.kind === 'refused' ? `${outcome.error} ${outcome.code}` : outcome.kind;
 }
-
-/** Longer ones fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** So long a library waits that could have the last token: several end a request to a metadata server after 3 seconds. */
 function patience(isFresh: boolean): Promise<null> {
