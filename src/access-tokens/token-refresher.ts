@@ -11,7 +11,7 @@ import { sameScopes, scopeKey, scopeSet } from '../domain/google/scopes.js';
 import { backoffAfter, type Lease } from '../domain/grant/lease-and-backoff.js';
 import { diagnose } from '../domain/grant/diagnosis.js';
 import type { AccessToken, Grant, GoogleTokenResponse } from '../domain/grant/grant.js';
-import { secondsUntilReplaceable } from '../domain/grant/token-freshness.js';
+import { hasExpired, secondsUntilReplaceable } from '../domain/grant/token-freshness.js';
 import { Clock } from '../domain/ports/clock.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
 import { GoogleTurns } from '../google/oauth/refresh-requests.js';
@@ -78,9 +78,12 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
 
   /** Every failure is a result; only faults of the database or of a seal are thrown. */
   async refresh(grant: Grant, scopes: readonly string[], caller: RefreshCaller): Promise<RefreshResult> {
-    const { service, isBackground = false, callerSignal, refused = null } = caller;
+    const { service, isBackground = false, callerSignal } = caller;
     const lane = { service: service.id, client: grant.client, isBackground };
-    const isDoubted = refused !== null && secondsUntilReplaceable(refused, this.clock.now()) > 0;
+    const now = this.clock.now();
+    // Google refuses each token that has expired.
+    const refused = caller.refused && !hasExpired(caller.refused, now) ? caller.refused : null;
+    const isDoubted = refused !== null && secondsUntilReplaceable(refused, now) > 0;
     const task = { grant, scopes, refused, doubted: isDoubted ? refused : null };
     const key = `${grant.id} ${grant.version} ${isDoubted ? tokenIdOf(refused) : scopeKey(scopes)}`;
     try {
@@ -167,9 +170,11 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
   async #askAbout(doubted: AccessToken, lease: Lease, release: () => void): Promise<RefreshResult> {
     const failure = await this.google.assertAccepted(doubted.token).then(() => null, asFailure);
     release();
+    const isExpired = hasExpired(doubted, this.clock.now());
     // A service account has no consent that could end.
-    if (failure?.kind === 'grant_dead' && lease.grant.kind === 'user') throw failure;
+    if (failure?.kind === 'grant_dead' && !isExpired && lease.grant.kind === 'user') throw failure;
     await this.leases.giveUp(lease, 0);
+    if (isExpired) return { kind: 'changed' };
     const retryAfterSeconds = secondsUntilReplaceable(doubted, this.clock.now());
     const result: RefreshFailure = failure
       ? { kind: 'failed', failure: new GoogleFailure('unavailable', failure.error, failure.description) }
