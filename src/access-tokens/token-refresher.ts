@@ -6,7 +6,7 @@ import {
 } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { AuditDetail } from '../domain/audit-entry.js';
-import { GoogleFailure } from '../domain/google/google-failure.js';
+import { asGoogleFailure, GoogleFailure } from '../domain/google/google-failure.js';
 import { sameScopes, scopeKey, scopeSet } from '../domain/google/scopes.js';
 import { backoffAfter, type Lease } from '../domain/grant/lease-and-backoff.js';
 import { diagnose } from '../domain/grant/diagnosis.js';
@@ -135,7 +135,9 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     try {
       const asking = doubted ? this.#askAbout(doubted, lease, release) : this.#renew(lease, scopes, release);
       // google/ throws its failures. From here on a failure is a value.
-      const result = await asking.catch((error: unknown) => this.#fail(lease, asFailure(error), requester));
+      const result = await asking.catch((error: unknown) =>
+        this.#fail(lease, asGoogleFailure(error), requester),
+      );
       if (result.kind === 'token') {
         const cause = refused ? { refused: tokenIdOf(refused) } : {};
         this.#record('ok', grant, requester, { scopes: result.token.scopes, ...cause });
@@ -151,10 +153,11 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
   /** Ends the lease, where it returns. @throws {GoogleFailure} */
   async #renew(lease: Lease, scopes: readonly string[], release: () => void): Promise<RefreshResult> {
     const renewed = await this.renewal.renew(lease, scopes).finally(release);
-    if (renewed.kind === 'narrowed') return this.results.save(lease, renewed);
+    if (renewed.kind === 'grant_only') return this.results.save(lease, renewed);
     if (renewed.kind === 'not_narrowed') {
-      await this.leases.giveUp(lease, 0);
-      return renewed;
+      if (renewed.issued.refreshToken === null) await this.leases.giveUp(lease, 0);
+      else await this.results.save(lease, { ...renewed, kind: 'grant_only' });
+      return { kind: 'not_narrowed' };
     }
     const result = await this.#save(lease, renewed.scopes, renewed.response);
     // The grant is as its row says: a token for part of it was requested, and Google did not narrow.
@@ -168,7 +171,7 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
    * @throws {GoogleFailure} when it is
    */
   async #askAbout(doubted: AccessToken, lease: Lease, release: () => void): Promise<RefreshResult> {
-    const failure = await this.google.assertAccepted(doubted.token).then(() => null, asFailure);
+    const failure = await this.google.assertAccepted(doubted.token).then(() => null, asGoogleFailure);
     release();
     const isExpired = hasExpired(doubted, this.clock.now());
     // A service account has no consent that could end.
@@ -235,11 +238,6 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
       details,
     });
   }
-}
-
-function asFailure(error: unknown): GoogleFailure {
-  if (error instanceof GoogleFailure) return error;
-  throw error;
 }
 
 /** Google was not asked. */
