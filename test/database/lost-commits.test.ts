@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { SecurityEventOptions } from '../../sandbox/google/risc/security-events.js';
+import { Scheduler } from '../../src/operations/scheduler.js';
 import { Browser } from '../support/api.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { ALICE, APP, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
@@ -95,6 +96,22 @@ describe('a code exchange', () => {
     const confirm = () => bed.api.post('/connect/completions', { code, user_id: 'alice' });
     expect((await confirm()).status).toBe(200);
     expect((await bed.api.token('alice')).status).toBe(200);
+  });
+});
+
+describe('a revocation', () => {
+  test('whose end is not confirmed is in the audit trail, once', async () => {
+    await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+    const [grant] = await bed.sql('SELECT id FROM grants');
+    const lost = proxy.loseCommitOf('"revocations" SET "finished_at"');
+    const response = await bed.api.delete(`/grants/${String(grant?.['id'])}`, { mode: 'revoke' });
+    expect(response.status).toBe(202);
+    await lost;
+    await until(async () => (await audited('grant.disconnect')).length > 1);
+    await bed.app.get(Scheduler).runNow('resume revocations');
+    const events = await audited('grant.disconnect');
+    expect(events.map(({ outcome }) => outcome).toSorted()).toEqual(['ok', 'revoking']);
+    expect(events.find(({ outcome }) => outcome === 'ok')).toMatchObject({ details: { mode: 'revoke' } });
   });
 });
 
