@@ -8,7 +8,7 @@ import type { AccessToken, Grant } from '../domain/grant/grant.js';
 import {
   entryKeyOf,
   type RefreshedToken,
-  isRotation,
+  rotationOf,
   keyOf,
   type RefreshOutcome,
   resultOf,
@@ -95,7 +95,8 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
     if (change?.outcome.kind === 'dead') return change.outcome;
     // A new refresh token: until it is saved, Google is not asked for any scopes, since the former one may be dead.
     if (change?.outcome.kind === 'token') return this.#servedOf(change, change.outcome, scopes);
-    if (change && change.nextAt > this.clock.monotonicMs()) return unsaved(change, this.clock.monotonicMs());
+    if (change && (rotationOf(change.outcome) || change.nextAt > this.clock.monotonicMs()))
+      return unsaved(change, this.clock.monotonicMs());
     const entry = this.#unsaved.get(keyOf(grant, scopes));
     if (entry?.outcome.kind === 'token' && entry.nextAt > this.clock.monotonicMs())
       return this.#servedOf(entry, entry.outcome, scopes);
@@ -145,7 +146,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
     if (isSaved) return resultOf(outcome) ?? { kind: 'changed' };
     // A security event changes a grant and leaves its lease.
     await this.leases.giveUp(lease, 0).catch(() => undefined);
-    if (outcome.kind !== 'token' || outcome.response.refreshToken === null) {
+    if (!rotationOf(outcome)) {
       await this.#bookUnused(lease.grant, outcome);
       return { kind: 'changed' };
     }
@@ -161,10 +162,8 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
   async #write(lease: Lease, outcome: RefreshOutcome): Promise<boolean> {
     const now = this.clock.now();
     if (outcome.kind === 'dead') return this.leases.markDead(lease, outcome.diagnosis, now);
-    if (outcome.kind === 'narrowed') {
-      await this.leases.narrow(lease, outcome.scopes, now);
-      return true;
-    }
+    if (outcome.kind === 'grant_only')
+      return this.leases.saveGrant(lease, outcome.scopes, outcome.issued, now);
     const saved = await this.leases.save(lease, outcome.scopes, outcome.response, now);
     if (saved && outcome.token) this.cache.update(saved, outcome.scopes, outcome.token);
     return saved !== null;
@@ -173,8 +172,8 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
   #keep(grant: Grant, outcome: RefreshOutcome, fault: unknown, held: Lease | null): Unsaved {
     const key = entryKeyOf(grant, outcome);
     const failures = (this.#unsaved.get(key)?.failures ?? 0) + 1;
-    const lease = isRotation(outcome) ? held : null;
-    const maxMs = isRotation(outcome) ? ROTATION_BACKOFF_MS : Infinity;
+    const lease = rotationOf(outcome) ? held : null;
+    const maxMs = rotationOf(outcome) ? ROTATION_BACKOFF_MS : Infinity;
     const backoffMs = Math.min(backoffAfter(failures, null, Math.random()), maxMs);
     // Not awaited: where this fails as well, the lease expires.
     if (held && !lease) void this.leases.giveUp(held, 0).catch(() => undefined);
@@ -244,6 +243,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
 
   /** A refresh token occupies a slot at Google even if it is not used. */
   async #bookUnused(grant: Grant, outcome: RefreshOutcome): Promise<void> {
-    if (outcome.kind === 'token') await this.ledger.bookUnused(grant, outcome.response, this.clock.now());
+    const issued = rotationOf(outcome);
+    if (issued) await this.ledger.bookUnused(grant, issued, this.clock.now());
   }
 }

@@ -6,12 +6,12 @@ import {
 } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { AuditDetail } from '../domain/audit-entry.js';
-import { GoogleFailure } from '../domain/google/google-failure.js';
+import { asGoogleFailure, GoogleFailure } from '../domain/google/google-failure.js';
 import { sameScopes, scopeKey, scopeSet } from '../domain/google/scopes.js';
 import { backoffAfter, type Lease } from '../domain/grant/lease-and-backoff.js';
 import { diagnose } from '../domain/grant/diagnosis.js';
 import type { AccessToken, Grant, GoogleTokenResponse } from '../domain/grant/grant.js';
-import { secondsUntilReplaceable } from '../domain/grant/token-freshness.js';
+import { hasExpired, secondsUntilReplaceable } from '../domain/grant/token-freshness.js';
 import { Clock } from '../domain/ports/clock.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
 import { GoogleTurns } from '../google/oauth/refresh-requests.js';
@@ -78,9 +78,12 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
 
   /** Every failure is a result; only faults of the database or of a seal are thrown. */
   async refresh(grant: Grant, scopes: readonly string[], caller: RefreshCaller): Promise<RefreshResult> {
-    const { service, isBackground = false, callerSignal, refused = null } = caller;
+    const { service, isBackground = false, callerSignal } = caller;
     const lane = { service: service.id, client: grant.client, isBackground };
-    const isDoubted = refused !== null && secondsUntilReplaceable(refused, this.clock.now()) > 0;
+    const now = this.clock.now();
+    // Google refuses each token that has expired.
+    const refused = caller.refused && !hasExpired(caller.refused, now) ? caller.refused : null;
+    const isDoubted = refused !== null && secondsUntilReplaceable(refused, now) > 0;
     const task = { grant, scopes, refused, doubted: isDoubted ? refused : null };
     const key = `${grant.id} ${grant.version} ${isDoubted ? tokenIdOf(refused) : scopeKey(scopes)}`;
     try {
@@ -132,7 +135,9 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     try {
       const asking = doubted ? this.#askAbout(doubted, lease, release) : this.#renew(lease, scopes, release);
       // google/ throws its failures. From here on a failure is a value.
-      const result = await asking.catch((error: unknown) => this.#fail(lease, asFailure(error), requester));
+      const result = await asking.catch((error: unknown) =>
+        this.#fail(lease, asGoogleFailure(error), requester),
+      );
       if (result.kind === 'token') {
         const cause = refused ? { refused: tokenIdOf(refused) } : {};
         this.#record('ok', grant, requester, { scopes: result.token.scopes, ...cause });
@@ -148,10 +153,11 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
   /** Ends the lease, where it returns. @throws {GoogleFailure} */
   async #renew(lease: Lease, scopes: readonly string[], release: () => void): Promise<RefreshResult> {
     const renewed = await this.renewal.renew(lease, scopes).finally(release);
-    if (renewed.kind === 'narrowed') return this.results.save(lease, renewed);
+    if (renewed.kind === 'grant_only') return this.results.save(lease, renewed);
     if (renewed.kind === 'not_narrowed') {
-      await this.leases.giveUp(lease, 0);
-      return renewed;
+      if (renewed.issued.refreshToken === null) await this.leases.giveUp(lease, 0);
+      else await this.results.save(lease, { ...renewed, kind: 'grant_only' });
+      return { kind: 'not_narrowed' };
     }
     const result = await this.#save(lease, renewed.scopes, renewed.response);
     // The grant is as its row says: a token for part of it was requested, and Google did not narrow.
@@ -165,11 +171,13 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
    * @throws {GoogleFailure} when it is
    */
   async #askAbout(doubted: AccessToken, lease: Lease, release: () => void): Promise<RefreshResult> {
-    const failure = await this.google.assertAccepted(doubted.token).then(() => null, asFailure);
+    const failure = await this.google.assertAccepted(doubted.token).then(() => null, asGoogleFailure);
     release();
+    const isExpired = hasExpired(doubted, this.clock.now());
     // A service account has no consent that could end.
-    if (failure?.kind === 'grant_dead' && lease.grant.kind === 'user') throw failure;
+    if (failure?.kind === 'grant_dead' && !isExpired && lease.grant.kind === 'user') throw failure;
     await this.leases.giveUp(lease, 0);
+    if (isExpired) return { kind: 'changed' };
     const retryAfterSeconds = secondsUntilReplaceable(doubted, this.clock.now());
     const result: RefreshFailure = failure
       ? { kind: 'failed', failure: new GoogleFailure('unavailable', failure.error, failure.description) }
@@ -230,11 +238,6 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
       details,
     });
   }
-}
-
-function asFailure(error: unknown): GoogleFailure {
-  if (error instanceof GoogleFailure) return error;
-  throw error;
 }
 
 /** Google was not asked. */

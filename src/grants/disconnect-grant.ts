@@ -27,6 +27,8 @@ export interface Revoked {
   readonly also: readonly Grant[];
   /** False: Google has not confirmed yet. No token is issued any more, and the broker retries until it has. */
   readonly isFinished: boolean;
+  /** The end of the revocation wrote its audit event. */
+  readonly isAudited?: boolean;
 }
 
 /** What a disconnect did, or would do. */
@@ -92,7 +94,7 @@ export class DisconnectGrant {
   async #revoke(grant: Grant, requester: RevocationRequester): Promise<Revoked> {
     const begun = await this.begin(grant, requester);
     if (begun === null) throw noSuchGrant();
-    return this.finish(begun, true);
+    return this.finish(begun, requester);
   }
 
   /**
@@ -127,12 +129,12 @@ export class DisconnectGrant {
 
   /**
    * The second part: asks Google, and writes what follows.
-   * @param forRequest whether the audit event of a request covers the grant; otherwise it gets one with the end
+   * @param by the request that waits for it, for the audit event that is written with the end; null: the one that began it
    */
-  async finish({ attempt, also, isFinished }: Begun, forRequest: boolean): Promise<Revoked> {
+  async finish({ attempt, also, isFinished }: Begun, by: RevocationRequester | null): Promise<Revoked> {
     if (attempt === null) return { also, isFinished };
-    const ended = await this.revokeAtGoogle.attempt(attempt, forRequest);
-    return ended ? { also: ended, isFinished: true } : { also, isFinished: false };
+    const ended = await this.revokeAtGoogle.attempt(attempt, by);
+    return ended ? { ...ended, isFinished: true } : { also, isFinished: false };
   }
 
   /**

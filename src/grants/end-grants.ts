@@ -105,7 +105,7 @@ export class EndGrants {
     if (begun === null) return { grants: [{ ...plan, outcome: 'deleted' }], also: [] };
     // It died a moment ago: no revocation writes its event.
     if (begun.attempt === null && begun.isFinished) this.#record(plan.grant, 'revoke', by);
-    const { also, isFinished } = await this.disconnectGrant.finish(begun, false);
+    const { also, isFinished } = await this.disconnectGrant.finish(begun, null);
     return { grants: [isFinished ? plan : { ...plan, outcome: 'revoking' }], also };
   }
 

@@ -130,7 +130,8 @@ export class GrantsController {
     const ended = dryRun
       ? await this.disconnectGrant.preview(grant, mode)
       : await this.disconnectGrant.disconnect(grant, mode, requester);
-    const { also, isFinished } = ended;
+    const { also, isFinished, isAudited = false } = ended;
+    if (isAudited) audit.omitSuccess();
     // A count only: services that read one user's audit trail may not see the other users.
     if (also.length > 0) audit.add({ details: { also_revoked: also.length } });
     if (!isFinished) {

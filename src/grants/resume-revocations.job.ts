@@ -34,7 +34,7 @@ export class ResumeRevocationsJob implements OnModuleInit {
     if (!first) return;
     const work = async (taken: RevocationAttempt | null) => {
       for (let next = taken; next; next = shutdown.aborted ? null : await this.#take()) {
-        await this.revokeAtGoogle.attempt(next, false);
+        await this.revokeAtGoogle.attempt(next, null);
       }
     };
     await Promise.all([

@@ -3,7 +3,7 @@ import { Settings } from '../config/settings.js';
 import { GoogleFailure } from '../domain/google/google-failure.js';
 import { backoffAfter } from '../domain/grant/lease-and-backoff.js';
 import type { Grant } from '../domain/grant/grant.js';
-import type { RevocationAttempt, RevocationEnd } from '../domain/grant/revocation.js';
+import type { RevocationAttempt, RevocationEnd, RevocationRequester } from '../domain/grant/revocation.js';
 import { Clock } from '../domain/ports/clock.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
 import { RevocationsRepository } from '../token-store/grants/revocations.repository.js';
@@ -17,6 +17,13 @@ const REVOKED: RevocationEnd = { outcome: 'revoked', isInferred: false };
 const INFERRED: RevocationEnd = { outcome: 'revoked', isInferred: true };
 const ALREADY_DEAD: RevocationEnd = { outcome: 'already_dead', isInferred: false };
 const UNCLEAR: RevocationEnd = { outcome: 'unclear', isInferred: false };
+
+export interface FinishedRevocation {
+  /** The other grants that were revoked. */
+  readonly also: readonly Grant[];
+  /** Whether the disconnected grant has its audit event. */
+  readonly isAudited: boolean;
+}
 
 /** Carries out one attempt of a stored revocation: calls Google, then stores the result. */
 @Injectable()
@@ -39,20 +46,23 @@ export class RevokeAtGoogle {
   }
 
   /**
-   * @param forRequest whether a request waits for it; then that request's audit event covers the disconnected grant
-   * @returns the other grants that were revoked; null: not finished, and the job retries
+   * @param by the request that waits for it; null: none does
+   * @returns null: not finished, and the job retries
    */
-  async attempt(attempt: RevocationAttempt, forRequest: boolean): Promise<readonly Grant[] | null> {
+  async attempt(
+    attempt: RevocationAttempt,
+    by: RevocationRequester | null,
+  ): Promise<FinishedRevocation | null> {
     const known = this.#unwritten.get(attempt.id);
     // It says nothing of what was consented to between the two attempts.
-    if (known) return this.#finish(known.attempt, known.end, forRequest);
+    if (known) return this.#finish(known.attempt, known.end, by);
     const end = await this.#call(attempt);
-    return end && this.#finish(attempt, end, forRequest);
+    return end && this.#finish(attempt, end, by);
   }
 
   /** Stores the responses that could not be stored before. */
   async finishUnwritten(): Promise<void> {
-    for (const { attempt, end } of [...this.#unwritten.values()]) await this.#finish(attempt, end, false);
+    for (const { attempt, end } of [...this.#unwritten.values()]) await this.#finish(attempt, end, null);
   }
 
   async #call(attempt: RevocationAttempt): Promise<RevocationEnd | null> {
@@ -106,14 +116,16 @@ export class RevokeAtGoogle {
   async #finish(
     attempt: RevocationAttempt,
     end: RevocationEnd,
-    forRequest: boolean,
-  ): Promise<readonly Grant[] | null> {
+    by: RevocationRequester | null,
+  ): Promise<FinishedRevocation | null> {
     const { id, grantId } = attempt;
     try {
-      const revoked = await this.revocations.finish(attempt, end, this.clock.now(), !forRequest);
+      const finished = await this.revocations.finish(attempt, end, this.clock.now(), by);
       this.#unwritten.delete(id);
-      // Null: another replica finished first, and reported it.
-      return revoked ?? [];
+      // Null: another replica finished first, and reported it; or this one, and it did not get the confirmation.
+      return finished
+        ? { also: finished.revoked, isAudited: finished.isAudited }
+        : { also: [], isAudited: true };
     } catch (error) {
       this.#unwritten.set(id, { attempt, end });
       this.#log.error(

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { type Fleet, type Replica, startFleet } from '../../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../../sandbox/fleet/seed.js';
 import { startPostgres } from '../../sandbox/trying/postgres.js';
+import { ChangeFeed } from '../../src/token-store/change-feed/change-feed.js';
 import { GrantsRepository } from '../../src/token-store/grants/grants.repository.js';
 import { migrate } from '../../src/token-store/migrations/migrate.js';
 import { ServicesRepository } from '../../src/token-store/services/services.repository.js';
@@ -266,6 +267,54 @@ test('a failover is noticed when connections end, where the old primary and conn
     rmSync(folder, { recursive: true, force: true });
   }
 }, 90_000);
+
+describe('a listening connection that is replaced because of its age', () => {
+  test('leaves nothing cached that it may not have been notified of', async () => {
+    const url = await createDatabase();
+    const proxy = await startTcpProxy(Number(new URL(url).port));
+    const direct = url.replace(/:\d+\//, `:${proxy.port}/`);
+    const replicas = await Replicas.start(url, url, { settings: { DATABASE_DIRECT_URL: direct } });
+    const [first, second] = replicas.fleet.replicas as [Replica, Replica];
+    try {
+      await replicas.untilChanges(second, UP);
+      const user = await replicas.warmUser();
+      // Its successor is opened before the first heartbeat is known to be lost.
+      proxy.silence();
+      await replicas.disconnect(first, user);
+      await replicas.assertGone(user, NOTICED_MS + SLACK_MS);
+      await replicas.untilChanges(second, UP);
+    } finally {
+      await replicas.stop();
+      await proxy.close();
+    }
+  }, 60_000);
+
+  test('leaves caches as they are when both received what was sent meanwhile', async () => {
+    const bed = await startTestBed({ DATABASE_CONNECTION_LIFETIME_SECONDS: '1' });
+    const seen = new Set<string>();
+    try {
+      const feed = bed.app.get(ChangeFeed);
+      await until(() => feed.fault === null);
+      await feed.catchUp();
+      feed.subscribe(({ kind }) => seen.add(kind));
+      const listening = async () => {
+        const rows = await bed.sql(
+          `SELECT pid FROM pg_stat_activity WHERE application_name = 'token-broker changes' AND datname = current_database()`,
+        );
+        return rows.map(({ pid }) => Number(pid));
+      };
+      const pids = new Set<number>();
+      await until(async () => {
+        for (const pid of await listening()) pids.add(pid);
+        return pids.size >= 4;
+      });
+      expect(feed.isUpToDate).toBe(true);
+      expect([...seen]).not.toContain('everything');
+    } finally {
+      await bed.stop();
+    }
+  }, 60_000);
+});
 
 test('what exceeds the maximum age is read once for all who ask, and not again', async () => {
   const bed = await startTestBed({ CACHE_MAX_AGE_SECONDS: '2' });

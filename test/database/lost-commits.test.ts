@@ -2,8 +2,10 @@
  * Transactions that the server committed while the broker lost the connection, as in a failover: what is stored must be neither
  * reported as lost, nor stored again, nor forgotten when it is tried again.
  */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { SecurityEventOptions } from '../../sandbox/google/risc/security-events.js';
+import { Scheduler } from '../../src/operations/scheduler.js';
+import { Database } from '../../src/token-store/client/database.js';
 import { Browser } from '../support/api.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { ALICE, APP, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
@@ -98,6 +100,22 @@ describe('a code exchange', () => {
   });
 });
 
+describe('a revocation', () => {
+  test('whose end is not confirmed is in the audit trail, once', async () => {
+    await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+    const [grant] = await bed.sql('SELECT id FROM grants');
+    const lost = proxy.loseCommitOf('"revocations" SET "finished_at"');
+    const response = await bed.api.delete(`/grants/${String(grant?.['id'])}`, { mode: 'revoke' });
+    expect(response.status).toBe(202);
+    await lost;
+    await until(async () => (await audited('grant.disconnect')).length > 1);
+    await bed.app.get(Scheduler).runNow('resume revocations');
+    const events = await audited('grant.disconnect');
+    expect(events.map(({ outcome }) => outcome).toSorted()).toEqual(['ok', 'revoking']);
+    expect(events.find(({ outcome }) => outcome === 'ok')).toMatchObject({ details: { mode: 'revoke' } });
+  });
+});
+
 describe('a security event', () => {
   const deliver = async (order: SecurityEventOptions, statement: string) => {
     const { token } = await bed.google.control.sendSecurityEvent({ ...order, to: null });
@@ -126,6 +144,36 @@ describe('a security event', () => {
       outcome: 'ok',
       details: { event: 'tokens-revoked', action: 'revoke' },
     });
+  });
+
+  test('that is interrupted between two users, as on several servers, is in the audit trail of each once', async () => {
+    for (const user_id of ['alice', 'other'])
+      await bed.api.connect({ user_id, scope: YOUTUBE }, { account: ALICE.email });
+    const distributed = jest.spyOn(bed.app.get(Database), 'isDistributed').mockReturnValue(true);
+    await bed.sql(`
+      CREATE SEQUENCE users;
+      CREATE FUNCTION interrupt() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        IF nextval('users') = 2 THEN RAISE EXCEPTION 'terminating connection' USING ERRCODE = '57P01'; END IF;
+        RETURN NEW;
+      END $$;
+      CREATE TRIGGER interrupt BEFORE INSERT ON audit_trail FOR EACH ROW WHEN (NEW.action = 'security.event')
+        EXECUTE FUNCTION interrupt()`);
+    try {
+      const subject = { subject_type: 'iss-sub', iss: `${bed.google.url}/`, sub: ALICE.sub };
+      const order = { type: 'account-disabled', subject, to: null } as const;
+      const { token: body } = await bed.google.control.sendSecurityEvent(order);
+      const headers = { 'content-type': 'application/secevent+jwt', accept: 'application/json' };
+      const post = () => fetch(`${bed.url}/security-events/google`, { method: 'POST', headers, body });
+      expect((await post()).status).toBe(503);
+      expect(await audited('security.event')).toHaveLength(1);
+      expect((await post()).status).toBe(202);
+    } finally {
+      distributed.mockRestore();
+      await bed.sql('DROP TRIGGER interrupt ON audit_trail; DROP SEQUENCE users');
+    }
+    const events = await audited('security.event');
+    expect(events.map(({ user_id }) => user_id).toSorted()).toEqual(['alice', 'other']);
   });
 
   test('that concerns no grant is there as well', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Scheduler } from '../../src/operations/scheduler.js';
 import { isCluster, testOfOneServer } from '../support/cluster.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { BLOCKED_SESSIONS, until } from '../support/until.js';
@@ -129,6 +130,36 @@ describe('a revocation', () => {
     ]).toContainEqual(responses.map(({ status }) => status).toSorted());
     await until(async () => (await statusOf('alice')) === undefined);
     expect(asked()).toBe(1);
+  });
+
+  test('is in the audit trail once where a job finishes it while the request still waits', async () => {
+    await connect('alice');
+    control().failNext('revoke', { delayMs: 800 });
+    const response = revoke('alice');
+    await until(() => asked() === 1);
+    // As where the request takes longer than its lease.
+    await due();
+    await bed.app.get(Scheduler).runNow('resume revocations');
+    expect(await statusOf('alice')).toBeUndefined();
+    expect((await response).status).toBe(200);
+    const trail = `SELECT outcome FROM audit_trail WHERE action = 'grant.disconnect' AND outcome = 'ok'`;
+    await bed.restart();
+    expect(await bed.sql(trail)).toHaveLength(1);
+  });
+
+  test('is in the audit trail once, with the request that finished it', async () => {
+    await connect('alice');
+    control().failNext('revoke', { status: 503, body: '', headers: { 'retry-after': '60' } });
+    await revoke('alice');
+    const other = await bed.service();
+    const path = `/grants/${String((await grantOf('alice'))['id'])}`;
+    expect((await other.delete(path, { mode: 'revoke' })).status).toBe(200);
+    await bed.restart();
+    const trail = await bed.sql(
+      `SELECT outcome, service_id FROM audit_trail WHERE action = 'grant.disconnect' ORDER BY outcome`,
+    );
+    expect(trail.map(({ outcome }) => outcome)).toEqual(['ok', 'revoking']);
+    expect(trail[0]?.['service_id']).not.toBe(trail[1]?.['service_id']);
   });
 
   test.each([

@@ -110,6 +110,21 @@ describe('Google Cloud KMS', () => {
     }
   });
 
+  test('is not waited for where its access token does not come, and is asked again with another', async () => {
+    const { ciphertext } = await wrapper().wrap(Buffer.from('keys'));
+    const impatient = new GoogleKms(kms.key, { ...access(), googleTimeoutMs: 300 });
+    kms.stallTokens(true);
+    try {
+      await expect(impatient.unwrap(ciphertext)).rejects.toMatchObject({
+        isTransient: true,
+        message: expect.stringContaining('no access token'),
+      });
+    } finally {
+      kms.stallTokens(false);
+    }
+    expect(Buffer.from(await impatient.unwrap(ciphertext)).toString()).toBe('keys');
+  }, 10_000);
+
   test('names a key that does not exist, and credentials that are missing', async () => {
     const elsewhere = new GoogleKms(`${kms.key}-other`, access());
     await expect(elsewhere.wrap(Buffer.from('keys'))).rejects.toMatchObject({

@@ -27,6 +27,8 @@ export interface KmsStandIn {
   enable(version: number): void;
   /** What the next responses are, instead of what they should be. */
   failNext(fault: 'unavailable' | 'damaged' | 'lost' | 'denied', times?: number): void;
+  /** Whether the token endpoint takes requests and answers none. */
+  stallTokens(on: boolean): void;
   close(): Promise<void>;
 }
 
@@ -41,6 +43,7 @@ export async function startKms(): Promise<KmsStandIn> {
   const versions: Version[] = [{ key: randomBytes(32), isEnabled: true }];
   const calls: string[] = [];
   let faults: string[] = [];
+  let isStalled = false;
 
   const respondTo = (method: string, body: Record<string, string>): KmsResponse => {
     const fault = faults[0];
@@ -69,6 +72,7 @@ export async function startKms(): Promise<KmsStandIn> {
     void (async () => {
       const text = await textOf(request);
       if (request.url === '/sts') {
+        if (isStalled) return;
         send(response, [
           200,
           { access_token: TOKEN, token_type: 'Bearer', expires_in: 3600, issued_token_type: 'x' },
@@ -100,6 +104,9 @@ export async function startKms(): Promise<KmsStandIn> {
     enable: (version) => Object.assign(versions[version - 1] ?? {}, { isEnabled: true }),
     failNext: (fault, times = 1) => {
       faults = Array.from({ length: times }, () => fault);
+    },
+    stallTokens: (on) => {
+      isStalled = on;
     },
     close: () =>
       new Promise((done) => {

@@ -7,6 +7,8 @@ export interface TcpProxy {
   lead(port: number): void;
   /** Ends the connections that are there, and refuses others until `lead`. */
   cut(): void;
+  /** What the server sends on the connections that are there is lost from now on; they stay open. */
+  silence(): void;
   /** Ends the connection that first sends such a statement to the server. @param cut null: none @returns when it has */
   cutAt(cut: Cut | null): Promise<void>;
   /** Ends the connection whose transaction holds this statement once the server has committed it, before its client knows. */
@@ -32,6 +34,7 @@ export async function startTcpProxy(firstPort: number, delayMs = 0): Promise<Tcp
   let pending: { readonly cut: Cut; readonly found: () => void } | null = null;
   let lost: { readonly text: string; readonly done: () => void } | null = null;
   const sockets = new Set<Socket>();
+  const silences = new Map<Socket, () => void>();
   const pass = (inbound: Socket) => {
     if (target === null) {
       inbound.destroy();
@@ -74,6 +77,8 @@ export async function startTcpProxy(firstPort: number, delayMs = 0): Promise<Tcp
     });
     inbound.pipe(watched).pipe(outbound);
     outbound.pipe(inbound);
+    silences.set(inbound, () => outbound.unpipe(inbound).resume());
+    inbound.on('close', () => silences.delete(inbound));
     for (const [from, to] of [
       [inbound, outbound],
       [outbound, inbound],
@@ -98,6 +103,9 @@ export async function startTcpProxy(firstPort: number, delayMs = 0): Promise<Tcp
     cut: () => {
       target = null;
       for (const socket of sockets) socket.destroy();
+    },
+    silence: () => {
+      for (const silence of silences.values()) silence();
     },
     cutAt: (cut) =>
       new Promise((resolve) => {

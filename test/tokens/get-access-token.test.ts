@@ -452,6 +452,56 @@ describe('GET /tokens/:userId', () => {
       expect(refreshes()).toBe(asked + 1);
     });
 
+    describe('where Google sends another refresh token with each response', () => {
+      beforeEach(() => {
+        bed.google.control.rotateRefreshTokens(true);
+      });
+
+      /** The one that the broker has is the one that Google accepts, and the slot ledger knows it. */
+      const expectUsable = async () => {
+        bed.google.control.overrideTokenResponse(null);
+        bed.google.control.clearFaults();
+        bed.clock.advance(3600);
+        expect((await bed.api.token('alice')).status).toBe(200);
+        const current = await bed.sql('SELECT grant_id FROM refresh_tokens WHERE current');
+        expect(current).toHaveLength(1);
+      };
+
+      test.each([
+        ['with more than was requested', [YOUTUBE], `${YOUTUBE} ${YOUTUBE_MONEY}`, undefined, 403, 1],
+        ['with less, and then with all', [YOUTUBE, YOUTUBE_MONEY], YOUTUBE, 1, 403, 2],
+        ['with less than the grant', null, `openid ${EMAIL} ${YOUTUBE}`, undefined, 200, 1],
+      ])('keeps the newest one that came %s', async (_, policy, scope, times, status, requests) => {
+        const api = policy ? await bed.service({ scopes: policy }) : bed.api;
+        bed.google.control.overrideTokenResponse({ scope }, times);
+        bed.clock.advance(3600);
+        const response = await api.token('alice');
+        expect([response.status, refreshes()]).toEqual([status, requests]);
+        await expectUsable();
+      });
+
+      test('keeps it where the second request fails', async () => {
+        const narrow = await bed.service({ scopes: [YOUTUBE, YOUTUBE_MONEY] });
+        bed.google.control.overrideTokenResponse({ scope: YOUTUBE }, 1);
+        bed.google.control.latency('token', 300);
+        bed.clock.advance(3600);
+        const response = narrow.token('alice');
+        await until(() => refreshes() === 1);
+        bed.google.control.failNext('token', { status: 503, body: '' });
+        expect((await response).status).toBe(200);
+        await expectUsable();
+      });
+
+      test('keeps it where the grant turns out to hold less, and more than it says', async () => {
+        const beyond = `${ADS} openid ${EMAIL} ${YOUTUBE}`;
+        bed.google.control.failNext('token', { named: 'invalid_scope' });
+        bed.google.control.overrideTokenResponse({ scope: beyond }, 1);
+        bed.clock.advance(3600);
+        expect((await bed.api.token('alice')).body['scope']).not.toContain(YOUTUBE_MONEY);
+        await expectUsable();
+      });
+    });
+
     test('updates the grant when Google refuses to narrow because the grant holds less', async () => {
       const narrow = await bed.service({ scopes: [YOUTUBE, YOUTUBE_MONEY] });
       bed.google.control.failNext('token', { named: 'invalid_scope' });

@@ -11,6 +11,7 @@ import {
   YOUTUBE,
   YOUTUBE_MONEY,
 } from '../support/test-bed.js';
+import { until } from '../support/until.js';
 import { visitConsent } from '../support/visit-consent.js';
 import { type Receiver, startReceiver } from '../support/webhook-receiver.js';
 
@@ -52,6 +53,11 @@ describe('a token that Google refused', () => {
   /** Google's token endpoint issues a token that no API of Google's accepts. */
   const issueDeadTokens = () => {
     bed.google.control.overrideTokenResponse({ access_token: 'ya29.dead-on-arrival' });
+  };
+
+  /** Google refuses it when it is asked, as it refuses one that has expired. */
+  const issueShortTokenOnce = () => {
+    bed.google.control.overrideTokenResponse({ access_token: 'ya29.short-lived', expires_in: 60 }, 1);
   };
 
   test('is named by the start of its digest, from the database, from the cache and after a refresh', async () => {
@@ -210,6 +216,34 @@ describe('a token that Google refused', () => {
       const link = body['connect_url'] as string;
       const consent = await new Browser().begin(link);
       expect(consent.searchParams.get('prompt')).toBe('consent');
+    });
+
+    test('leaves the grant as it is once the replacement has expired', async () => {
+      const first = await bed.api.token('alice');
+      issueShortTokenOnce();
+      const second = await refuse(first);
+      expect(second.status).toBe(200);
+      bed.clock.advance(61);
+      const third = await refuse(second);
+      expect([third.status, third.body['code']]).toEqual([200, undefined]);
+      expect(tokenOf(third)).not.toBe(tokenOf(second));
+      expect(bed.google.control.count('tokeninfo')).toBe(0);
+      expect(await statusOfGrant()).toBe('active');
+      // It took the place of an expired token, and not of a refused one.
+      expect((await refuse(third)).status).toBe(200);
+    });
+
+    test('leaves the grant as it is where the replacement expires while Google is asked', async () => {
+      const first = await bed.api.token('alice');
+      issueShortTokenOnce();
+      const second = await refuse(first);
+      bed.google.control.latency('tokeninfo', 500);
+      const asked = refuse(second);
+      await until(() => bed.google.control.count('tokeninfo') === 1);
+      bed.clock.advance(61);
+      const third = await asked;
+      expect([third.status, third.body['code']]).toEqual([200, undefined]);
+      expect(await statusOfGrant()).toBe('active');
     });
 
     test('stays while Google does not say whether it is valid', async () => {

@@ -111,3 +111,9 @@ export function findFailure<Row extends FailureRow<unknown>>(
 export function withValues(text: string, values: Readonly<Record<string, string>>): string {
   return text.replaceAll(/\{(\w+)\}/g, (all, name: string) => values[name] ?? all);
 }
+
+/** @throws what is none */
+export function asGoogleFailure(error: unknown): GoogleFailure {
+  if (error instanceof GoogleFailure) return error;
+  throw error;
+}

@@ -103,6 +103,9 @@ export interface GoogleTokenResponse {
   readonly refreshTokenExpiresAt: Date | null;
 }
 
+/** Null where the refresh token that was sent stays. */
+export type NewRefreshToken = Pick<GoogleTokenResponse, 'refreshToken' | 'refreshTokenExpiresAt'>;
+
 export interface AccessToken {
   readonly token: Secret;
   readonly obtainedAt: Date;

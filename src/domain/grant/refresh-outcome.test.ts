@@ -5,16 +5,14 @@ import { entryKeyOf, isRotation, keyOf, type RefreshOutcome } from './refresh-ou
 const grant = (id = 'g', version = 1) => ({ id, version }) as Grant;
 const token = (scopes: string[], refreshToken: object | null = null) =>
   ({ kind: 'token', scopes, response: { refreshToken }, token: null }) as unknown as RefreshOutcome;
-const NARROWED: RefreshOutcome = { kind: 'narrowed', scopes: ['a'] };
+const grantOnly = (refreshToken: object | null) =>
+  ({ kind: 'grant_only', scopes: ['a'], issued: { refreshToken } }) as unknown as RefreshOutcome;
+const NARROWED = grantOnly(null);
 const DEAD = { kind: 'dead', diagnosis: {} } as RefreshOutcome;
 
-test('only a token with a new refresh token is a rotation', () => {
-  expect([token(['a']), token(['a'], {}), NARROWED, DEAD].map(isRotation)).toEqual([
-    false,
-    true,
-    false,
-    false,
-  ]);
+test('only what came with a new refresh token is a rotation', () => {
+  const outcomes = [token(['a']), token(['a'], {}), NARROWED, grantOnly({}), DEAD];
+  expect(outcomes.map(isRotation)).toEqual([false, true, false, true, false]);
 });
 
 describe('the key of an unsaved result', () => {

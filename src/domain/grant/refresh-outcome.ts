@@ -3,7 +3,7 @@
  * (access-tokens/refresh-results.ts).
  */
 import { scopeKey } from '../google/scopes.js';
-import type { AccessToken, Diagnosis, Grant, GoogleTokenResponse } from './grant.js';
+import type { AccessToken, Diagnosis, Grant, GoogleTokenResponse, NewRefreshToken } from './grant.js';
 import type { Lease } from './lease-and-backoff.js';
 
 export interface RefreshedToken {
@@ -17,7 +17,8 @@ export interface RefreshedToken {
 /** What Google's response changes. */
 export type RefreshOutcome =
   | RefreshedToken
-  | { readonly kind: 'narrowed'; readonly scopes: readonly string[] }
+  /** No token that may be handed out: which scopes of the grant are left, and a new refresh token. */
+  | { readonly kind: 'grant_only'; readonly scopes: readonly string[]; readonly issued: NewRefreshToken }
   | { readonly kind: 'dead'; readonly diagnosis: Diagnosis };
 
 export interface Unsaved {
@@ -35,8 +36,15 @@ export function keyOf({ id, version }: Grant, scopes: readonly string[] | null =
   return `${id} ${version} ${scopes === null ? '' : scopeKey(scopes)}`;
 }
 
+/** Null where there is none. */
+export function rotationOf(outcome: RefreshOutcome): NewRefreshToken | null {
+  if (outcome.kind === 'dead') return null;
+  const issued = outcome.kind === 'token' ? outcome.response : outcome.issued;
+  return issued.refreshToken === null ? null : issued;
+}
+
 export function isRotation(outcome: RefreshOutcome): boolean {
-  return outcome.kind === 'token' && outcome.response.refreshToken !== null;
+  return rotationOf(outcome) !== null;
 }
 
 /** What concerns the grant, and not only a token of some scopes, is kept once. */

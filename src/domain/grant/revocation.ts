@@ -38,3 +38,12 @@ export interface RevocationEnd {
   /** `revoked` is inferred from other tokens of the account, which are dead too. */
   readonly isInferred: boolean;
 }
+
+/** @param stored no seal is bound to it: what was changed in the database must not keep a revocation unfinished */
+export function requesterOf(stored: unknown) {
+  const given = (stored ?? {}) as Partial<Record<keyof RevocationRequester, unknown>>;
+  const text = (value: unknown) => (typeof value === 'string' ? value : null);
+  const [serviceId, requestId, ticket] = [text(given.serviceId), text(given.requestId), text(given.ticket)];
+  const by = { actor: text(given.actor) ?? 'unknown', serviceId, requestId };
+  return { by, page: ticket === null ? {} : { ticket } };
+}

@@ -54,6 +54,7 @@ describe('a refused token', () => {
     ['after four where it did so a minute ago', true, -60, 240],
     ['at once where it did so five minutes ago', true, -300, 0],
     ['at once where it did so an hour ago', true, -3600, 0],
+    ['at once where it did so in the future, by a clock that was set back', true, 60, 0],
   ])('is replaced %s', (_, replacesRefused, obtained, seconds) => {
     expect(secondsUntilReplaceable({ obtainedAt: inSeconds(obtained), replacesRefused }, NOW)).toBe(seconds);
   });

@@ -19,6 +19,10 @@ export function secondsUntil(expiresAt: number, now: Date): number {
   return Math.max(0, Math.floor((expiresAt - now.getTime()) / 1000));
 }
 
+export function hasExpired({ expiresAt }: Pick<AccessToken, 'expiresAt'>, now: Date): boolean {
+  return expiresAt <= now;
+}
+
 /** Whether a token may be issued to a caller who needs it for at least `minTtlSeconds` more. */
 export function isFresh(token: Lifetime, now: Date, minTtlSeconds: number): boolean {
   return now.getTime() <= freshUntil(token, minTtlSeconds);
@@ -54,5 +58,6 @@ export function secondsUntilReplaceable(
 ): number {
   if (!replacesRefused) return 0;
   const age = (now.getTime() - obtainedAt.getTime()) / 1000;
-  return Math.max(0, Math.ceil(REPLACE_AGAIN_SECONDS - age));
+  // The clock was set back: whether the token has expired is unknown, too.
+  return age < 0 ? 0 : Math.max(0, Math.ceil(REPLACE_AGAIN_SECONDS - age));
 }

@@ -106,16 +106,30 @@ export class GoogleKms {
         // Without a project the library looks for one, by gcloud and by a metadata server.
         ({ GoogleAuth }) => new GoogleAuth({ scopes: [SCOPE], projectId }),
       );
-      const token = await (await this.#credentials).getAccessToken();
+      const credentials = await this.#credentials;
+      const token = await within(credentials.getAccessToken(), this.#timeoutMs);
       if (token) return token;
     } catch {
       // Dropped as well: it can hold the credentials.
     }
+    // The library shares one request between calls, also one that stalls.
+    this.#credentials = null;
     throw new KmsFailure(
       true,
       'There is no access token for Google Cloud KMS: the application default credentials are missing, are refused, or Google gave no answer.',
     );
   }
+}
+
+/** The library waits without a limit. */
+async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timedOut = new Promise<never>((_, reject) => {
+    timer = setTimeout(reject, ms, new Error('No answer in time.'));
+  });
+  return Promise.race([promise, timedOut]).finally(() => {
+    clearTimeout(timer);
+  });
 }
 
 /** By google.rpc.Code. */

@@ -2,17 +2,24 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { GoogleFailure } from '../../domain/google/google-failure.js';
 import { commonScopes, missingScopes, sameScopes, scopeSet } from '../../domain/google/scopes.js';
-import type { GoogleTokenResponse } from '../../domain/grant/grant.js';
+import type { GoogleTokenResponse, NewRefreshToken } from '../../domain/grant/grant.js';
 import type { Lease } from '../../domain/grant/lease-and-backoff.js';
 import { GoogleOAuthClient } from './google-oauth.client.js';
+
+const NO_REFRESH_TOKEN: NewRefreshToken = { refreshToken: null, refreshTokenExpiresAt: null };
 
 /** What Google gave for a set of scopes. */
 type Renewed =
   | { readonly kind: 'token'; readonly scopes: readonly string[]; readonly response: GoogleTokenResponse }
-  /** No token that may be handed out, and which of the grant's scopes are left. */
-  | { readonly kind: 'narrowed'; readonly scopes: readonly string[] }
-  /** More than was requested, and nothing else. */
-  | { readonly kind: 'not_narrowed' };
+  /** No token that may be handed out, and which of the grant's scopes are left, as far as Google said. */
+  | ({ readonly kind: 'grant_only' } & GrantOnly)
+  /** More than was requested. */
+  | ({ readonly kind: 'not_narrowed' } & GrantOnly);
+
+interface GrantOnly {
+  readonly scopes: readonly string[];
+  readonly issued: NewRefreshToken;
+}
 
 /**
  * Requests an access token for some scopes of a grant, and compares them with those of the response: a wider token is never
@@ -34,25 +41,45 @@ export class RenewAccessToken {
    */
   async renew(lease: Lease, scopes: readonly string[]): Promise<Renewed> {
     const { grantedScopes, kind } = lease.grant;
+    let first: NewRefreshToken = NO_REFRESH_TOKEN;
     // A service account's token is requested with its scopes: nothing is narrowed.
     if (this.settings.narrowScopes || kind === 'service_account') {
       const response = await this.#send(lease, scopeSet(scopes)).catch(asRejectedScopes);
       if (response !== null) {
         // Google narrows tokens but does not document it: a token counts for the scopes that the response names.
-        if (missingScopes(response.scopes, scopes).length > 0) return { kind: 'not_narrowed' };
+        if (missingScopes(response.scopes, scopes).length > 0)
+          return { kind: 'not_narrowed', scopes: grantedScopes, issued: refreshTokenIn(response) };
         const isAsRequested = sameScopes(response.scopes, scopes);
         if (isAsRequested || sameScopes(scopes, grantedScopes)) return { kind: 'token', scopes, response };
+        first = response;
       }
       // The grant holds less than its row says. A request for all of it shows what.
     }
-    const response = await this.#send(lease, null);
+    const second = await this.#sendAfter(first, lease);
+    if (second === null) return { kind: 'grant_only', scopes: grantedScopes, issued: first };
+    const response = second.refreshToken === null ? { ...second, ...refreshTokenIn(first) } : second;
     if (missingScopes(response.scopes, grantedScopes).length === 0) {
       return { kind: 'token', scopes: grantedScopes, response };
     }
     // More than the grant: the token is not handed out. It still shows which of the grant's scopes are left.
     const left = commonScopes(grantedScopes, response.scopes);
     const isNews = left.length > 0 && !sameScopes(left, grantedScopes);
-    return isNews ? { kind: 'narrowed', scopes: left } : { kind: 'not_narrowed' };
+    return isNews
+      ? { kind: 'grant_only', scopes: left, issued: refreshTokenIn(response) }
+      : { kind: 'not_narrowed', scopes: grantedScopes, issued: refreshTokenIn(response) };
+  }
+
+  /**
+   * With the refresh token that the first request brought: the former one may be dead.
+   * @returns null where that request fails, and the new refresh token must be saved before the next
+   */
+  async #sendAfter({ refreshToken }: NewRefreshToken, lease: Lease): Promise<GoogleTokenResponse | null> {
+    if (refreshToken === null) return this.#send(lease, null);
+    const credential = { kind: 'refresh_token', refreshToken } as const;
+    return this.#send({ ...lease, credential }, null).catch((error: unknown) => {
+      if (error instanceof GoogleFailure) return null;
+      throw error;
+    });
   }
 
   /** @param narrowTo null: names no scopes, and the response covers all that the refresh token does */
@@ -63,6 +90,11 @@ export class RenewAccessToken {
       ? this.google.refresh(client, credential.refreshToken, grantedScopes, narrowTo)
       : this.google.assert(client, { key: credential.key, subject, scopes: narrowTo ?? grantedScopes });
   }
+}
+
+/** Without the access token. */
+function refreshTokenIn({ refreshToken, refreshTokenExpiresAt }: NewRefreshToken): NewRefreshToken {
+  return { refreshToken, refreshTokenExpiresAt };
 }
 
 function asRejectedScopes(error: unknown): null {

@@ -12,10 +12,23 @@ const REPLACE_DISTRIBUTED = 0.2;
 type ListenSettings = Pick<Settings, 'databaseConnectionLifetimeMs' | 'databasePooler'> &
   Parameters<typeof directAddress>[0];
 
+/**
+ * Whether a connection may take the place of another at the same server:
+ * - `complete`: the previous one has received all that was sent before the new one listened
+ * - `missed`: it may have missed some of it
+ * - `failed`: it is unknown whether the new one receives anything
+ */
+export type HandOver = 'complete' | 'missed' | 'failed';
+
 interface ListenEvents {
   readonly notified: (notification: Notification, by: ChangeListener) => void;
-  /** A connection listens; `previous` listens too until this handler closes it. */
-  readonly opened: (listener: ChangeListener, previous: ChangeListener | null) => Promise<void>;
+  /** Two connections listen at the same server. */
+  readonly handOver: (previous: ChangeListener, next: ChangeListener) => Promise<HandOver>;
+  /**
+   * A connection is the current one; the previous one listens too until this handler returns.
+   * @param isComplete whether nothing was missed before it
+   */
+  readonly opened: (isComplete: boolean) => Promise<void>;
   /** The current connection ended, or is too old. */
   readonly lost: (error: unknown) => void;
   /** None listens, and none could be opened. */
@@ -50,10 +63,18 @@ export class ListenConnection {
     try {
       const listener = await this.#connect();
       const previous = this.#current;
+      const isSameServer = previous?.server === listener.server;
+      const handOver = isSameServer ? await this.events.handOver(previous, listener) : 'missed';
+      if (handOver === 'failed' && this.#current === previous) {
+        // It goes on, and is replaced at the next tick.
+        await listener.close();
+        return;
+      }
       this.#current = listener;
       const lifetimeMs = this.settings.databaseConnectionLifetimeMs;
       this.#replaceAt = listener.openedAt + lifetimeMs * (REPLACE_FROM + REPLACE_DISTRIBUTED * Math.random());
-      await this.events.opened(listener, previous);
+      await this.events.opened(handOver === 'complete');
+      await previous?.close();
     } catch (error) {
       if (!this.#current) this.events.openFailed(error);
     } finally {

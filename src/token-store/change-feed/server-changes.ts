@@ -6,7 +6,7 @@ import type { DatabaseHealth } from '../client/database-health.js';
 import type { SentHeartbeat } from './change-heartbeats.js';
 import type { Change, ChangeListener, Notification } from './change-listener.js';
 import { type ChangesFault, FeedFreshness, FRESH_MS, seenOf } from './feed-freshness.js';
-import { ListenConnection } from './listen-connection.js';
+import { type HandOver, ListenConnection } from './listen-connection.js';
 
 /** A heartbeat whose notification takes longer is lost, however busy everything is. */
 const LOST_MS = 3000;
@@ -19,12 +19,7 @@ const MAX_PENDING = 3;
 const POOL_SHARE = 3;
 /** A database that refuses heartbeats is not asked at each tick. */
 const REFUSED_PAUSE_MS = 5000;
-
-interface PendingHeartbeat {
-  /** The connection that listened when it was sent. */
-  readonly listener: ChangeListener | null;
-  readonly received: (by: ChangeListener | null) => void;
-}
+const NOT_RECEIVED: ChangesFault = { reason: 'heartbeat_not_received', seen: {} };
 
 /** What the changes of a server are for. */
 export interface ServerEvents {
@@ -45,7 +40,8 @@ export interface ServerEvents {
 export class ServerChanges {
   readonly freshness: FeedFreshness;
   readonly #connection: ListenConnection;
-  readonly #pending = new Map<string, PendingHeartbeat>();
+  /** Called with each connection that receives the heartbeat, and with null when the broker stops. */
+  readonly #pending = new Map<string, (by: ChangeListener | null) => void>();
   readonly #maxPending: number;
   #pausedUntil = 0;
   #isStopped = false;
@@ -65,7 +61,8 @@ export class ServerChanges {
         notified: (notification, by) => {
           this.#notified(notification, by);
         },
-        opened: (listener, previous) => this.#opened(listener, previous),
+        handOver: (previous, next) => this.#handOver(previous, next),
+        opened: (isComplete) => this.#opened(isComplete),
         lost: (error) => {
           this.#report({ reason: 'not_listening', seen: seenOf(error) });
           this.freshness.connectionLost();
@@ -96,26 +93,46 @@ export class ServerChanges {
 
   async close(): Promise<void> {
     this.#isStopped = true;
-    for (const { received } of this.#pending.values()) received(null);
+    for (const received of this.#pending.values()) received(null);
     await this.#connection.close();
   }
 
-  /** The previous connection listens until the new one has received a heartbeat. */
-  async #opened(listener: ChangeListener, previous: ChangeListener | null): Promise<void> {
+  /** Until the previous connection has received a heartbeat that was sent after the next one listened, it counts alone. */
+  async #handOver(previous: ChangeListener, next: ChangeListener): Promise<HandOver> {
+    const id = randomUUID();
+    const missing = new Set<ChangeListener | null>([previous, next]);
+    const echo = new Promise<void>((resolve) =>
+      this.#pending.set(id, (by) => {
+        missing.delete(by);
+        if (by === null || missing.size === 0) resolve();
+      }),
+    );
+    try {
+      const report = await this.events.send(id);
+      const fault = report.fault ?? this.events.contradiction(next);
+      if (!fault) await within(echo, LOST_MS);
+      if (this.#isStopped) return 'failed';
+      if (!fault && !missing.has(previous)) return missing.has(next) ? 'failed' : 'complete';
+      this.#markStale(fault ?? NOT_RECEIVED, report.sentAt);
+      return 'missed';
+    } catch (error) {
+      this.#heartbeatFailed(error);
+      return 'failed';
+    } finally {
+      this.#pending.delete(id);
+    }
+  }
+
+  async #opened(isComplete: boolean): Promise<void> {
     // What changed while no connection listened is unknown.
-    if (previous?.server !== listener.server) this.events.publish({ kind: 'everything' });
+    if (!isComplete) this.events.publish({ kind: 'everything' });
     await this.heartbeat();
-    await previous?.close();
     await this.events.opened().catch(() => undefined);
   }
 
   #notified(notification: Notification, by: ChangeListener): void {
-    if (notification.kind !== 'heartbeat') {
-      this.events.publish(notification);
-      return;
-    }
-    const heartbeat = this.#pending.get(notification.id);
-    if (by === this.#connection.current || by === heartbeat?.listener) heartbeat?.received(by);
+    if (notification.kind === 'heartbeat') this.#pending.get(notification.id)?.(by);
+    else this.events.publish(notification);
   }
 
   /** Returns when all that was committed before has been published. */
@@ -123,7 +140,9 @@ export class ServerChanges {
     const id = randomUUID();
     const listener = this.#connection.current;
     const echo = new Promise<ChangeListener | null>((received) =>
-      this.#pending.set(id, { listener, received }),
+      this.#pending.set(id, (by) => {
+        if (by === null || by === listener || by === this.#connection.current) received(by);
+      }),
     );
     try {
       const report = await this.events.send(id);
@@ -154,7 +173,7 @@ export class ServerChanges {
       };
       if (this.freshness.heartbeatReceived(sentAt, invalidate)) this.#connection.resetBackoff();
     } else if (by === null && listener === this.#connection.current) {
-      this.#markStale({ reason: 'heartbeat_not_received', seen: {} }, sentAt);
+      this.#markStale(NOT_RECEIVED, sentAt);
       this.#connection.drop(listener);
     }
   }

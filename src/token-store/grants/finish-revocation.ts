@@ -1,7 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { REVOKED_WITH_SIBLING } from '../../domain/grant/diagnosis.js';
 import type { Grant } from '../../domain/grant/grant.js';
-import type { RevocationAttempt, RevocationEnd, RevocationRequester } from '../../domain/grant/revocation.js';
+import {
+  requesterOf,
+  type RevocationAttempt,
+  type RevocationEnd,
+  type RevocationRequester,
+} from '../../domain/grant/revocation.js';
 import { toAuditRow, writeAuditRows } from '../audit/audit-rows.js';
 import { changeByUser, ofUser, only, type Whose } from '../client/by-user.js';
 import { Database } from '../client/database.js';
@@ -17,6 +22,8 @@ type Transaction = Prisma.TransactionClient;
 
 export interface RevokedGrants {
   readonly revoked: readonly Grant[];
+  /** Whether the disconnected grant got its audit event: it was still there. */
+  readonly isAudited: boolean;
   readonly changed: readonly Pick<Grant, 'userId' | 'client'>[];
 }
 
@@ -42,10 +49,11 @@ export class FinishRevocation {
     attempt: Attempt,
     end: RevocationEnd,
     now: Date,
-    withAudit: boolean,
+    by: RevocationRequester | null,
   ): Promise<RevokedGrants | null> {
     const revoked: Grant[] = [];
     const changed: Pick<Grant, 'userId' | 'client'>[] = [];
+    let isAudited = false;
     return changeByUser(this.database, {
       users: (database) => this.#users(database, attempt.id),
       each: async (tx, whose) => {
@@ -59,8 +67,9 @@ export class FinishRevocation {
         const target = await this.#forget(tx, whose, revocation, now);
         const restored = await this.#restore(tx, whose, revocation);
         const later = end.outcome === 'already_dead' ? [] : await this.#askAgain(tx, whose, revocation);
-        const also = { ended, count: revoked.length };
-        await this.#audit(tx, revocation, also, withAudit ? target : null, now);
+        const requested = { ...revocation, requestedBy: by ?? revocation.requestedBy };
+        await this.#audit(tx, requested, { ended, count: revoked.length }, target, now);
+        isAudited ||= target !== null;
         changed.push(...ended, ...(target ? [target] : []), ...restored, ...later);
       },
       lock: async (tx) => {
@@ -74,7 +83,7 @@ export class FinishRevocation {
           where: { id: attempt.id },
           data: { finishedAt: now, outcome: end.outcome, sealedToken: null, attemptId: null },
         });
-        return { revoked, changed };
+        return { revoked, isAudited, changed };
       },
     });
   }
@@ -212,7 +221,7 @@ export class FinishRevocation {
   /** One event for each user whose grant ended. */
   async #audit(
     tx: Transaction,
-    { grantId, requestedBy }: Revocation,
+    { grantId, requestedBy }: { readonly grantId: string; readonly requestedBy: unknown },
     also: { readonly ended: readonly Grant[]; /** With those of other users. */ readonly count: number },
     target: Grant | null,
     at: Date,
@@ -237,13 +246,4 @@ export class FinishRevocation {
     const { text, values } = writeAuditRows(this.database, rows);
     await tx.$executeRawUnsafe(text, ...values);
   }
-}
-
-/** No seal is bound to it: what was changed in the database must not keep a revocation unfinished. */
-function requesterOf(stored: Prisma.JsonValue) {
-  const given = (stored ?? {}) as Partial<Record<keyof RevocationRequester, unknown>>;
-  const text = (value: unknown) => (typeof value === 'string' ? value : null);
-  const [serviceId, requestId, ticket] = [text(given.serviceId), text(given.requestId), text(given.ticket)];
-  const by = { actor: text(given.actor) ?? 'unknown', serviceId, requestId };
-  return { by, page: ticket === null ? {} : { ticket } };
 }

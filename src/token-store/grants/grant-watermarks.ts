@@ -24,6 +24,8 @@ const GONE = { version: Number.POSITIVE_INFINITY, credentialVersion: Number.POSI
 const FIRST = { version: 0, credentialVersion: 0 };
 const NONE_OLDER: ReadonlySet<string> = new Set();
 const MIN_USERS = 20_000;
+/** Of one user and client. */
+const MAX_GONE = 50;
 
 /**
  * The newest versions that this process read of each grant: detects a row that was rolled back whole, seal included.
@@ -60,7 +62,14 @@ export class GrantWatermarks {
       else if (seen.version >= (marks.get(id) ?? FIRST).version) marks.set(id, seen);
     }
     const read = new Set(rows.map(({ id }) => id));
-    for (const id of marksBefore.keys()) if (!read.has(id)) marks.set(id, GONE);
+    for (const id of marksBefore.keys()) {
+      if (read.has(id) || marks.get(id) === GONE) continue;
+      // In the order in which they went.
+      marks.delete(id);
+      marks.set(id, GONE);
+    }
+    const gone = [...marks.keys()].filter((id) => marks.get(id) === GONE);
+    for (const id of gone.slice(0, -MAX_GONE)) marks.delete(id);
     this.#marks.set(key, written([...marks].map(([id, mark]) => ({ id, ...mark }))));
     return older;
   }

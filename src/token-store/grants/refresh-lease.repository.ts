@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { integrityFailed } from '../../domain/errors.js';
-import { commonScopes } from '../../domain/google/scopes.js';
-import type { Diagnosis, Grant, GoogleTokenResponse } from '../../domain/grant/grant.js';
-import { Lease, LeaseOutcome, secretOf } from '../../domain/grant/lease-and-backoff.js';
+import type { Diagnosis, Grant, GoogleTokenResponse, NewRefreshToken } from '../../domain/grant/grant.js';
+import { Lease, LeaseOutcome } from '../../domain/grant/lease-and-backoff.js';
 import { LEASES, LEASES_HELD, LEASES_LOST } from '../../domain/metrics/google-metrics.js';
 import type { Counter } from '../../domain/metrics/instruments.js';
 import { Meter } from '../../domain/metrics/meter.js';
@@ -16,7 +15,6 @@ import { Outbox } from '../outbox/outbox.js';
 import { CredentialSealer, type SealedCredential } from './credential-sealer.js';
 import { TAKE_LEASE_FUNCTION } from '../distributed/distributed-tables.js';
 import { deadColumns, endTokens } from './end-grants.js';
-import { NO_LEASE } from './grant-row.js';
 import { SaveRefresh, WITHOUT_WAITING_FOR_DISK } from './save-refresh.js';
 import { SlotBookings } from './slot-bookings.js';
 
@@ -179,29 +177,16 @@ export class RefreshLeaseRepository {
   }
 
   /**
-   * Narrows the grant to what Google still covers, without a token to store. Ends the lease.
+   * Stores what is left of the grant and a new refresh token, without a token to hand out. Ends the lease.
+   * @returns false when the grant changed meanwhile, and nothing was written
    */
-  async narrow(lease: Lease, scopes: readonly string[], now: Date): Promise<void> {
-    const { grant, owner, credential } = lease;
-    const { userId, id, version } = grant;
-    const grantedScopes = commonScopes(grant.grantedScopes, scopes);
-    const changed: Grant = { ...grant, grantedScopes, version: version + 1 };
-    const secret = secretOf(credential);
-    // The seal is bound to what is granted.
-    const sealed = await this.credentials.seal(changed, secret);
-    const narrowing = this.database.$transaction(async (tx) => {
-      const { count } = await tx.grant.updateMany({
-        where: { userId, id, version, leaseOwner: owner },
-        data: { ...NO_LEASE, ...sealed, grantedScopes, version: { increment: 1 } },
-      });
-      if (count === 0) return false;
-      await tx.accessToken.deleteMany({ where: { userId, grantId: id } });
-      await this.ledger.sign(tx, changed, secret);
-      await this.outbox.notify(tx, 'grant.scopes_changed', changed, now);
-      return true;
-    });
-    if (await this.#ending(lease, narrowing))
-      this.changes.publish({ kind: 'grant', userId: grant.userId, client: grant.client });
+  async saveGrant(
+    lease: Lease,
+    scopes: readonly string[],
+    issued: NewRefreshToken,
+    now: Date,
+  ): Promise<boolean> {
+    return (await this.#ending(lease, this.saves.saveGrant(lease, scopes, issued, now))) !== null;
   }
 
   /** Ends grant and lease. @returns false when the grant changed meanwhile; then nothing is written */

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
-import type { Account, Grant, GoogleTokenResponse } from '../../domain/grant/grant.js';
+import type { Account, Grant, NewRefreshToken } from '../../domain/grant/grant.js';
 import { isNearlyFull } from '../../domain/grant/slots.js';
 import { SlotReporter } from '../../domain/ports/reporters.js';
 import { Outbox } from '../outbox/outbox.js';
@@ -11,7 +11,7 @@ interface Unused {
   readonly userId: string;
   readonly account: Account;
   readonly client: string;
-  readonly answer: GoogleTokenResponse;
+  readonly answer: NewRefreshToken;
   readonly now: Date;
 }
 
@@ -30,7 +30,7 @@ export class RefreshTokens {
   ) {}
 
   /** Empty where none came: the stored one stays, and so do its dates. */
-  dates(answer: GoogleTokenResponse, now: Date) {
+  dates(answer: NewRefreshToken, now: Date) {
     if (answer.refreshToken === null) return {};
     return { refreshTokenIssuedAt: now, refreshTokenExpiresAt: answer.refreshTokenExpiresAt };
   }
@@ -57,7 +57,7 @@ export class RefreshTokens {
   async book(
     tx: Prisma.TransactionClient,
     grant: Grant,
-    answer: GoogleTokenResponse,
+    answer: NewRefreshToken,
     now: Date,
     {
       isImported = false,

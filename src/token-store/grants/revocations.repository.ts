@@ -12,7 +12,7 @@ import { inBatches, MAX_BATCH_ROWS } from '../client/bounded-statements.js';
 import { Prisma, type Revocation as Row } from '../prisma-client/client.js';
 import { revocationTokenAad } from '../sealed/aad.js';
 import { CredentialSealer } from './credential-sealer.js';
-import { FinishRevocation } from './finish-revocation.js';
+import { FinishRevocation, type RevokedGrants } from './finish-revocation.js';
 import { fromRow, sealedFrom } from './grant-row.js';
 import { hasTokenUpTo, keepNewest, newestToken, RevocationMarks, usersOf } from './revocation-marks.js';
 import { SlotBookings } from './slot-bookings.js';
@@ -163,19 +163,18 @@ export class RevocationsRepository {
 
   /**
    * Writes the consequences for all grants in one transaction: statuses, tokens, the slot ledger, events, the audit trail.
-   * @param withAudit whether the disconnected grant gets its audit event too, because no request is there to write it
-   * @returns the other grants that were revoked; null when another replica finished before
+   * @param by the request that waits for it, for the audit trail; null: the one that began it
+   * @returns null when another replica finished before
    */
   async finish(
     attempt: RevocationAttempt,
     end: RevocationEnd,
     now: Date,
-    withAudit: boolean,
-  ): Promise<readonly Grant[] | null> {
-    const finished = await this.finishRevocation.finish(attempt, end, now, withAudit);
-    if (!finished) return null;
-    this.#publish(finished.changed);
-    return finished.revoked;
+    by: RevocationRequester | null,
+  ): Promise<RevokedGrants | null> {
+    const finished = await this.finishRevocation.finish(attempt, end, now, by);
+    if (finished) this.#publish(finished.changed);
+    return finished;
   }
 
   /** Deletes those that were finished before a time. */

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { commonScopes, sameScopes, scopeKey } from '../../domain/google/scopes.js';
-import type { Grant, GoogleTokenResponse } from '../../domain/grant/grant.js';
+import type { Grant, GoogleTokenResponse, NewRefreshToken } from '../../domain/grant/grant.js';
 import { type Lease, secretOf } from '../../domain/grant/lease-and-backoff.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { Database } from '../client/database.js';
@@ -81,9 +81,25 @@ export class SaveRefresh {
     const { grant } = lease;
     const isNarrowed =
       sameScopes(scopes, grant.grantedScopes) && !sameScopes(answer.scopes, grant.grantedScopes);
-    return isNarrowed || answer.refreshToken !== null
-      ? this.#saveChange(lease, isNarrowed, isNarrowed ? answer.scopes : scopes, answer, now)
-      : this.#saveToken(lease, scopes, answer, now);
+    if (!isNarrowed && answer.refreshToken === null) return this.#saveToken(lease, scopes, answer, now);
+    const left = isNarrowed ? answer.scopes : grant.grantedScopes;
+    return this.#saveChange(
+      lease,
+      left,
+      answer,
+      { scopes: isNarrowed ? answer.scopes : scopes, answer },
+      now,
+    );
+  }
+
+  /** @returns as `save` does */
+  saveGrant(
+    lease: Lease,
+    left: readonly string[],
+    issued: NewRefreshToken,
+    now: Date,
+  ): Promise<Grant | null> {
+    return this.#saveChange(lease, left, issued, null, now);
   }
 
   /** Nearly every refresh: a new access token and nothing else, in one statement with others. */
@@ -130,33 +146,34 @@ export class SaveRefresh {
   /** Google sent another refresh token, or other scopes than the grant's: the grant itself changes. */
   async #saveChange(
     { grant, owner, credential, replacesRefused }: Lease,
-    isNarrowed: boolean,
-    tokenScopes: readonly string[],
-    answer: GoogleTokenResponse,
+    left: readonly string[],
+    issued: NewRefreshToken,
+    token: { readonly scopes: readonly string[]; readonly answer: GoogleTokenResponse } | null,
     now: Date,
   ): Promise<Grant | null> {
     const { id, userId, version, refreshes } = grant;
+    const isNarrowed = !sameScopes(left, grant.grantedScopes);
     // A refresh never widens a grant.
-    const granted = isNarrowed ? { grantedScopes: commonScopes(grant.grantedScopes, answer.scopes) } : {};
+    const granted = isNarrowed ? { grantedScopes: commonScopes(grant.grantedScopes, left) } : {};
     const changed: Grant = {
       ...grant,
       ...granted,
-      ...this.refreshTokens.dates(answer, now),
+      ...this.refreshTokens.dates(issued, now),
       refreshedAt: now,
       version: version + 1,
       refreshes: refreshes + 1,
     };
-    const secret = answer.refreshToken ?? secretOf(credential);
+    const secret = issued.refreshToken ?? secretOf(credential);
     const sealed = await this.credentials.seal(changed, secret);
     const saved = await this.ledger.transaction(async (tx) => {
       // Lock order as in a consent: the account, then the row.
-      if (answer.refreshToken !== null) await this.ledger.lock(tx, grant.account.sub, grant.client);
+      if (issued.refreshToken !== null) await this.ledger.lock(tx, grant.account.sub, grant.client);
       const { count } = await tx.grant.updateMany({
         where: { userId, id, version, leaseOwner: owner },
         data: {
           ...NO_LEASE,
           ...granted,
-          ...this.refreshTokens.dates(answer, now),
+          ...this.refreshTokens.dates(issued, now),
           ...sealed,
           refreshedAt: now,
           version: { increment: 1 },
@@ -167,9 +184,9 @@ export class SaveRefresh {
       // Each is bound to the former version.
       await tx.accessToken.deleteMany({ where: { userId, grantId: id } });
       if (isNarrowed) await this.outbox.notify(tx, 'grant.scopes_changed', changed, now);
-      await this.accessTokens.put(tx, changed, tokenScopes, answer, replacesRefused);
-      await this.refreshTokens.book(tx, changed, answer, now);
-      if (answer.refreshToken === null) await this.ledger.sign(tx, changed, secret);
+      if (token) await this.accessTokens.put(tx, changed, token.scopes, token.answer, replacesRefused);
+      await this.refreshTokens.book(tx, changed, issued, now);
+      if (issued.refreshToken === null) await this.ledger.sign(tx, changed, secret);
       return true;
     });
     if (!saved) return null;

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type Grant, isActive, type GoogleTokenResponse } from '../../domain/grant/grant.js';
+import { type Grant, isActive, type NewRefreshToken } from '../../domain/grant/grant.js';
 import type { LiveRefreshToken } from '../../domain/grant/slots.js';
 import { alongIndex } from '../client/bounded-statements.js';
 import { Database } from '../client/database.js';
@@ -112,7 +112,7 @@ export class SlotLedgerRepository {
   /** Books a token that becomes no grant: it takes a slot all the same. */
   async bookUnused(
     { userId, client, account }: Pick<Grant, 'userId' | 'client' | 'account'>,
-    answer: GoogleTokenResponse,
+    answer: NewRefreshToken,
     now: Date,
   ): Promise<void> {
     if (answer.refreshToken === null) return;

@@ -35,7 +35,10 @@ type Concerned = { readonly [Column in 'id' | 'userId' | 'client']: Grant[Column
 
 export const NO_GRANT: Concerned = { id: null, userId: null, client: null };
 
-/** In the transaction of the measures. @param concerned for each event, whose grants */
+/**
+ * In the transaction of the measures: where the tables are distributed, of one user.
+ * @param concerned for each event, whose grants
+ */
 export async function auditIncident(
   tx: Prisma.TransactionClient,
   database: Pick<Database, 'isDistributed'>,
@@ -50,6 +53,23 @@ export async function auditIncident(
     ),
   );
   if (rows.length === 0) return;
+  // A delivery that was interrupted between two users comes again.
+  if (database.isDistributed() && (await isAudited(tx, rows[0]?.userId ?? null, jti, at))) return;
   const { text, values } = writeAuditRows(database, rows);
   await tx.$executeRawUnsafe(text, ...values);
+}
+
+/** The user twice: the first finds the server, the second the index. Google delivers again for a shorter time than this. */
+async function isAudited(
+  tx: Prisma.TransactionClient,
+  userId: string | null,
+  jti: string,
+  now: Date,
+): Promise<boolean> {
+  if (userId === null) return false;
+  const rows = await tx.$queryRaw<unknown[]>`
+    SELECT 1 FROM audit_trail
+    WHERE user_id = ${userId} AND user_id COLLATE "C" = ${userId} AND action = 'security.event' AND details->>'jti' = ${jti}
+      AND at > ${now.toISOString()}::timestamptz - interval '30 days' LIMIT 1`;
+  return rows.length > 0;
 }
