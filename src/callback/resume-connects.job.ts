@@ -106,12 +106,9 @@ export class ResumeConnectsJob implements OnModuleInit {
   /** A grant has ended its ticket already. @returns false where the ticket had ended before, and that was reported */
   async #endTicket(exchange: DueExchange, outcome: ConnectOutcome): Promise<boolean> {
     if (exchange.ticketId === null || outcome.kind === 'granted') return true;
+    // The browser has the code already: now the app may confirm.
+    if (outcome.kind === 'finishing') return true;
     const confirmUntil = after(this.clock.now(), CONFIRM_SECONDS);
-    if (outcome.kind === 'finishing') {
-      // The browser has the code already: now the app may confirm.
-      if (exchange.connectRequest.confirm) await this.progress.confirmBefore(exchange.ticketId, confirmUntil);
-      return true;
-    }
     const ended = await this.progress.end(exchange.ticketId, outcome, exchange.requestId, confirmUntil);
     return ended?.isNew ?? true;
   }

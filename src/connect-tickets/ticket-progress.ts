@@ -164,15 +164,6 @@ export class TicketProgress {
     return ended && { ...ended, end };
   }
 
-  /** It waits for the app only, and no longer than this. */
-  async confirmBefore(id: string, until: Date): Promise<void> {
-    const ticket = await this.tickets.find(id);
-    if (!ticket) return;
-    await this.#repeat(ticket, (current) =>
-      current.state === 'pending' && current.expiresAt > until ? { expiresAt: until } : current,
-    );
-  }
-
   /** @returns whether it was this call, and not a change at the last moment */
   async expire(ticket: ConnectTicket, outcome: ConnectOutcome): Promise<boolean> {
     const now = this.clock.now();

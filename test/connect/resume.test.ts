@@ -90,6 +90,21 @@ describe('a permission by Google whose keys cannot be fetched', () => {
       expect((await bed.api.token('alice')).status).toBe(200);
     });
 
+    test('no longer than the app may confirm, also where the database did not take that it waits for that', async () => {
+      bed.google.control.clearFaults();
+      const { id, url } = await bed.api.ticket({ ...ticket, confirm: true, return_to: `${APP}/done` });
+      const browser = new Browser();
+      const consent = await browser.begin(url);
+      await bed.sql(
+        `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''full''; END';
+         CREATE TRIGGER refuse BEFORE UPDATE OF state ON connect_tickets FOR EACH ROW WHEN (NEW.state = 'pending') EXECUTE FUNCTION refuse()`,
+      );
+      const back = await browser.open(await visitConsent(consent, { account: ALICE.email }));
+      await bed.sql('DROP TRIGGER refuse ON connect_tickets; DROP FUNCTION refuse');
+      expect(back.headers.get('location')).toContain('connect_code=');
+      expect(await expiryOf(id)).toBeLessThanOrEqual(600_000);
+    });
+
     test('no longer than before where Google must be asked once more', async () => {
       bed.google.control.clearFaults();
       await bed.api.connect(ticket, { account: ALICE.email });

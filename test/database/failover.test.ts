@@ -302,7 +302,7 @@ describe('with an asynchronous standby', () => {
         const { details } = (await responseStatus.json()) as { details: { changes: { status: string } } };
         return details.changes.status === 'up';
       });
-      expect(log()).toContain('two servers of DATABASE_URL take writes');
+      await until(() => log().includes('two servers of DATABASE_URL take writes'));
       expect(log()).not.toContain(password);
     }
     const lost = await lostOf(pair, acknowledged);

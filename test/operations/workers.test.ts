@@ -150,7 +150,7 @@ describe('two workers', () => {
     const pids = workerPids(broker);
     expect(pids).toHaveLength(2);
     expect(pids).not.toContain(second);
-    expect(broker.log()).toContain('a worker ended; another takes its place');
+    await until(() => broker.log().includes('a worker ended; another takes its place'));
     await broker.end('SIGTERM');
   });
 

@@ -16,7 +16,7 @@ import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
 import { Api, Browser } from '../support/api.js';
 import { LocalIssuer, SigningKey } from '../support/local-issuer.js';
 import { linesOf, valueOf } from '../support/metric-lines.js';
-import { openSocket } from '../support/raw-http.js';
+import { openSocket, sendRaw } from '../support/raw-http.js';
 import { exchangeBytes, LAST, normalize } from '../support/same-responses.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 import { until } from '../support/until.js';
@@ -278,6 +278,14 @@ describe('every kind of request has the same answer from the cache and without i
       if (isWarm && time > 2) return;
       link = nextLink;
     }
+  });
+
+  test('sends what it answered before bytes that are no request end the connection', async () => {
+    await whenWarm('alice');
+    const get = `GET /tokens/alice HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${bed.api.key}\r\n\r\n`;
+    const before = await warmCalls();
+    expect((await sendRaw(bed.url, `${get}no request\r\n\r\n`)).status).toBe(200);
+    expect(await warmCalls()).toBe(before + 1);
   });
 
   test.each(Object.entries(UNUSUAL))('leaves %s to the pipeline, with the same answer', async (_, bytes) => {

@@ -56,7 +56,7 @@ export class RenewAccessToken {
       // The grant holds less than its row says. A request for all of it shows what.
     }
     const second = await this.#sendAfter(first, lease);
-    if (second === null) return { kind: 'grant_only', scopes: grantedScopes, issued: first };
+    if (second === null) return { kind: 'grant_only', scopes: grantedScopes, issued: refreshTokenIn(first) };
     const response = second.refreshToken === null ? { ...second, ...refreshTokenIn(first) } : second;
     if (missingScopes(response.scopes, grantedScopes).length === 0) {
       return { kind: 'token', scopes: grantedScopes, response };

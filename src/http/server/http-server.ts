@@ -80,6 +80,8 @@ export function createAdapter(
       }
       return createHttpServer(listenWarm, options, rawResponses, log);
     },
+    // RawResponses has answered, or leaves the connection to what was answered before.
+    clientErrorHandler: () => undefined,
     frameworkErrors: refuseForRouter(limits, accessLog, publicUrl),
     rewriteUrl: rewriteForwardAuth,
     routerOptions: { maxParamLength: MAX_PARAMETER },

@@ -73,7 +73,10 @@ export class RawResponses {
   #onClientError(error: NodeJS.ErrnoException, socket: HttpSocket): void {
     // The caller disconnected, or has its response.
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || this.#isAnswered(socket)) {
-      socket.destroy();
+      const { headersSent = false, writableEnded = true } = socket._httpMessage ?? {};
+      // The warm path sends what it answered at the end of this turn.
+      if (headersSent && !writableEnded) setImmediate(() => socket.destroy());
+      else socket.destroy();
       return;
     }
     const request = socket._httpMessage?.req;

@@ -17,8 +17,9 @@ type ListenSettings = Pick<Settings, 'databaseConnectionLifetimeMs' | 'databaseP
  * - `complete`: the previous one has received all that was sent before the new one listened
  * - `missed`: it may have missed some of it
  * - `failed`: it is unknown whether the new one receives anything
+ * - `stopped`: neither is needed any more
  */
-export type HandOver = 'complete' | 'missed' | 'failed';
+export type HandOver = 'complete' | 'missed' | 'failed' | 'stopped';
 
 interface ListenEvents {
   readonly notified: (notification: Notification, by: ChangeListener) => void;
@@ -65,8 +66,8 @@ export class ListenConnection {
       const previous = this.#current;
       const isSameServer = previous?.server === listener.server;
       const handOver = isSameServer ? await this.events.handOver(previous, listener) : 'missed';
-      if (handOver === 'failed' && this.#current === previous) {
-        // It goes on, and is replaced at the next tick.
+      // A failed one: the previous connection goes on, and is replaced at the next tick.
+      if (handOver === 'stopped' || (handOver === 'failed' && this.#current === previous)) {
         await listener.close();
         return;
       }

@@ -111,7 +111,7 @@ export class ServerChanges {
       const report = await this.events.send(id);
       const fault = report.fault ?? this.events.contradiction(next);
       if (!fault) await within(echo, LOST_MS);
-      if (this.#isStopped) return 'failed';
+      if (this.#isStopped) return 'stopped';
       if (!fault && !missing.has(previous)) return missing.has(next) ? 'failed' : 'complete';
       this.#markStale(fault ?? NOT_RECEIVED, report.sentAt);
       return 'missed';

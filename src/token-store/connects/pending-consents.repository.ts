@@ -7,6 +7,7 @@ import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { Database } from '../client/database.js';
 import type { PendingConsent as Row, Prisma } from '../prisma-client/client.js';
 import { pendingConsentAad } from '../sealed/aad.js';
+import { ConnectTicketsRepository } from './connect-tickets.repository.js';
 import { takeExchange } from './pending-exchanges.repository.js';
 
 export interface PendingConsent {
@@ -52,6 +53,7 @@ export class PendingConsentsRepository {
   constructor(
     private readonly database: Database,
     private readonly sealer: Sealer,
+    private readonly tickets: ConnectTicketsRepository,
     private readonly reporter: IntegrityReporter,
   ) {}
 
@@ -85,8 +87,11 @@ export class PendingConsentsRepository {
     const expired = { where: { expiresAt: { lte: now } }, limit: DELETED_AT_ONCE };
     await this.database.pendingConsent.deleteMany(expired);
     return this.database.$transaction(async (tx) => {
+      const ticket = ticketId === null ? null : await this.tickets.lock(tx, ticketId);
       if (!(await takeExchange(tx, exchangeId))) return false;
       await tx.pendingConsent.create({ data: { codeHash, sealedConsent, createdAt: now, expiresAt } });
+      // From now on the ticket waits for the app alone, whatever happens to this process.
+      if (ticket) await this.tickets.change(ticket, { expiresAt }, tx);
       return true;
     });
   }
