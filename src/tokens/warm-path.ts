@@ -91,8 +91,8 @@ export class WarmPath {
     process.nextTick(() => {
       const form = readWhole(request);
       if (form && this.#answer(request, response, digestOfForm(form), startedAt)) {
-        // Node releases a request once its stream has ended.
-        request.resume();
+        // Node releases a request once its stream has ended: by the read of the last byte, where the request is complete.
+        if (!request.complete) request.resume();
         return;
       }
       // Nothing else has been read, and the stream has not ended.
