@@ -68,8 +68,8 @@ describe('a permission by Google whose keys cannot be fetched', () => {
       return new Date(String(row?.['expires_at'])).getTime() - bed.clock.now().getTime();
     };
 
-    test('until it is finished, also where the database did not take that it goes on', async () => {
-      const { id, url } = await bed.api.ticket({ ...ticket, return_to: `${APP}/done` });
+    /** The database does not take that the ticket is pending. @returns what the browser gets */
+    const consentWithoutEnd = async (url: string) => {
       const browser = new Browser();
       const consent = await browser.begin(url);
       await bed.sql(
@@ -78,6 +78,12 @@ describe('a permission by Google whose keys cannot be fetched', () => {
       );
       const back = await browser.open(await visitConsent(consent, { account: ALICE.email }));
       await bed.sql('DROP TRIGGER refuse ON connect_tickets; DROP FUNCTION refuse');
+      return back;
+    };
+
+    test('until it is finished, also where the database did not take that it goes on', async () => {
+      const { id, url } = await bed.api.ticket({ ...ticket, return_to: `${APP}/done` });
+      const back = await consentWithoutEnd(url);
       expect(back.headers.get('location')).toBe(`${APP}/done?connect=pending`);
       await bed.sql(`UPDATE pending_exchanges SET next_attempt_at = now() + interval '1 year'`);
       bed.clock.advance(3600);
@@ -93,14 +99,7 @@ describe('a permission by Google whose keys cannot be fetched', () => {
     test('no longer than the app may confirm, also where the database did not take that it waits for that', async () => {
       bed.google.control.clearFaults();
       const { id, url } = await bed.api.ticket({ ...ticket, confirm: true, return_to: `${APP}/done` });
-      const browser = new Browser();
-      const consent = await browser.begin(url);
-      await bed.sql(
-        `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''full''; END';
-         CREATE TRIGGER refuse BEFORE UPDATE OF state ON connect_tickets FOR EACH ROW WHEN (NEW.state = 'pending') EXECUTE FUNCTION refuse()`,
-      );
-      const back = await browser.open(await visitConsent(consent, { account: ALICE.email }));
-      await bed.sql('DROP TRIGGER refuse ON connect_tickets; DROP FUNCTION refuse');
+      const back = await consentWithoutEnd(url);
       expect(back.headers.get('location')).toContain('connect_code=');
       expect(await expiryOf(id)).toBeLessThanOrEqual(600_000);
     });

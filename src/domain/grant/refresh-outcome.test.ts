@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Grant } from './grant.js';
-import { entryKeyOf, isRotation, keyOf, type RefreshOutcome } from './refresh-outcome.js';
+import { entryKeyOf, keyOf, type RefreshOutcome, rotationOf } from './refresh-outcome.js';
 
 const grant = (id = 'g', version = 1) => ({ id, version }) as Grant;
 const token = (scopes: string[], refreshToken: object | null = null) =>
@@ -12,7 +12,7 @@ const DEAD = { kind: 'dead', diagnosis: {} } as RefreshOutcome;
 
 test('only what came with a new refresh token is a rotation', () => {
   const outcomes = [token(['a']), token(['a'], {}), NARROWED, grantOnly({}), DEAD];
-  expect(outcomes.map(isRotation)).toEqual([false, true, false, true, false]);
+  expect(outcomes.map((outcome) => rotationOf(outcome) !== null)).toEqual([false, true, false, true, false]);
 });
 
 describe('the key of an unsaved result', () => {

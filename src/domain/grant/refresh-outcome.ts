@@ -43,13 +43,9 @@ export function rotationOf(outcome: RefreshOutcome): NewRefreshToken | null {
   return issued.refreshToken === null ? null : issued;
 }
 
-export function isRotation(outcome: RefreshOutcome): boolean {
-  return rotationOf(outcome) !== null;
-}
-
 /** What concerns the grant, and not only a token of some scopes, is kept once. */
 export function entryKeyOf(grant: Grant, outcome: RefreshOutcome): string {
-  return keyOf(grant, outcome.kind === 'token' && !isRotation(outcome) ? outcome.scopes : null);
+  return keyOf(grant, outcome.kind === 'token' && !rotationOf(outcome) ? outcome.scopes : null);
 }
 
 /** What callers get of it. Null where the grant must be saved, and read again, first. */
