@@ -90,7 +90,6 @@ describe('the codes', () => {
   });
 
   test.each([
-    ['docs/grants.md', 'cause'],
     ['docs/errors.md', 'cause'],
     ['docs/google-errors.md', 'cause'],
     ['docs/errors.md', 'reason'],
@@ -102,11 +101,6 @@ describe('the codes', () => {
     const codes = documented(page, column);
     expect(codes.length).toBeGreaterThan(0);
     expect(codes.filter((code) => !allSource.includes(`'${code}'`))).toEqual([]);
-  });
-
-  test('are the same in docs/errors.md and docs/grants.md for the causes of a dead grant', () => {
-    const causes = documented('docs/grants.md', 'cause');
-    expect(documented('docs/errors.md', 'cause')).toEqual(expect.arrayContaining(causes));
   });
 
   /** The first cell and the last of each row of the tables in a section of docs/errors.md. */
