@@ -62,7 +62,7 @@ describe('the codes', () => {
     [
       'a cause of a dead grant',
       [...Object.keys(DEAD_GRANTS), ...emitted(CAUSE, 'domain/grant/diagnosis', 'security-events/')],
-      'docs/grants.md',
+      'docs/errors.md',
       'cause',
     ],
     [
