@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { Command } from 'commander';
 import { meaningOf } from '../../sandbox/google/scopes.js';
-import { freePort } from '../../sandbox/trying/postgres.js';
+import { freePort } from '../../sandbox/trial/postgres.js';
 import { AUDIT_ACTIONS } from '../../src/domain/audit-entry.js';
 import { DEAD_GRANTS } from '../../src/domain/google/dead-grants.js';
 import { CONNECT_ERRORS } from '../../src/domain/google/google-failure.js';
