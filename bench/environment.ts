@@ -7,7 +7,7 @@ import pg from 'pg';
 import { Agent, request } from 'undici';
 import { type Fleet, startFleet } from '../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../sandbox/fleet/seed.js';
-import { startPostgres } from '../sandbox/trying/postgres.js';
+import { startPostgres } from '../sandbox/trial/postgres.js';
 import { migrate } from '../src/token-store/migrations/migrate.js';
 
 export const MIGRATIONS = new URL('../../prisma/migrations', import.meta.url).pathname;

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startPostgres } from '../dist/sandbox/trying/postgres.js';
+import { startPostgres } from '../dist/sandbox/trial/postgres.js';
 import { migrate } from '../dist/src/token-store/migrations/migrate.js';
 import { missingSql } from '../dist/src/token-store/migrations/schema-engine.js';
 

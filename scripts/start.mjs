@@ -1,4 +1,4 @@
-// `npm start`: in production the broker alone; otherwise the trying mode, which fills in what is not configured.
+// `npm start`: in production the broker alone; otherwise the trial mode, which fills in what is not configured.
 import module from 'node:module';
 import { join } from 'node:path';
 
@@ -17,5 +17,5 @@ if (process.env.NODE_ENV === 'production') {
 } else {
   // Saves a quarter of a second from the second start on.
   module.enableCompileCache?.(join('node_modules', '.token-broker', 'compiled'));
-  await import('../dist/sandbox/trying/start.js');
+  await import('../dist/sandbox/trial/start.js');
 }

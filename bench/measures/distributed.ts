@@ -4,7 +4,7 @@
  */
 import pg from 'pg';
 import { seedGrants } from '../../sandbox/fleet/seed.js';
-import { createDistributedDatabase, dropDatabase, serversOf } from '../../sandbox/trying/citus.js';
+import { createDistributedDatabase, dropDatabase, serversOf } from '../../sandbox/trial/citus.js';
 import { migrate } from '../../src/token-store/migrations/migrate.js';
 import {
   askAll,

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { generateKeyRing } from '../../src/sealing/key-ring.js';
 import { compiled } from '../compiled.js';
 import { startStandIn, type StandIn } from '../google/stand-in.js';
-import { freePort } from '../trying/postgres.js';
+import { freePort } from '../trial/postgres.js';
 
 /** As in the container image. */
 export const NODE_FLAGS = ['--max-semi-space-size=64', '--heap-growing-percent=100', '--expose-gc'];

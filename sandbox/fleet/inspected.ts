@@ -3,7 +3,7 @@
  * snapshot says. Owns no process: start one with `inspectable()` among its settings.
  */
 import { once } from 'node:events';
-import { freePort } from '../trying/postgres.js';
+import { freePort } from '../trial/postgres.js';
 
 /** Bytes. */
 export interface Memory {

@@ -13,7 +13,7 @@ import { ResumeConnectsJob } from './resume-connects.job.js';
 /**
  * Owns the second half of the authorization code flow: the state, cookie and issuer checks, the one exchange of the
  * code, the grant (in the browser's request, or later without it), and the consents that the app's server confirms.
- * The walk of a code: callback.controller, response-validator, complete-authorization, code-exchange, finish-exchange.
+ * How a code becomes a grant: callback.controller, response-validator, complete-authorization, code-exchange, finish-exchange.
  * Does not own the authorization request (authorization/) nor how grants are stored (token-store/).
  */
 @Module({

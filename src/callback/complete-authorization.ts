@@ -37,7 +37,7 @@ export type Completion =
 
 const TOO_LATE = { kind: 'expired', cause: 'state_expired' } as const;
 
-/** The walk of a code: validate the response, exchange the code once, store the result, verify it, make the grant. */
+/** How a code becomes a grant: validate the response, exchange the code once, store the result, verify it, make the grant. */
 @Injectable()
 export class CompleteAuthorization {
   readonly #log = new Logger(CompleteAuthorization.name);

@@ -62,8 +62,8 @@ export function readConfiguration(env: EnvironmentVariables): Settings {
   });
 }
 
-/** The trying mode keeps its key ring and its client there; the README names `data/trying-google`. */
-const TRYING_DATA = /(^|[/\\])data[/\\]trying(-[^/\\]+)?([/\\]|$)/;
+/** The trial mode keeps its key ring and its client there, as it did when it was called `trying`; the README names `data/trial-google`. */
+const TRIAL_DATA = /(^|[/\\])data[/\\](?:trial|trying)(-[^/\\]+)?([/\\]|$)/;
 
 /** What production must not start with. Names the setting, never its value. */
 function productionFaults({
@@ -73,16 +73,16 @@ function productionFaults({
 }: Partial<Environment>): string[] {
   if (NODE_ENV !== 'production') return [];
   const faults: string[] = [];
-  if (KEY_RING_FILE && TRYING_DATA.test(KEY_RING_FILE)) {
+  if (KEY_RING_FILE && TRIAL_DATA.test(KEY_RING_FILE)) {
     faults.push(
-      'KEY_RING_FILE is the key ring of the trying mode: make one with `token-broker keys generate`',
+      'KEY_RING_FILE is the key ring of the trial mode: make one with `token-broker keys generate`',
     );
   }
   if (KEY_RING_FILE)
     faults.push(...openFiles([KEY_RING_FILE], WRITE).map((fault) => `KEY_RING_FILE: ${fault}`));
-  if (GOOGLE_CLIENT_SECRETS?.some((entry) => TRYING_DATA.test(entry))) {
+  if (GOOGLE_CLIENT_SECRETS?.some((entry) => TRIAL_DATA.test(entry))) {
     faults.push(
-      'GOOGLE_CLIENT_SECRETS names the client of the trying mode: download one from the Google console',
+      'GOOGLE_CLIENT_SECRETS names the client of the trial mode: download one from the Google console',
     );
   }
   // `alias=path`, or the path alone.

@@ -589,7 +589,7 @@ webhooks:
 });
 
 exhaustive.test(
-  'a row of declared settings that was written past the broker does not count, with an alarm',
+  'a row of declared settings that was written outside the broker does not count, with an alarm',
   async () => {
     await apply(full());
     await bed.sql(

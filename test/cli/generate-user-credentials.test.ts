@@ -10,7 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse as parseYaml } from 'yaml';
 import { type StandIn, type StandInClient, startStandIn } from '../../sandbox/google/stand-in.js';
-import { freePort } from '../../sandbox/trying/postgres.js';
+import { freePort } from '../../sandbox/trial/postgres.js';
 import { generate } from '../../src/cli/ads-credentials/generate-user-credentials.js';
 import { type GivenOptions, readRequest } from '../../src/cli/ads-credentials/read-request.js';
 import type { CommandResult } from '../../src/cli/shared/command-result.js';
@@ -559,11 +559,11 @@ describe('a run that fails before the user is involved', () => {
     expectFailure(refused, 3, /refuses the client stranger .*GOOGLE_STAND_IN_URL/);
   });
 
-  test('says where the client of the trying mode is known, and does not send it to Google', async () => {
-    const client_id = 'trying-desktop.apps.googleusercontent.com';
-    write('trying', { installed: { client_id, client_secret: 'GOCSPX-trying' } });
-    const run = await begin({ client_secrets_path: file('trying') }, {}).finished;
-    expectFailure(run, 3, /is a client of the trying mode.* GOOGLE_STAND_IN_URL=http:/);
+  test('says where the client of the trial mode is known, and does not send it to Google', async () => {
+    const client_id = 'trial-desktop.apps.googleusercontent.com';
+    write('trial', { installed: { client_id, client_secret: 'GOCSPX-trial' } });
+    const run = await begin({ client_secrets_path: file('trial') }, {}).finished;
+    expectFailure(run, 3, /is a client of the trial mode.* GOOGLE_STAND_IN_URL=http:/);
   });
 
   test.each<[Partial<GivenOptions>, string]>([

@@ -95,7 +95,7 @@ describe('the code that a cold read runs through', () => {
   });
 
   test('is the walk that docs/architecture.md describes', () => {
-    const [, walk = ''] = /\n## The walk of a token\n(.*?)\n## /s.exec(read('docs/architecture.md')) ?? [];
+    const [, walk = ''] = /\n## How a token is served\n(.*?)\n## /s.exec(read('docs/architecture.md')) ?? [];
     const named = new Set(
       [...walk.matchAll(/`([\w-]+(?:\/[\w.-]+)+\.tsx?)`/g)].map(([, path]) => `src/${path}`),
     );

@@ -1,6 +1,6 @@
 /** A console whose people sign in with an issuer of their own; and what every id_token must say. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { freePort } from '../../sandbox/trying/postgres.js';
+import { freePort } from '../../sandbox/trial/postgres.js';
 import { tokenBroker } from '../cli/token-broker.js';
 import { startTestBed, type TestBed } from '../support/test-bed.js';
 import { ConsoleBrowser } from './console-browser.js';

@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { type Fleet, type Replica, startFleet } from '../../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../../sandbox/fleet/seed.js';
-import { startPostgres } from '../../sandbox/trying/postgres.js';
+import { startPostgres } from '../../sandbox/trial/postgres.js';
 import { ChangeFeed } from '../../src/token-store/change-feed/change-feed.js';
 import { GrantsRepository } from '../../src/token-store/grants/grants.repository.js';
 import { migrate } from '../../src/token-store/migrations/migrate.js';

@@ -12,7 +12,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Fleet, type Replica, startFleet } from '../../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../../sandbox/fleet/seed.js';
-import { type RunningPostgres, startPostgres } from '../../sandbox/trying/postgres.js';
+import { type RunningPostgres, startPostgres } from '../../sandbox/trial/postgres.js';
 import { migrate } from '../../src/token-store/migrations/migrate.js';
 import { Api } from '../support/api.js';
 import { type Standby, STANDBY_NAME, startStandby } from '../support/standby.js';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Fleet, type Replica, startFleet } from '../../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../../sandbox/fleet/seed.js';
-import { type RunningPostgres, startPostgres } from '../../sandbox/trying/postgres.js';
+import { type RunningPostgres, startPostgres } from '../../sandbox/trial/postgres.js';
 import { migrate } from '../../src/token-store/migrations/migrate.js';
 import { until } from '../support/until.js';
 

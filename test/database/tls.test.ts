@@ -4,8 +4,8 @@ import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { postgresUser } from '../../sandbox/trying/postgres-files.js';
-import { type RunningPostgres, startPostgres } from '../../sandbox/trying/postgres.js';
+import { postgresUser } from '../../sandbox/trial/postgres-files.js';
+import { type RunningPostgres, startPostgres } from '../../sandbox/trial/postgres.js';
 import { databaseFault } from '../../src/token-store/client/database-error.js';
 import { migrate } from '../../src/token-store/migrations/migrate.js';
 import { tokenBroker } from '../cli/token-broker.js';

@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { freePort, type RunningPostgres, startPostgres } from '../../sandbox/trying/postgres.js';
+import { freePort, type RunningPostgres, startPostgres } from '../../sandbox/trial/postgres.js';
 import { migrate } from '../../src/token-store/migrations/migrate.js';
 import { query, tokenBroker } from '../cli/token-broker.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';

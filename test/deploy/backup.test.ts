@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { type RunningPostgres, startPostgres } from '../../sandbox/trying/postgres.js';
+import { type RunningPostgres, startPostgres } from '../../sandbox/trial/postgres.js';
 import { migrate } from '../../src/token-store/migrations/migrate.js';
 import { asJson, query, tokenBroker } from '../cli/token-broker.js';
 import type { Api } from '../support/api.js';

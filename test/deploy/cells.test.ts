@@ -8,7 +8,7 @@ import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
-import { freePort } from '../../sandbox/trying/postgres.js';
+import { freePort } from '../../sandbox/trial/postgres.js';
 import { digitsOf } from '../../src/domain/cell.js';
 import { type CellRouter, startCellRouter, WITHOUT_ROUTER } from '../support/cell-router.js';
 import { ROUTES, samplePath } from './public-routes.js';

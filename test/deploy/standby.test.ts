@@ -17,8 +17,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
-import { postgresUser } from '../../sandbox/trying/postgres-files.js';
-import { freePort } from '../../sandbox/trying/postgres.js';
+import { postgresUser } from '../../sandbox/trial/postgres-files.js';
+import { freePort } from '../../sandbox/trial/postgres.js';
 import { openRetrying } from '../support/standby.js';
 import { until } from '../support/until.js';
 

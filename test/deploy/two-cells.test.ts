@@ -11,7 +11,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { TokenBroker } from '../../clients/typescript/src/token-broker.js';
 import { type StandIn, startStandIn } from '../../sandbox/google/stand-in.js';
-import { freePort } from '../../sandbox/trying/postgres.js';
+import { freePort } from '../../sandbox/trial/postgres.js';
 import { startBroker } from '../../src/bootstrap.js';
 import { readConfiguration } from '../../src/config/read-configuration.js';
 import { digitsOf } from '../../src/domain/cell.js';

@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { Command } from 'commander';
 import { meaningOf } from '../../sandbox/google/scopes.js';
-import { freePort } from '../../sandbox/trying/postgres.js';
+import { freePort } from '../../sandbox/trial/postgres.js';
 import { AUDIT_ACTIONS } from '../../src/domain/audit-entry.js';
 import { DEAD_GRANTS } from '../../src/domain/google/dead-grants.js';
 import { CONNECT_ERRORS } from '../../src/domain/google/google-failure.js';
@@ -62,7 +62,7 @@ describe('the codes', () => {
     [
       'a cause of a dead grant',
       [...Object.keys(DEAD_GRANTS), ...emitted(CAUSE, 'domain/grant/diagnosis', 'security-events/')],
-      'docs/grants.md',
+      'docs/errors.md',
       'cause',
     ],
     [
@@ -90,7 +90,6 @@ describe('the codes', () => {
   });
 
   test.each([
-    ['docs/grants.md', 'cause'],
     ['docs/errors.md', 'cause'],
     ['docs/google-errors.md', 'cause'],
     ['docs/errors.md', 'reason'],
@@ -102,11 +101,6 @@ describe('the codes', () => {
     const codes = documented(page, column);
     expect(codes.length).toBeGreaterThan(0);
     expect(codes.filter((code) => !allSource.includes(`'${code}'`))).toEqual([]);
-  });
-
-  test('are the same in docs/errors.md and docs/grants.md for the causes of a dead grant', () => {
-    const causes = documented('docs/grants.md', 'cause');
-    expect(documented('docs/errors.md', 'cause')).toEqual(expect.arrayContaining(causes));
   });
 
   /** The first cell and the last of each row of the tables in a section of docs/errors.md. */

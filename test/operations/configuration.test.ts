@@ -342,14 +342,14 @@ describe('the configuration', () => {
   });
 
   describe('the configuration of production', () => {
-    test('refuses the key ring and the client of the trying mode', () => {
-      mkdirSync(join(folder, 'data/trying'), { recursive: true, mode: 0o700 });
-      const ring = write('data/trying/key-ring.json', generateKeyRing(new Date()));
-      const client = write('data/trying/client.json', clientJson('web'));
+    test('refuses the key ring and the client of the trial mode', () => {
+      mkdirSync(join(folder, 'data/trial'), { recursive: true, mode: 0o700 });
+      const ring = write('data/trial/key-ring.json', generateKeyRing(new Date()));
+      const client = write('data/trial/client.json', clientJson('web'));
       const faults = faultsOf({ KEY_RING_FILE: ring, GOOGLE_CLIENT_SECRETS: client });
       expect(faults).toEqual([
-        expect.stringMatching(/^KEY_RING_FILE is the key ring of the trying mode/),
-        expect.stringMatching(/^GOOGLE_CLIENT_SECRETS names the client of the trying mode/),
+        expect.stringMatching(/^KEY_RING_FILE is the key ring of the trial mode/),
+        expect.stringMatching(/^GOOGLE_CLIENT_SECRETS names the client of the trial mode/),
       ]);
       expect(
         faultsOf({ NODE_ENV: 'development', KEY_RING_FILE: ring, GOOGLE_CLIENT_SECRETS: client }),

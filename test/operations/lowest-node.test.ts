@@ -8,7 +8,7 @@ import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { freePort } from '../../sandbox/trying/postgres.js';
+import { freePort } from '../../sandbox/trial/postgres.js';
 import { startTestBed } from '../support/test-bed.js';
 import { until } from '../support/until.js';
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { freePort } from '../../sandbox/trying/postgres.js';
+import { freePort } from '../../sandbox/trial/postgres.js';
 import { emptyFolder } from '../cli/token-broker.js';
 import { startTestBed, type TestBed } from '../support/test-bed.js';
 import { until } from '../support/until.js';

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { postgresUser } from '../../sandbox/trying/postgres-files.js';
+import { postgresUser } from '../../sandbox/trial/postgres-files.js';
 import { until } from './until.js';
 
 const PROGRAM = ['/usr/sbin/nginx', '/usr/bin/nginx', '/opt/homebrew/bin/nginx'].find(existsSync);

@@ -4,7 +4,7 @@
  */
 import { test } from '@jest/globals';
 import pg from 'pg';
-import { createDistributedDatabase } from '../../sandbox/trying/citus.js';
+import { createDistributedDatabase } from '../../sandbox/trial/citus.js';
 import { BLOCKED_SESSIONS } from './until.js';
 
 /** The addresses of all servers, the coordinator first; null on one PostgreSQL. */

@@ -5,7 +5,7 @@ import { EXHAUSTIVE } from './exhaustive.mjs';
 const SLOW_TESTS = [
   'test/codebase/codebase',
   ...EXHAUSTIVE,
-  'test/trying/',
+  'test/trial/',
   'test/console/pages',
   'test/webhooks/webhooks',
   'test/cli/',

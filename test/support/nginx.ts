@@ -15,8 +15,8 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { postgresUser } from '../../sandbox/trying/postgres-files.js';
-import { freePort } from '../../sandbox/trying/postgres.js';
+import { postgresUser } from '../../sandbox/trial/postgres-files.js';
+import { freePort } from '../../sandbox/trial/postgres.js';
 import { until } from './until.js';
 
 const PROGRAM = ['/usr/sbin/nginx', '/usr/bin/nginx', '/opt/homebrew/bin/nginx'].find(existsSync);

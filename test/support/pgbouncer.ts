@@ -5,8 +5,8 @@ import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { postgresUser } from '../../sandbox/trying/postgres-files.js';
-import { freePort } from '../../sandbox/trying/postgres.js';
+import { postgresUser } from '../../sandbox/trial/postgres-files.js';
+import { freePort } from '../../sandbox/trial/postgres.js';
 import { until } from './until.js';
 
 const PROGRAM = ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer', '/opt/homebrew/bin/pgbouncer'].find(existsSync);

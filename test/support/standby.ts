@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { freePort, startPostgres, type RunningPostgres } from '../../sandbox/trying/postgres.js';
+import { freePort, startPostgres, type RunningPostgres } from '../../sandbox/trial/postgres.js';
 import { until } from './until.js';
 
 interface Primary {

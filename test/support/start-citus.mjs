@@ -1,7 +1,7 @@
 /** The databases of `npm run test:citus`: a distributed template at each server of a cluster that is there already. */
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import { createDistributedDatabase, serversOf } from '../../dist/sandbox/trying/citus.js';
+import { createDistributedDatabase, serversOf } from '../../dist/sandbox/trial/citus.js';
 import { migrate } from '../../dist/src/token-store/migrations/migrate.js';
 import { grantPrivileges } from '../../dist/src/token-store/migrations/runtime-privileges.js';
 

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { startPostgres } from '../../dist/sandbox/trying/postgres.js';
+import { startPostgres } from '../../dist/sandbox/trial/postgres.js';
 import { migrate } from '../../dist/src/token-store/migrations/migrate.js';
 import startCitus from './start-citus.mjs';
 import { grantPrivileges } from '../../dist/src/token-store/migrations/runtime-privileges.js';

@@ -12,7 +12,7 @@ import { Writable } from 'node:stream';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { newSigningKey } from '../../sandbox/google/signing-key.js';
 import { type StandIn, startStandIn } from '../../sandbox/google/stand-in.js';
-import { freePort } from '../../sandbox/trying/postgres.js';
+import { freePort } from '../../sandbox/trial/postgres.js';
 import { startBroker } from '../../src/bootstrap.js';
 import type { Policy } from '../../src/domain/access/policy.js';
 import { Clock } from '../../src/domain/ports/clock.js';

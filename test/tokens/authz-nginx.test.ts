@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { guideHierarchy, guideIds } from '../../sandbox/google/ads/hierarchy.js';
-import { freePort } from '../../sandbox/trying/postgres.js';
+import { freePort } from '../../sandbox/trial/postgres.js';
 import { PARAMETER_HEADERS } from '../../src/tokens/authz.dto.js';
 import { type Nginx, startNginx, startUpstream, type Upstream, WITHOUT_NGINX } from '../support/nginx.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';

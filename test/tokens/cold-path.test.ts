@@ -5,7 +5,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { freePort } from '../../sandbox/trying/postgres.js';
+import { freePort } from '../../sandbox/trial/postgres.js';
 import { startBroker } from '../../src/bootstrap.js';
 import { readConfiguration } from '../../src/config/read-configuration.js';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';

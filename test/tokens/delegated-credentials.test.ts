@@ -1,7 +1,7 @@
 /** Delegated credentials: what the holder of one gets, what ends it, and what a writer of the database cannot do with it. */
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { freePort } from '../../sandbox/trying/postgres.js';
+import { freePort } from '../../sandbox/trial/postgres.js';
 import { startBroker } from '../../src/bootstrap.js';
 import { readConfiguration } from '../../src/config/read-configuration.js';
 import type { Policy } from '../../src/domain/access/policy.js';

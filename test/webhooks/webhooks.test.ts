@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { freePort } from '../../sandbox/trying/postgres.js';
+import { freePort } from '../../sandbox/trial/postgres.js';
 import { startBroker } from '../../src/bootstrap.js';
 import { Metrics } from '../../src/operations/metrics.js';
 import { Scheduler } from '../../src/operations/scheduler.js';

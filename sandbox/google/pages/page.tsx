@@ -52,7 +52,7 @@ export function renderPage(title: string, children: ComponentChildren): string {
       </head>
       <body>
         <p class="stand-in" role="note">
-          This is a <strong>stand-in for Google</strong>, for trying and testing. No real account is involved.
+          This is a <strong>stand-in for Google</strong>, for trials and tests. No real account is involved.
         </p>
         <main>{children}</main>
       </body>

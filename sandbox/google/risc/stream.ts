@@ -27,7 +27,7 @@ export async function updateStream(google: Google, incoming: Incoming): Promise<
   if (typeof url !== 'string') throw refuseArgument('Stream configuration must contain url field.');
   if (!Array.isArray(events))
     throw refuseArgument('Stream configuration must contain events_requested field.');
-  // Google accepts https only; in trying mode brokers listen on this machine.
+  // Google accepts https only; in trial mode brokers listen on this machine.
   if (!/^(https:|http:\/\/(localhost|127\.0\.0\.1)[:/])/.test(url)) throw refuseCall('risc_not_https');
   const { enabled } = google.securityStreams.get(projectId) ?? { enabled: true };
   google.securityStreams.set(projectId, { url, eventsRequested: events.map(String), enabled });

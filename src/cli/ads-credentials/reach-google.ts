@@ -6,8 +6,8 @@ import type { GoogleOAuthClient } from '../../google/oauth/google-oauth.client.j
 import { googleAccessOf, readClientSettings } from '../shared/client-settings.js';
 import { EXIT, Failure } from '../shared/failure.js';
 
-/** The clients of the trying mode, which Google does not know. */
-const TRYING_CLIENT = /^trying(-desktop)?\.apps\.googleusercontent\.com$/;
+/** The clients of the trial mode, which Google does not know. */
+const TRIAL_CLIENT = /^trial(-desktop)?\.apps\.googleusercontent\.com$/;
 
 /**
  * Google for commands that need no broker: no database, no keys, no configured client.
@@ -36,7 +36,7 @@ export async function reachGoogle(env: NodeJS.ProcessEnv): Promise<{
       new ShutdownSignal(),
     ),
     assertAccepted: async (client) => {
-      if (settings.standInUrl === null && TRYING_CLIENT.test(client.clientId)) throw unknownToGoogle(client);
+      if (settings.standInUrl === null && TRIAL_CLIENT.test(client.clientId)) throw unknownToGoogle(client);
       const answer = await probeClient(client, settings);
       if (answer.verdict === 'no_answer') throw unreachable(answer);
       if (answer.verdict === 'accepted') return;
@@ -44,7 +44,7 @@ export async function reachGoogle(env: NodeJS.ProcessEnv): Promise<{
       throw refused(
         'client_refused',
         `The stand-in for Google at ${settings.standInUrl} refuses the client ${client.clientId} (${answer.error}). For the ` +
-          'real Google, leave GOOGLE_STAND_IN_URL unset; the command takes it from a trying mode that runs here.',
+          'real Google, leave GOOGLE_STAND_IN_URL unset; the command takes it from a trial mode that runs here.',
       );
     },
   };
@@ -91,7 +91,7 @@ function unreachable({ error, meaning, remedy }: Explained): Failure {
 function unknownToGoogle({ clientId }: GoogleClient): Failure {
   return refused(
     'client_refused',
-    `${clientId} is a client of the trying mode. While that runs (npm start), name its stand-in for Google: ` +
+    `${clientId} is a client of the trial mode. While that runs (npm start), name its stand-in for Google: ` +
       'GOOGLE_STAND_IN_URL=http://127.0.0.1:3001.',
   );
 }

@@ -27,7 +27,7 @@ export const GOOGLE_SETTINGS = {
         isURL(value, { require_tld: false, protocols: ['http', 'https'], require_protocol: true }),
       fault: 'must be a URL',
     },
-    doc: 'The stand-in for Google, for trying and testing only. Production refuses it.',
+    doc: 'The stand-in for Google, for trials and tests only. Production refuses it.',
     more: 'Not set: the real Google.',
     example: 'http://localhost:3001',
   }),

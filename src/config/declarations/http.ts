@@ -9,7 +9,7 @@ const MAX_WORKERS = 256;
 export const PROCESS_SETTINGS = {
   NODE_ENV: choice(MODES, 'must be production, development or test', {
     default: 'development',
-    doc: '`production` fills in nothing, and refuses what the trying mode made.',
+    doc: '`production` fills in nothing, and refuses what the trial mode made.',
     more: 'See [what production refuses](#what-production-refuses). `development` and `test` do not differ.',
     example: 'production',
   }),

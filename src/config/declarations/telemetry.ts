@@ -30,7 +30,7 @@ export const LOG_SETTINGS = {
   LOG_FORMAT: choice(LOG_FORMATS, `must be one of ${LOG_FORMATS.join(', ')}`, {
     default: 'json',
     doc: 'How log lines are written: as JSON, for people, for Google Cloud Logging, or in the Elastic Common Schema.',
-    more: 'See [the log](observability.md#the-log). The trying mode sets `pretty`.',
+    more: 'See [the log](observability.md#the-log). The trial mode sets `pretty`.',
     example: 'ecs',
   }),
   GOOGLE_CLOUD_PROJECT: text({

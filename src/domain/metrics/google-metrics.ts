@@ -74,7 +74,7 @@ export const GOOGLE_QUEUE_WAIT = histogram({
 });
 export type QueueWaits = typeof GOOGLE_QUEUE_WAIT.labels;
 
-export const CIRCUIT_STATES = ['closed', 'open', 'trying'] as const;
+export const CIRCUIT_STATES = ['closed', 'open', 'half_open'] as const;
 
 export const GOOGLE_CIRCUIT_STATE = gauge({
   name: 'token_broker_google_circuit_state',

@@ -46,7 +46,7 @@ describe('the circuit breaker', () => {
     clock.ms += OPEN_MS - 1;
     expect(breaker.enter()).toBe('open');
     clock.ms += 1;
-    expect([breaker.enter(), breaker.enter()]).toEqual(['try', 'trying']);
+    expect([breaker.enter(), breaker.enter()]).toEqual(['try', 'half_open']);
   });
 
   test('closes after a trial with an answer, and has forgotten the outages', () => {

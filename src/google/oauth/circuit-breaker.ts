@@ -22,22 +22,22 @@ interface Second {
 export class CircuitBreaker {
   #seconds: Second[] = [];
   #openedAt: number | null = null;
-  #isTrying = false;
+  #isHalfOpen = false;
 
   /** @param monotonicMs milliseconds that only grow */
   constructor(private readonly monotonicMs: () => number) {}
 
   get state(): (typeof CIRCUIT_STATES)[number] {
     if (this.#openedAt === null) return 'closed';
-    return this.#isTrying ? 'trying' : 'open';
+    return this.#isHalfOpen ? 'half_open' : 'open';
   }
 
   /** @returns `pass`, or `try` for one trial request while open; each is followed by `judge` */
-  enter(): 'pass' | 'try' | 'open' | 'trying' {
+  enter(): 'pass' | 'try' | 'open' | 'half_open' {
     if (this.#openedAt === null) return 'pass';
-    if (this.#isTrying) return 'trying';
+    if (this.#isHalfOpen) return 'half_open';
     if (this.monotonicMs() - this.#openedAt < OPEN_MS) return 'open';
-    this.#isTrying = true;
+    this.#isHalfOpen = true;
     return 'try';
   }
 
@@ -52,7 +52,7 @@ export class CircuitBreaker {
   }
 
   #judgeTrial(verdict: Verdict): 'closed' | null {
-    this.#isTrying = false;
+    this.#isHalfOpen = false;
     if (verdict === 'answers') {
       this.#openedAt = null;
       this.#seconds = [];

@@ -64,7 +64,7 @@ export class RefreshRequests {
     const entered = circuit.enter();
     if (entered === 'open') throw this.#withhold(client, OPEN_MS / 1000);
     // One trial request is under way; others would wait for it, and hold their leases and turns.
-    if (entered === 'trying') throw this.#withhold(client, TRIAL_SECONDS);
+    if (entered === 'half_open') throw this.#withhold(client, TRIAL_SECONDS);
     const startedAt = performance.now();
     try {
       const response = await ask();

@@ -31,7 +31,7 @@ export type SettingKind = 'issuer' | 'client';
 
 /**
  * Settings that are rows, the same for all processes, and those of the environment beside them. Each row has a MAC: one that was
- * written past the broker does not count, and raises an alarm. Does not own what may be in them (declarations/).
+ * written outside the broker does not count, and raises an alarm. Does not own what may be in them (declarations/).
  */
 @Injectable()
 export class DeclaredSettingsRepository {

@@ -20,7 +20,7 @@ export interface StoredWebhook extends Webhook {
 
 /**
  * Webhooks, found by id or name. The secrets are sealed over every column that decides who gets which events: a row that was
- * inserted or changed past the broker does not open, gets nothing, and raises an alarm.
+ * inserted or changed outside the broker does not open, gets nothing, and raises an alarm.
  */
 @Injectable()
 export class WebhooksRepository {

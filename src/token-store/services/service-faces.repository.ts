@@ -43,7 +43,7 @@ const SIGNED = {
 } as const;
 
 /**
- * Faces of services: what users see of the app that asks. Each row has a MAC: one that was written past the broker, to make a
+ * Faces of services: what users see of the app that asks. Each row has a MAC: one that was written outside the broker, to make a
  * service look like another, is not shown, and raises an alarm. Does not own what a face may be (domain/access/).
  */
 @Injectable()

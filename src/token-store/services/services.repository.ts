@@ -165,7 +165,7 @@ export class ServicesRepository {
   #fault(row: Row, before: ReadonlySet<string>): string | null {
     if (!isSigned(this.sealer, row)) {
       return row.mac === null
-        ? 'The row has no MAC: it was added past the broker, or by an older version (`token-broker keys reseal --adopt`).'
+        ? 'The row has no MAC: it was added outside the broker, or by an older version (`token-broker keys reseal --adopt`).'
         : WRONG_MAC;
     }
     const isBack = row.revokedAt === null && before.has(row.id);

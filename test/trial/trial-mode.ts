@@ -1,7 +1,7 @@
-/** The trying mode as a user runs it: its own process, found by its output. */
+/** The trial mode as a user runs it: its own process, found by its output. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { freePort } from '../../sandbox/trying/postgres.js';
+import { freePort } from '../../sandbox/trial/postgres.js';
 import { Browser } from '../support/api.js';
 import { until } from '../support/until.js';
 
@@ -33,7 +33,7 @@ export async function options(dataFolder: string): Promise<BrokerOptions> {
   const [broker, standIn, sampleApp] = [await freePort(), await freePort(), await freePort()].map(String);
   return {
     ...NOT_CONFIGURED,
-    TRYING_DATA_DIR: dataFolder,
+    TRIAL_DATA_DIR: dataFolder,
     PORT: broker ?? '',
     STAND_IN_PORT: standIn ?? '',
     SAMPLE_APP_PORT: sampleApp ?? '',
@@ -50,8 +50,8 @@ export async function run(script: string, args: readonly string[], env: BrokerOp
   return begin(script, args, env).end;
 }
 
-/** Starts the trying mode and waits until it shows what to open. */
-export async function startTrying(env: BrokerOptions): Promise<{ output: string; stop(): Promise<Ended> }> {
+/** Starts the trial mode and waits until it shows what to open. */
+export async function startTrial(env: BrokerOptions): Promise<{ output: string; stop(): Promise<Ended> }> {
   const { child, output } = begin('scripts/start.mjs', [], env);
   const ended = once(child, 'close') as Promise<[number | null]>;
   await new Promise<void>((resolve, reject) => {
@@ -59,7 +59,7 @@ export async function startTrying(env: BrokerOptions): Promise<{ output: string;
       if (output().includes('Stop with Ctrl-C')) resolve();
     });
     void ended.then(() => {
-      reject(new Error(`The trying mode did not start:\n${output()}`));
+      reject(new Error(`The trial mode did not start:\n${output()}`));
     });
   });
   return {

@@ -10,25 +10,25 @@ import {
 } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { systemCode, TryingFault } from './fault.js';
+import { systemCode, TrialFault } from './fault.js';
 
-/** As seen from dist/sandbox/trying/. */
+/** As seen from dist/sandbox/trial/. */
 const PROJECT = fileURLToPath(new URL('../../../', import.meta.url));
 
-const ANOTHER = 'choose another folder: TRYING_DATA_DIR=/path/to/folder npm start';
+const ANOTHER = 'choose another folder: TRIAL_DATA_DIR=/path/to/folder npm start';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Where the trying mode keeps all its data: TRYING_DATA_DIR, or data/trying in the project. */
+/** Where the trial mode keeps all its data: TRIAL_DATA_DIR, or data/trial in the project. */
 export function dataFolderPath(env: Env): string {
-  return resolve(PROJECT, env['TRYING_DATA_DIR'] || join('data', 'trying'));
+  return resolve(PROJECT, env['TRIAL_DATA_DIR'] || join('data', 'trial'));
 }
 
-/** The folder of the trying mode. Its files are for their owner alone. */
+/** The folder of the trial mode. Its files are for their owner alone. */
 export class DataFolder {
   private constructor(private readonly path: string) {}
 
-  /** @throws {TryingFault} when the folder cannot be used */
+  /** @throws {TrialFault} when the folder cannot be used */
   static open(env: Env): DataFolder {
     const folder = new DataFolder(dataFolderPath(env));
     try {
@@ -37,7 +37,7 @@ export class DataFolder {
       const me = process.getuid?.();
       if (me !== undefined && uid !== me) {
         const owner = uid === 0 ? 'root' : `the user with id ${uid}`;
-        throw new TryingFault(`${folder.shown} belongs to ${owner}. Start as that user, or ${ANOTHER}`);
+        throw new TrialFault(`${folder.shown} belongs to ${owner}. Start as that user, or ${ANOTHER}`);
       }
       // As root, PostgreSQL runs as a user of its own who must pass through to its data.
       if (isNew) chmodSync(folder.path, me === 0 ? 0o711 : 0o700);
@@ -45,7 +45,7 @@ export class DataFolder {
     } catch (error) {
       const code = systemCode(error);
       if (code === undefined) throw error;
-      throw new TryingFault(
+      throw new TrialFault(
         `${folder.shown} cannot be written (${code}). Make it writable for you, or ${ANOTHER}`,
       );
     }

@@ -2,19 +2,19 @@ import pg from 'pg';
 import { fileURLToPath } from 'node:url';
 import { databaseFault } from '../../src/token-store/client/database-error.js';
 import { migrate } from '../../src/token-store/migrations/migrate.js';
-import { TryingFault } from './fault.js';
+import { TrialFault } from './fault.js';
 
-/** As seen from dist/sandbox/trying/. */
+/** As seen from dist/sandbox/trial/. */
 const MIGRATIONS = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url));
 
-/** @throws {TryingFault} when the database does not answer, or cannot be brought to the newest schema */
+/** @throws {TrialFault} when the database does not answer, or cannot be brought to the newest schema */
 export async function migrateDatabase(url: string): Promise<void> {
   try {
     await migrate(url, MIGRATIONS);
   } catch (error) {
     const fault = databaseFault(error);
-    if (fault) throw new TryingFault(`${fault.message} Without DATABASE_URL you get an embedded one.`);
-    throw new TryingFault(
+    if (fault) throw new TrialFault(`${fault.message} Without DATABASE_URL you get an embedded one.`);
+    throw new TrialFault(
       `The database was not migrated.\n${error instanceof Error ? error.message.trim() : ''}`,
     );
   }
@@ -31,9 +31,9 @@ async function assertSigned(url: string): Promise<void> {
   } finally {
     await client.end();
   }
-  throw new TryingFault(
+  throw new TrialFault(
     'The data is of an older version, whose services carry no MAC and whose tokens do not open any more. To begin again, ' +
-      'stop and remove the data folder (data/trying, or TRYING_DATA_DIR). In a database of your own, `npm run token-broker -- keys ' +
+      'stop and remove the data folder (data/trial, or TRIAL_DATA_DIR). In a database of your own, `npm run token-broker -- keys ' +
       'reseal --adopt` keeps the services; users connect again.',
   );
 }

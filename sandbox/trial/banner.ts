@@ -1,4 +1,4 @@
-/** What the terminal shows when the trying mode is ready: addresses and paths, never a secret. */
+/** What the terminal shows when the trial mode is ready: addresses and paths, never a secret. */
 export interface Part {
   readonly name: string;
   readonly place: string;
@@ -15,7 +15,7 @@ export function banner(openUrl: string, parts: readonly Part[], dataFolder: stri
   );
   return [
     '',
-    'The token broker runs in trying mode: what is not configured is filled in. Not for production.',
+    'The token broker runs in trial mode: what is not configured is filled in. Not for production.',
     '',
     ...rows,
     '',

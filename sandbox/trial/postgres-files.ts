@@ -29,7 +29,7 @@ export interface User {
 }
 
 /** Only root can write here, so no other user can prepare links; and unlike /var/tmp, it is not cleaned up. */
-const OUTSIDE = '/var/lib/token-broker-trying';
+const OUTSIDE = '/var/lib/token-broker-trial';
 const FOR_ALL = 0o755;
 
 /** The user that PostgreSQL runs as, created when missing; null for the current one. */

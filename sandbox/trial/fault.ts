@@ -1,6 +1,6 @@
 /** A fault that the user at the terminal can fix: what happened, and what to do next. Shown without a stack trace. */
-export class TryingFault extends Error {
-  override readonly name = 'TryingFault';
+export class TrialFault extends Error {
+  override readonly name = 'TrialFault';
 }
 
 /** The code of an error of the system, such as `EACCES`. */

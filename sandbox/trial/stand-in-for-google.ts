@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { guideHierarchy } from '../google/ads/hierarchy.js';
 import { startStandIn, type StandIn } from '../google/stand-in.js';
 import type { DataFolder } from './data-folder.js';
-import { systemCode, TryingFault } from './fault.js';
+import { systemCode, TrialFault } from './fault.js';
 import { keepServiceAccount, SERVICE_ACCOUNT_EMAIL } from './service-account.js';
 
-const CLIENT_ID = 'trying.apps.googleusercontent.com';
+const CLIENT_ID = 'trial.apps.googleusercontent.com';
 /** For the command line: a library on the developer's own machine. */
-const DESKTOP_CLIENT_ID = 'trying-desktop.apps.googleusercontent.com';
+const DESKTOP_CLIENT_ID = 'trial-desktop.apps.googleusercontent.com';
 
 /**
  * Starts the stand-in, and writes the client_secret JSON that the broker reads as it would read Google's, and that of a desktop
@@ -27,18 +27,18 @@ export async function startGoogle(
       {
         clientId: CLIENT_ID,
         clientSecret: keepSecret('google-client-secret'),
-        projectId: 'token-broker-trying',
+        projectId: 'token-broker-trial',
         kind: 'web',
         redirectUris: [`${publicUrl}/callback`, `${publicUrl}/console/callback`],
-        appName: 'Token broker (trying mode)',
+        appName: 'Token broker (trial mode)',
       },
       {
         clientId: DESKTOP_CLIENT_ID,
         clientSecret: keepSecret('google-desktop-client-secret'),
-        projectId: 'token-broker-trying',
+        projectId: 'token-broker-trial',
         kind: 'installed',
         redirectUris: ['http://localhost'],
-        appName: 'Token broker (trying mode)',
+        appName: 'Token broker (trial mode)',
       },
     ],
     accounts: [
@@ -56,7 +56,7 @@ export async function startGoogle(
     stateFile: folder.file('google.json'),
   }).catch((error: unknown) => {
     // A damaged state file: the message of the stand-in says what to do.
-    if (error instanceof Error && systemCode(error) === undefined) throw new TryingFault(error.message);
+    if (error instanceof Error && systemCode(error) === undefined) throw new TrialFault(error.message);
     throw error;
   });
   const writeClient = (name: string, clientId: string) =>

@@ -12,7 +12,7 @@ import { tracing } from '../../src/tracing/tracing.js';
 import { startSampleApp } from '../sample-app/sample-app.js';
 import { banner } from './banner.js';
 import { DataFolder, dataFolderPath } from './data-folder.js';
-import { systemCode, TryingFault } from './fault.js';
+import { systemCode, TrialFault } from './fault.js';
 import { fillIn } from './fill-in.js';
 import { migrateDatabase } from './migrate-database.js';
 import { assertFreePort, readPorts } from './ports.js';
@@ -36,8 +36,8 @@ async function start(env: NodeJS.ProcessEnv): Promise<void> {
   const folder = DataFolder.open(env);
   const other = await findRunning(dataFolderPath(env));
   if (other) {
-    throw new TryingFault(
-      `The trying mode runs already: open ${other.sampleAppUrl}, or stop it (process ${other.pid}) and start again.`,
+    throw new TrialFault(
+      `The trial mode runs already: open ${other.sampleAppUrl}, or stop it (process ${other.pid}) and start again.`,
     );
   }
   await assertFreePort('PORT', ports.PORT);
@@ -97,7 +97,7 @@ function stop(code: number, why?: string): void {
 }
 
 function end(error: unknown): never {
-  if (error instanceof TryingFault) {
+  if (error instanceof TrialFault) {
     process.stderr.write(`${error.message}\n`);
     process.exit(1);
   }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { guideHierarchy, noAds } from '../../sandbox/google/ads/hierarchy.js';
 import { startSampleApp } from '../../sandbox/sample-app/sample-app.js';
-import { freePort } from '../../sandbox/trying/postgres.js';
+import { freePort } from '../../sandbox/trial/postgres.js';
 import { Browser } from '../support/api.js';
 import {
   accessibilityFaults,

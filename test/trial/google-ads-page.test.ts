@@ -1,5 +1,5 @@
 /**
- * Every line of docs/google-ads.md works before Google is known: its blocks of commands, in their order, in one shell beside a trying
+ * Every line of docs/google-ads.md works before Google is known: its blocks of commands, in their order, in one shell beside a trial
  * mode. Owns the person's part: a browser that allows what is asked. Does not own what each command answers in detail.
  */
 import { spawn } from 'node:child_process';
@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Browser } from '../support/api.js';
 import { until } from '../support/until.js';
 import { visitConsent } from '../support/visit-consent.js';
-import { ALICE, type BrokerOptions, options, startTrying, stopAll, TIMEOUT_MS } from './trying-mode.js';
+import { ALICE, type BrokerOptions, options, startTrial, stopAll, TIMEOUT_MS } from './trial-mode.js';
 
 const BLOCKS = [...readFileSync('docs/google-ads.md', 'utf8').matchAll(/^```sh\n([^]*?)^```$/gm)].map(
   ([, block = '']) => block,
@@ -62,8 +62,8 @@ describe('docs/google-ads.md, before Google is known', () => {
   beforeAll(async () => {
     // When root runs the tests, PostgreSQL runs as another user, who needs access.
     chmodSync(folder, 0o755);
-    env = await options(join(folder, 'data', 'trying'));
-    await startTrying(env);
+    env = await options(join(folder, 'data', 'trial'));
+    await startTrial(env);
     // A checkout, as far as the commands see it: what they write stays out of the real one.
     const scripts = { 'token-broker': `node ${resolve('scripts/token-broker.mjs')}` };
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, scripts }));
@@ -78,7 +78,7 @@ describe('docs/google-ads.md, before Google is known', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** With the ports of this trying mode. */
+  /** With the ports of this trial mode. */
   const commands = (part: string) => {
     const block = BLOCKS.find((each) => each.includes(part));
     if (block === undefined) throw new Error(`No block with ${part}`);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import type { DataFolder } from './data-folder.js';
-import { systemCode, TryingFault } from './fault.js';
+import { systemCode, TrialFault } from './fault.js';
 import { startPostgres, type RunningPostgres } from './postgres.js';
 
 const NAME = 'token_broker';
@@ -13,7 +13,7 @@ export interface OwnDatabase {
 
 /**
  * Starts an embedded PostgreSQL on the data folder, and creates its database the first time.
- * @throws {TryingFault} when another one runs there, or the data does not fit its password
+ * @throws {TrialFault} when another one runs there, or the data does not fit its password
  */
 export async function startDatabase(folder: DataFolder, running: AsyncDisposableStack): Promise<OwnDatabase> {
   const password = folder.keep('postgres-password', () => randomBytes(24).toString('base64url'));
@@ -26,7 +26,7 @@ export async function startDatabase(folder: DataFolder, running: AsyncDisposable
   } catch (error) {
     // 42P04: it exists already. https://www.postgresql.org/docs/current/errcodes-appendix.html
     if (systemCode(error) !== '42P04') {
-      throw new TryingFault(
+      throw new TrialFault(
         `The database in ${folder.shown} does not let us in (${systemCode(error) ?? 'unknown'}). ` +
           `Put postgres-password back as it was, or remove ${folder.shown} to start over.`,
       );
@@ -44,11 +44,11 @@ async function start(folder: DataFolder, password: string): Promise<RunningPostg
     const log = error instanceof Error ? error.message : '';
     const [, other] = /lock file "postmaster\.pid" already exists[^]*?PID (\d+)/.exec(log) ?? [];
     if (other !== undefined) {
-      throw new TryingFault(
+      throw new TrialFault(
         `A database runs on ${folder.shown} already, as process ${other}. Stop the other npm start (or that process), ` +
-          'or choose another folder: TRYING_DATA_DIR=/path/to/folder npm start',
+          'or choose another folder: TRIAL_DATA_DIR=/path/to/folder npm start',
       );
     }
-    throw new TryingFault(`${log}\nTo start over, remove ${folder.shown}.`);
+    throw new TrialFault(`${log}\nTo start over, remove ${folder.shown}.`);
   }
 }

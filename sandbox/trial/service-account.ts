@@ -1,18 +1,18 @@
 /**
- * The service account of the trying mode, SA1 in Google's guide to the access model of Google Ads. Owns its key file, as its owner
+ * The service account of the trial mode, SA1 in Google's guide to the access model of Google Ads. Owns its key file, as its owner
  * would download it from Google's console; the stand-in knows only the public half.
  */
 import { createPublicKey, generateKeyPairSync, randomUUID } from 'node:crypto';
 import type { StandInServiceAccount } from '../google/google.js';
 import type { DataFolder } from './data-folder.js';
-import { TryingFault } from './fault.js';
+import { TrialFault } from './fault.js';
 
 const FILE = 'service_account.json';
-const PROJECT_ID = 'token-broker-trying';
+const PROJECT_ID = 'token-broker-trial';
 
 export const SERVICE_ACCOUNT_EMAIL = `sa1@${PROJECT_ID}.iam.gserviceaccount.com`;
 
-/** @throws {TryingFault} for a damaged file */
+/** @throws {TrialFault} for a damaged file */
 export function keepServiceAccount(folder: DataFolder): StandInServiceAccount {
   const text = folder.keep(FILE, newKeyFile);
   try {
@@ -26,7 +26,7 @@ export function keepServiceAccount(folder: DataFolder): StandInServiceAccount {
       publicKey,
     };
   } catch {
-    throw new TryingFault(`${folder.shown}/${FILE} is damaged. Remove it, and start again.`);
+    throw new TrialFault(`${folder.shown}/${FILE} is damaged. Remove it, and start again.`);
   }
 }
 

@@ -1,4 +1,4 @@
-/** The trying mode a second time: on the same data, beside itself, with the command line, and where a port is taken. */
+/** The trial mode a second time: on the same data, beside itself, with the command line, and where a port is taken. */
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,17 +11,17 @@ import {
   connectInSampleApp,
   options,
   run,
-  startTrying,
+  startTrial,
   stopAll,
   TIMEOUT_MS,
   VIEWS,
-} from './trying-mode.js';
+} from './trial-mode.js';
 
 describe('npm start again', () => {
-  const parent = mkdtempSync(join(tmpdir(), 'token-broker-trying-'));
-  const folder = join(parent, 'data', 'trying');
+  const parent = mkdtempSync(join(tmpdir(), 'token-broker-trial-'));
+  const folder = join(parent, 'data', 'trial');
   let env: BrokerOptions;
-  let trying: Awaited<ReturnType<typeof startTrying>>;
+  let trial: Awaited<ReturnType<typeof startTrial>>;
   const url = (setting: string) => `http://localhost:${env[setting] ?? ''}`;
   const broker = () => new Api(url('PORT'), readFileSync(join(folder, 'sample-app.key'), 'utf8'));
 
@@ -29,7 +29,7 @@ describe('npm start again', () => {
     // When root runs the tests, PostgreSQL runs as another user, who needs access.
     chmodSync(parent, 0o755);
     env = await options(folder);
-    trying = await startTrying(env);
+    trial = await startTrial(env);
     await connectInSampleApp(url('SAMPLE_APP_PORT'));
   }, TIMEOUT_MS);
   afterAll(async () => {
@@ -74,18 +74,18 @@ describe('npm start again', () => {
 
   test('says in a second run on the same data that it runs already', async () => {
     const { code, output } = await run('scripts/start.mjs', [], env);
-    expect(output).toMatch(/^The trying mode runs already: open \S+, or stop it \(process \d+\)[^\n]+\n$/);
+    expect(output).toMatch(/^The trial mode runs already: open \S+, or stop it \(process \d+\)[^\n]+\n$/);
     expect(code).toBe(1);
   });
 
   test(
     'finds the grant of the time before, whose token still works',
     async () => {
-      await trying.stop();
+      await trial.stop();
       expect((await run('scripts/token-broker.mjs', ['service', 'list'], env)).output).toContain(
-        'the trying mode does not run',
+        'the trial mode does not run',
       );
-      trying = await startTrying(env);
+      trial = await startTrial(env);
       const token = await broker().token('alice', { scope: VIEWS });
       expect(token.body).toMatchObject({ token_type: 'Bearer', account: { email: ALICE } });
       const report = await fetch(new URL('/report?user=alice', url('SAMPLE_APP_PORT')));
@@ -96,7 +96,7 @@ describe('npm start again', () => {
 });
 
 describe('npm start with an obstacle', () => {
-  const parent = mkdtempSync(join(tmpdir(), 'token-broker-trying-'));
+  const parent = mkdtempSync(join(tmpdir(), 'token-broker-trial-'));
   const taken = createServer();
   let port: number;
 

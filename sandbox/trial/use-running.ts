@@ -1,5 +1,5 @@
 /**
- * Passes the settings of the running trying mode to the command line, so that `npm run token-broker -- service list`
+ * Passes the settings of the running trial mode to the command line, so that `npm run token-broker -- service list`
  * works without configuration. Configured settings stay; with a configured database, nothing is passed.
  */
 import { loadEnvFile } from '../../src/config/configuration-files.js';
@@ -17,10 +17,10 @@ if (!env['DATABASE_URL'] && !env['DATABASE_URL_FILE']) {
   const running = await findRunning(dataFolderPath(env));
   if (running) {
     for (const [name, value] of Object.entries(running.settings)) env[name] ||= value;
-    process.stderr.write('Using the trying mode that runs here, not your own settings.\n');
+    process.stderr.write('Using the trial mode that runs here, not your own settings.\n');
   } else if (!env['GOOGLE_CLIENT_SECRETS'] && !env['KEY_RING_FILE'] && needsSettings(process.argv.slice(2))) {
     process.stderr.write(
-      'Nothing is configured, and the trying mode does not run. Start it with `npm start` in another terminal, ' +
+      'Nothing is configured, and the trial mode does not run. Start it with `npm start` in another terminal, ' +
         'or set DATABASE_URL and the other settings.\n',
     );
     process.exit(78); // EX_CONFIG of sysexits.h, as of every faulty configuration

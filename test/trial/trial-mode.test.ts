@@ -3,8 +3,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { DataFolder } from '../../sandbox/trying/data-folder.js';
-import { assertFreePort, readPorts } from '../../sandbox/trying/ports.js';
+import { DataFolder } from '../../sandbox/trial/data-folder.js';
+import { assertFreePort, readPorts } from '../../sandbox/trial/ports.js';
 import { visitConsent } from '../support/visit-consent.js';
 import {
   ALICE,
@@ -12,23 +12,23 @@ import {
   type BrokerOptions,
   connectInSampleApp,
   options,
-  startTrying,
+  startTrial,
   stopAll,
   TIMEOUT_MS,
-} from './trying-mode.js';
+} from './trial-mode.js';
 
 describe('npm start without any configuration', () => {
-  const parent = mkdtempSync(join(tmpdir(), 'token-broker-trying-'));
-  const folder = join(parent, 'data', 'trying');
+  const parent = mkdtempSync(join(tmpdir(), 'token-broker-trial-'));
+  const folder = join(parent, 'data', 'trial');
   let env: BrokerOptions;
-  let trying: Awaited<ReturnType<typeof startTrying>>;
+  let trial: Awaited<ReturnType<typeof startTrial>>;
   const url = (setting: string) => `http://localhost:${env[setting] ?? ''}`;
 
   beforeAll(async () => {
     // When root runs the tests, PostgreSQL runs as another user, who needs access.
     chmodSync(parent, 0o755);
     env = await options(folder);
-    trying = await startTrying(env);
+    trial = await startTrial(env);
   }, TIMEOUT_MS);
   afterAll(async () => {
     await stopAll();
@@ -36,13 +36,13 @@ describe('npm start without any configuration', () => {
   });
 
   test('says what runs where, what to open next, and no secret', () => {
-    expect(trying.output).toContain('trying mode');
-    expect(trying.output).toContain('Not for production');
-    expect(trying.output).toContain(`Open ${url('SAMPLE_APP_PORT')} next`);
-    expect(trying.output.trim().split('\n').length).toBeLessThanOrEqual(12);
+    expect(trial.output).toContain('trial mode');
+    expect(trial.output).toContain('Not for production');
+    expect(trial.output).toContain(`Open ${url('SAMPLE_APP_PORT')} next`);
+    expect(trial.output.trim().split('\n').length).toBeLessThanOrEqual(12);
     const secrets = ['sample-app.key', 'postgres-password', 'google-client-secret'];
     for (const name of [...secrets, 'google-desktop-client-secret']) {
-      expect(trying.output).not.toContain(readFileSync(join(folder, name), 'utf8'));
+      expect(trial.output).not.toContain(readFileSync(join(folder, name), 'utf8'));
     }
   });
 
@@ -77,7 +77,7 @@ describe('npm start without any configuration', () => {
   });
 
   test('stops with 0, and without another word', async () => {
-    expect(await trying.stop()).toMatchObject({ code: 0, output: trying.output });
+    expect(await trial.stop()).toMatchObject({ code: 0, output: trial.output });
   });
 });
 
@@ -90,7 +90,7 @@ test('npm start names each port in use, and a data folder that it cannot write t
   );
   expect(() => readPorts({ PORT: '3001' })).toThrow('PORT and STAND_IN_PORT are both 3001.');
   expect(() => readPorts({ SAMPLE_APP_PORT: 'x' })).toThrow('SAMPLE_APP_PORT is no port.');
-  const file = { TRYING_DATA_DIR: import.meta.filename };
-  expect(() => DataFolder.open(file)).toThrow(/cannot be written \(EEXIST\)\. .*TRYING_DATA_DIR=/);
+  const file = { TRIAL_DATA_DIR: import.meta.filename };
+  expect(() => DataFolder.open(file)).toThrow(/cannot be written \(EEXIST\)\. .*TRIAL_DATA_DIR=/);
   taken.close();
 });

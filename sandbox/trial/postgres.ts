@@ -40,7 +40,7 @@ export async function startPostgres({
 }: PostgresOptions): Promise<RunningPostgres> {
   const port = wanted ?? (await freePort());
   // Detached: Ctrl-C reaches the whole terminal group, and the broker must finish before its database stops.
-  const child = fork(compiled('sandbox/trying/postgres-process.js'), { detached: true });
+  const child = fork(compiled('sandbox/trial/postgres-process.js'), { detached: true });
   const ended = new Promise<void>((resolve) =>
     child.once('exit', () => {
       resolve();

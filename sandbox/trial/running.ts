@@ -5,7 +5,7 @@ import { systemCode } from './fault.js';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** What other processes need to know of a running trying mode. Holds secrets: readable by its owner only. */
+/** What other processes need to know of a running trial mode. Holds secrets: readable by its owner only. */
 export interface Running {
   readonly pid: number;
   /** Where the broker answers on this machine. */
@@ -42,7 +42,7 @@ export function removeRunning(folder: DataFolder): void {
   rmSync(folder.file(FILE), { force: true });
 }
 
-/** The trying mode that runs on a data folder; null when none does, or when it ended without removing its file. */
+/** The trial mode that runs on a data folder; null when none does, or when it ended without removing its file. */
 export async function findRunning(folderPath: string): Promise<Running | null> {
   try {
     const running = JSON.parse(readFileSync(join(folderPath, FILE), 'utf8')) as Running;
