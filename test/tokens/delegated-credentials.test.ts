@@ -114,6 +114,13 @@ describe('a delegated credential', () => {
     expect((await holder.post(PATH, { user_id: 'alice' })).status).toBe(401);
   });
 
+  test('for the email address alone gives a token, though Google adds openid', async () => {
+    const { handle } = await create(bed.api, { scope: 'email' });
+    const { status, body } = await redeem(bed.url, handle);
+    expect(status).toBe(200);
+    expect(body['scope']).toBe('https://www.googleapis.com/auth/userinfo.email openid');
+  });
+
   test('for a user whose id has a star is for that user alone', async () => {
     await bed.api.connect({ user_id: 'ali*', scope: YOUTUBE }, { account: BOB.email });
     const { handle } = await create(bed.api, { user_id: 'ali*' });
