@@ -353,6 +353,11 @@ describe('a refusal', () => {
   test.each([
     ['two Hosts', 'POST /oauth2/token HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n', 400],
     ['GET', 'GET /oauth2/token HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 405],
+    [
+      'GET of an absolute target',
+      'GET http://x/oauth2/token HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+      405,
+    ],
     ['an unknown expectation', 'POST /oauth2/token HTTP/1.1\r\nHost: x\r\nExpect: more\r\n\r\n', 417],
   ])('of %s, before a route is found, has the form of OAuth', async (_, text, status) => {
     const response = await sendRaw(bed.url, text);

@@ -4,6 +4,7 @@ import { allowLogo, pageContextOf } from '../page-responses.js';
 import { securityHeaders } from '../security-headers.js';
 import { forwardAuthHeaders, isForwardAuth, toForwardAuthProblem } from '../server/forward-auth.js';
 import { isTokenEndpoint } from '../token-endpoint.js';
+import { wantsPage } from '../wants-page.js';
 import { toOAuthError } from './oauth-error.js';
 import type { Problem } from './problem.js';
 
@@ -55,8 +56,4 @@ export function problemHeaders(problem: Problem, publicUrl: string): Record<stri
     ...(problem.code === 'unauthenticated' ? { 'www-authenticate': 'Bearer realm="token-broker"' } : {}),
     ...(typeof retryAfter === 'number' ? { 'retry-after': String(retryAfter) } : {}),
   };
-}
-
-function wantsPage(request: FastifyRequest): boolean {
-  return request.headers.accept?.includes('text/html') ?? false;
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { BrokerError } from '../../domain/errors.js';
 import { rateLimitsOf } from '../rate-limit/rate-limit.hook.js';
+import { pathOf } from '../request-context.js';
 
 interface Route {
   readonly segments: readonly string[];
@@ -40,12 +41,6 @@ export function registerMethodNotAllowed(server: FastifyInstance): void {
     if (tooMany) done(tooMany);
     else void reply.code(204).send();
   });
-}
-
-/** The request target may have a scheme and a host (RFC 9112 section 3.2.2). */
-function pathOf(url: string): string {
-  const [path = ''] = url.split('?', 1);
-  return /^https?:/i.test(path) && URL.canParse(path) ? new URL(path).pathname : path;
 }
 
 function matches(pattern: readonly string[], segments: readonly string[]): boolean {
