@@ -128,6 +128,14 @@ describe('a delegated credential', () => {
     expect(body['access_token']).toBe((await bed.api.token('ali*')).body['access_token']);
   });
 
+  test('has a token with all of its scopes, whichever of them a call names', async () => {
+    const { handle } = await create(bed.api, { scope: `${YOUTUBE} ${ADS}` });
+    for (const scope of [YOUTUBE, ADS, undefined]) {
+      const { body } = await redeem(bed.url, handle, scope === undefined ? {} : { scope });
+      expect(String(body['scope']).split(' ').sort()).toEqual([ADS, YOUTUBE].sort());
+    }
+  });
+
   test('of a user who must connect names the link, for its scopes only', async () => {
     const { handle } = await create(bed.api, { user_id: 'not-yet', scope: YOUTUBE });
     const response = await redeem(bed.url, handle);

@@ -33,7 +33,7 @@ export function registerMethodNotAllowed(server: FastifyInstance): void {
     const allow = [...new Set(found.flatMap(({ methods }) => [...methods]))].sort().join(', ');
     void reply.header('allow', allow);
     if (request.method !== 'OPTIONS') {
-      done(new BrokerError('method_not_allowed', `Only ${allow} can be used here. See /docs.`));
+      done(new BrokerError('method_not_allowed', `Only ${allow} can be used here. See /openapi.json.`));
       return;
     }
     // Without a credential it counts like a refusal.
