@@ -218,7 +218,7 @@ describe('a sidecar', () => {
   });
 
   test('refuses other methods, and takes localhost in any case', async () => {
-    expect((await get('/', {}, 'POST')).status).toBe(405);
+    expect(await get('/', {}, 'POST')).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' } });
     expect((await get('/', { host: 'LocalHost:80' })).status).toBe(200);
     expect((await get('/', { host: '[::1]:80' })).status).toBe(200);
   });
