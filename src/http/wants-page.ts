@@ -13,8 +13,9 @@ import { isTokenEndpoint } from './token-endpoint.js';
  */
 export function wantsPage(request: FastifyRequest): boolean {
   const { accept, authorization } = request.headers;
-  if (accept === undefined || isTokenEndpoint(request.url)) return false;
-  return (authorization === undefined || kindOf(request) === 'browser') && prefersHtml(accept);
+  const kind = kindOf(request);
+  if (accept === undefined || isTokenEndpoint(request.url) || kind === 'security-events') return false;
+  return (authorization === undefined || kind === 'browser') && prefersHtml(accept);
 }
 
 /** The range that is most exact says how much JSON is preferred (RFC 9110 section 12.5.1). */

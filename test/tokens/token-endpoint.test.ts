@@ -380,6 +380,32 @@ describe('a refusal', () => {
     expect((await exchange({ audience: audience('unknown'), scope: YOUTUBE })).status).toBe(200);
   });
 
+  test.each([
+    ['a wrong key', { subject_token: 'x' }, '', 401, 'Bearer realm="token-broker"'],
+    ['a wrong key', { subject_token: 'x' }, 'Basic YTpi', 401, 'Basic realm="token-broker"'],
+    ['a wrong key', { subject_token: 'x' }, 'Bearer x', 401, 'Bearer realm="token-broker"'],
+    ['a wrong delegated credential', { grant_type: 'refresh_token', refresh_token: 'x' }, '', 400, null],
+    [
+      'a wrong delegated credential',
+      { grant_type: 'refresh_token', refresh_token: 'x' },
+      'Basic YTpi',
+      400,
+      null,
+    ],
+    ['no grant', { audience: 'unknown' }, 'Basic YTpi', 400, null],
+  ])(
+    'of %s, %j, with the header %j, is %d with the challenge %j',
+    async (_, changes, authorization, status, challenge) => {
+      const form = { grant_type: EXCHANGE, subject_token: bed.api.key, subject_token_type: JWT_TYPE };
+      const response = await fetch(`${bed.url}/oauth2/token`, {
+        method: 'POST',
+        headers: authorization === '' ? {} : { authorization },
+        body: new URLSearchParams({ ...form, audience: audience('alice'), ...changes }),
+      });
+      expect([response.status, response.headers.get('www-authenticate')]).toEqual([status, challenge]);
+    },
+  );
+
   test('leaves no link in the log', async () => {
     const from = bed.log().length;
     const { body } = await exchange({ audience: audience('unlogged'), scope: YOUTUBE });
@@ -533,7 +559,10 @@ test('the metadata name the address that services use, and no documentation wher
     const { publicUrl } = readConfiguration(bed.settings);
     const response = await fetch(`${bed.url}/.well-known/oauth-authorization-server`);
     const metadata = (await response.json()) as Record<string, unknown>;
-    expect(metadata).toMatchObject({ issuer: publicUrl, token_endpoint: 'http://token-broker:3000/oauth2/token' });
+    expect(metadata).toMatchObject({
+      issuer: publicUrl,
+      token_endpoint: 'http://token-broker:3000/oauth2/token',
+    });
     expect(metadata).not.toHaveProperty('service_documentation');
     const { body } = await bed.api.get('/nowhere');
     expect(body['detail']).toContain('See /openapi.json');
