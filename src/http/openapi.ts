@@ -12,19 +12,21 @@ const RETRY_AFTER = {
   },
 };
 
-const problem = (status: number, description: string) =>
+const PROBLEM_TYPE = 'application/problem+json';
+
+const problem = (status: number, description: string, type = PROBLEM_TYPE) =>
   ApiResponse({
     status,
     description,
     ...(WITH_RETRY_AFTER.includes(status) ? { headers: RETRY_AFTER } : {}),
-    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+    content: { [type]: { schema: { $ref: '#/components/schemas/Problem' } } },
   });
 
 /** Documents the problems of every route that takes a body. */
-export const ApiBodyProblems = () =>
+export const ApiBodyProblems = (type = PROBLEM_TYPE) =>
   applyDecorators(
-    problem(413, `\`invalid_request\`: ${CLIENT_FAULTS[413]}`),
-    problem(415, `\`invalid_request\`: ${CLIENT_FAULTS[415]}`),
+    problem(413, `\`invalid_request\`: ${CLIENT_FAULTS[413]}`, type),
+    problem(415, `\`invalid_request\`: ${CLIENT_FAULTS[415]}`, type),
   );
 
 /**
@@ -32,8 +34,13 @@ export const ApiBodyProblems = () =>
  * openapi-document.ts.
  */
 export function ApiProblems(...codes: Code[]) {
+  return ApiProblemsAs(PROBLEM_TYPE, ...codes);
+}
+
+/** Of a route whose refusals have another media type. */
+export function ApiProblemsAs(type: string, ...codes: Code[]) {
   const texts = statusTexts(codes, (code) => ({ status: PROBLEMS[code].status, shown: code }));
-  return applyDecorators(...[...texts].map(([status, text]) => problem(status, text)));
+  return applyDecorators(...[...texts].map(([status, text]) => problem(status, text, type)));
 }
 
 /**

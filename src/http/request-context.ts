@@ -68,6 +68,12 @@ export function disconnectSignal({ raw }: Pick<FastifyReply, 'raw'>): AbortSigna
   return controller.signal;
 }
 
+/** The request target may have a scheme and a host (RFC 9112 section 3.2.2). */
+export function pathOf(url: string): string {
+  const [path = ''] = url.split('?', 1);
+  return /^https?:/i.test(path) && URL.canParse(path) ? new URL(path).pathname : path;
+}
+
 /** A credential that came in the body, in the place of one in the header (RFC 8693 section 2.1). */
 export function setBearerToken(request: FastifyRequest, token: string): void {
   request.bodyToken = token;

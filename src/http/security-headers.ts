@@ -3,6 +3,7 @@ import helmet from '@fastify/helmet';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { BrokerError } from '../domain/errors.js';
 import { kindOf } from './rate-limit/route-limits.js';
+import { wantsPage } from './wants-page.js';
 
 const NO_SNIFFING = { 'x-content-type-options': 'nosniff' };
 /** The value that helmet sets. */
@@ -81,7 +82,7 @@ export async function registerPageHeaders(server: FastifyInstance, publicUrl: st
 
 /** Browsers request a page as text/html; the files of the documentation belong to a page. */
 function mayBePage(request: FastifyRequest): boolean {
-  return kindOf(request) === 'browser' || (request.headers.accept?.includes('text/html') ?? false);
+  return kindOf(request) === 'browser' || wantsPage(request);
 }
 
 /** Only the API's documentation runs scripts. */

@@ -2,6 +2,7 @@ import { UnsupportedMediaTypeException } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { invalidRequest } from '../domain/errors.js';
 import { OAuthRefusal } from './problem/oauth-error.js';
+import { pathOf } from './request-context.js';
 import { type Form, parameterOf } from './validation/form.js';
 
 /*
@@ -30,9 +31,9 @@ const CREDENTIALS: ReadonlyMap<string, string> = new Map([
 ]);
 const GRANT_TYPE_RULE = `must be ${[...CREDENTIALS.keys()].join(' or ')}.`;
 
-/** @param url of a request, with its query */
+/** @param url of a request, as it came */
 export function isTokenEndpoint(url: string): boolean {
-  return url === TOKEN_ENDPOINT || url.startsWith(`${TOKEN_ENDPOINT}?`);
+  return pathOf(url) === TOKEN_ENDPOINT;
 }
 
 export interface TokenCredential {

@@ -2,10 +2,13 @@ import { Body, Controller, Header, HttpCode, Post, Req } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { Public } from '../http/caller.decorator.js';
-import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
+import { ApiBodyProblems, ApiProblemsAs } from '../http/openapi.js';
 import { rateLimitsOf } from '../http/rate-limit/rate-limit.hook.js';
 import { EVENT_BODIES, ReceiveSecurityEvent } from './receive-security-event.js';
 import { RELAYED_HEADER } from './relay-security-event.js';
+
+/** RFC 8935 section 2.3. */
+const REFUSAL_TYPE = 'application/json';
 
 @Controller('security-events')
 @ApiTags('security events')
@@ -27,8 +30,8 @@ export class SecurityEventsController {
   @ApiConsumes(...EVENT_BODIES.types)
   @ApiBody({ schema: { type: 'string', description: 'A security event token (RFC 8417) as a signed JWT' } })
   @ApiAcceptedResponse({ description: 'Handled; no body' })
-  @ApiBodyProblems()
-  @ApiProblems('invalid_request', 'rate_limited', 'google_unavailable', 'cell_unavailable')
+  @ApiBodyProblems(REFUSAL_TYPE)
+  @ApiProblemsAs(REFUSAL_TYPE, 'invalid_request', 'rate_limited', 'google_unavailable', 'cell_unavailable')
   async receive(@Body() body: unknown, @Req() request: FastifyRequest): Promise<void> {
     const limits = rateLimitsOf(request);
     await this.receiveSecurityEvent.receive(body, request.id, {

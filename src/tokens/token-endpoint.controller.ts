@@ -96,15 +96,17 @@ export class TokenEndpointController {
   })
   @ApiOkResponse({ type: AuthorizationServerMetadata })
   metadata(): AuthorizationServerMetadata {
-    const { publicUrl } = this.settings;
+    const { publicUrl, tokenBrokerUrl, adminPort } = this.settings;
     return {
       issuer: publicUrl,
-      token_endpoint: `${publicUrl}${TOKEN_ENDPOINT}`,
+      // A proxy lets browsers reach PUBLIC_URL for pages alone.
+      token_endpoint: `${tokenBrokerUrl ?? publicUrl}${TOKEN_ENDPOINT}`,
       response_types_supported: [],
       grant_types_supported: [TOKEN_EXCHANGE, REFRESH_TOKEN],
       // Any client authentication is accepted, and none is needed: the subject token says who calls.
       token_endpoint_auth_methods_supported: ['none', 'client_secret_basic', 'client_secret_post'],
-      service_documentation: `${publicUrl}/docs`,
+      // With an admin port it is there, and not for services.
+      ...(adminPort === null ? { service_documentation: `${tokenBrokerUrl ?? publicUrl}/docs` } : {}),
     };
   }
 }

@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiProperty, ApiResponse } from '@nestjs/swagger';
+import { ApiBody, ApiConsumes, ApiProperty, ApiPropertyOptional, ApiResponse } from '@nestjs/swagger';
 import { statusTexts } from '../http/openapi.js';
 import { OAUTH_ERROR_CODES, OAUTH_ERRORS } from '../http/problem/oauth-error.js';
 import { CLIENT_FAULTS, PROBLEMS } from '../http/problem/problem-table.js';
@@ -47,8 +47,8 @@ export class AuthorizationServerMetadata {
   @ApiProperty({ type: [String] })
   token_endpoint_auth_methods_supported!: string[];
 
-  @ApiProperty({ example: 'https://broker.example.com/docs' })
-  service_documentation!: string;
+  @ApiPropertyOptional({ example: 'https://broker.example.com/docs' })
+  service_documentation?: string;
 }
 
 const text = (description: string, more: object = {}) => ({ type: 'string', description, ...more });

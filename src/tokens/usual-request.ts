@@ -14,7 +14,7 @@ const MAX_FORM = 8 * 1024;
 
 /**
  * Whether nothing in a GET request can make its answer another one than its credential and URL do: a body, an expectation,
- * no valid Host (RFC 9112 section 3.2), a browser that gets pages, or a second credential.
+ * no valid Host (RFC 9112 section 3.2), or a second credential.
  */
 export function isUsual(request: IncomingMessage): boolean {
   const { headers, rawHeaders } = request;
@@ -46,8 +46,7 @@ function isPlain({ headers, httpVersionMajor, httpVersionMinor }: IncomingMessag
     isHost(headers.host ?? ' ') &&
     headers['transfer-encoding'] === undefined &&
     headers.expect === undefined &&
-    headers.upgrade === undefined &&
-    !headers.accept?.includes('text/html')
+    headers.upgrade === undefined
   );
 }
 

@@ -232,6 +232,21 @@ describe('token-broker credentials-file', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining(line) });
   });
 
+  test('sends users of Ruby to where a link is', async () => {
+    const { stderr } = await run(
+      '--user',
+      'alice',
+      '--for',
+      'google-ads-ruby',
+      '--key-file',
+      keyFile,
+      '--force',
+    );
+    expect(stderr).toContain("GET /tokens/USER with the service's key says why");
+    expect(stderr).toContain('token-broker ticket create');
+    expect(stderr).not.toMatch(/\blog\b/);
+  });
+
   test('warns that Java refuses plain http, and where plain http leaves this machine', async () => {
     const args = ['--user', 'alice', '--key-file', keyFile, '--output', '-', '--json'];
     const plain = { PUBLIC_URL: 'http://127.0.0.1:9' };

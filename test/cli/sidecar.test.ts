@@ -155,7 +155,7 @@ describe('a sidecar', () => {
     await expect(auth.getAccessToken()).rejects.toThrow(LINK);
     expect(await get(`${ACCOUNT}/token`)).toMatchObject({
       status: 400,
-      text: `${LINK} The user must connect again: open this link. (invalid_grant)\n`,
+      text: `Access ended: send the user to error_uri. ${LINK} The user revoked the access at Google. (invalid_grant)\n`,
     });
     // An old token would be refused by Google, with less to go by.
     expect(existsSync(tokenFile)).toBe(false);
@@ -218,7 +218,7 @@ describe('a sidecar', () => {
   });
 
   test('refuses other methods, and takes localhost in any case', async () => {
-    expect((await get('/', {}, 'POST')).status).toBe(405);
+    expect(await get('/', {}, 'POST')).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' } });
     expect((await get('/', { host: 'LocalHost:80' })).status).toBe(200);
     expect((await get('/', { host: '[::1]:80' })).status).toBe(200);
   });

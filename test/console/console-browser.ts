@@ -18,6 +18,11 @@ export class ConsoleBrowser {
     return this.#send(new URL(path, this.url), {});
   }
 
+  /** As a scanner that looks ahead, in the browser's name. */
+  async head(path: string | URL): Promise<ConsoleResponse> {
+    return this.#send(new URL(path, this.url), { method: 'HEAD' });
+  }
+
   /** Submits the form with this action, as the last page showed it. */
   async submit(
     page: ConsoleResponse,

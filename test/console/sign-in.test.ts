@@ -135,6 +135,17 @@ describe('a sign-in', () => {
     expect(again.cookies.has('console')).toBe(false);
   });
 
+  test('is not used up, nor audited, by a HEAD that comes before it', async () => {
+    const back = await browser.throughIssuer(ALICE.email);
+    const before = await auditOf('console.sign_in');
+    const { status, headers } = await browser.head(back);
+    expect(status).toBe(200);
+    expect(headers.getSetCookie()).toEqual([]);
+    expect(await auditOf('console.sign_in')).toEqual(before);
+    expect((await browser.get(back)).status).toBe(303);
+    expect(await isSignedIn()).toBe(true);
+  });
+
   test('is refused for an answer of another issuer (RFC 9207)', async () => {
     const back = await browser.throughIssuer(ALICE.email);
     back.searchParams.set('iss', 'https://elsewhere.example');

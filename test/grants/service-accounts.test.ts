@@ -101,6 +101,17 @@ describe('a service account that holds access', () => {
     expect(asked()).toHaveLength(2);
   });
 
+  test('for the email address gives a token, though Google adds openid to what it names', async () => {
+    const email = 'https://www.googleapis.com/auth/userinfo.email';
+    await add('robot', [email]);
+    bed.google.control.overrideTokenResponse({ scope: `openid ${email}` });
+    const { status, body } = await bed.api.token('robot');
+    expect(status).toBe(200);
+    expect(body['scope']).toBe(email);
+    expect((await bed.api.token('robot')).body['access_token']).toBe(body['access_token']);
+    expect(asked()).toHaveLength(1);
+  });
+
   exhaustive.test('gives a service what its policy allows, by asking for less', async () => {
     await add('robot', [ADS, CALENDAR]);
     const narrow = await bed.service({ scopes: [CALENDAR] });

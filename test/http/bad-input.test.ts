@@ -309,16 +309,21 @@ describe('bad input gets a clear error and loses nothing', () => {
   });
 
   test.each([
-    ['no credential', undefined],
-    ['another scheme', 'Basic YWxpY2U6eA=='],
-    ['a key that is none', 'Bearer tbk_x'],
-    ['a well-formed key of no service', `Bearer tbk_abcdefghijkm_${'A'.repeat(43)}`],
-  ])('%s is unauthenticated', async (_, authorization) => {
+    ['no credential', undefined, ''],
+    ['another scheme', 'Basic YWxpY2U6eA==', ''],
+    ['a scheme without a credential', 'Bearer', ''],
+    ['a key that is none', 'Bearer tbk_x', ', error="invalid_token"'],
+    [
+      'a well-formed key of no service',
+      `bearer tbk_abcdefghijkm_${'A'.repeat(43)}`,
+      ', error="invalid_token"',
+    ],
+  ])('%s is unauthenticated', async (_, authorization, error) => {
     const response = await fetch(`${bed.url}/tokens/alice`, {
       headers: authorization ? { authorization } : {},
     });
     expect(response.status).toBe(401);
-    expect(response.headers.get('www-authenticate')).toBe('Bearer realm="token-broker"');
+    expect(response.headers.get('www-authenticate')).toBe(`Bearer realm="token-broker"${error}`);
     expect(await response.json()).toMatchObject({ code: 'unauthenticated' });
   });
 

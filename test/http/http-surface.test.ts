@@ -77,6 +77,33 @@ describe('every route', () => {
     if (status === 404) expect(response.body).toMatchObject({ status: 404, code: 'not_found' });
   });
 
+  test.each([
+    ['text/html', 'text/html'],
+    ['text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', 'text/html'],
+    ['text/html, application/xhtml+xml, */*', 'text/html'],
+    ['TEXT/HTML; charset=utf-8; Q=0.5, application/json;q=0.4', 'text/html'],
+    ['application/json, text/html;q=0.1', 'application/problem+json'],
+    ['text/html;q=0.5, application/*', 'application/problem+json'],
+    ['text/html;q=0', 'application/problem+json'],
+    ['text/*, */*', 'application/problem+json'],
+    ['*/*', 'application/problem+json'],
+  ])(
+    'refuses a caller that accepts %s with %s, and one with a credential never with a page',
+    async (accept, type) => {
+      const typeOf = async (path: string, headers: Record<string, string>) =>
+        (await fetch(`${bed.url}${path}`, { headers: { accept, ...headers } })).headers.get('content-type');
+      expect(await typeOf('/tokens/nobody', {})).toContain(type);
+      expect(await typeOf('/nowhere', {})).toContain(type);
+      const authorization = `Bearer ${bed.api.key}`;
+      expect(await typeOf('/tokens/nobody', { authorization })).toContain('application/problem+json');
+      expect(await typeOf('/tokens/nobody', { authorization: 'Basic YTpi' })).toContain(
+        'application/problem+json',
+      );
+      // Where a proxy has a password of its own, a browser sends it with each page.
+      expect(await typeOf('/connect?ticket=x', { authorization: 'Basic YTpi' })).toContain(type);
+    },
+  );
+
   describe('that is called with a Host header', () => {
     const send = (lines: string, version = '1.1', path = '/health/live') =>
       sendRaw(bed.url, `GET ${path} HTTP/${version}\r\n${lines}Connection: close\r\n\r\n`);

@@ -31,7 +31,7 @@ else {
     name: `${isCurrent ? 'A current' : 'An old'} ${PACKAGE}`,
     ways: [...files, 'authorized_user', 'sidecar'],
     program: () => ({ command: [binary] }),
-    showsRefusals: true,
+    showsRefusals: 'all',
     asksForScopes: ['external_account', 'sidecar'],
     repeats: false,
   });

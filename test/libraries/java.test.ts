@@ -29,7 +29,7 @@ else {
     name: 'google-auth-library-oauth2-http 0.18 for Java',
     ways: ['sidecar'],
     program: () => ({ command: ['java', '-XX:TieredStopAtLevel=1', '-cp', classPath, 'Program'] }),
-    showsRefusals: true,
+    showsRefusals: 'all',
     asksForScopes: [],
     repeats: true,
   });

@@ -135,12 +135,14 @@ describe('what a developer sees', () => {
     ],
     ['external_account_authorized_user', () => authorizedUser('dead')],
   ])(
-    'of a grant that is dead is the link, first, and the library does not repeat its call (%s)',
+    'of a grant that is dead is why, and the link, and the library does not repeat its call (%s)',
     async (_, make) => {
       const credentials = await make();
       const from = bed.log().length;
       const { message } = await messageOf(credentials);
-      expect(message).toMatch(/^Error code invalid_grant: http:\/\/127\.0\.0\.1:\d+\/connect\?/);
+      expect(message).toMatch(
+        /^Error code invalid_grant: Access ended: send the user to error_uri\. http:\/\/127\.0\.0\.1:\d+\/connect\?/,
+      );
       expect(message).toMatch(/ - http:\/\/127\.0\.0\.1:\d+\/connect\?[^ ]+$/);
       const calls = bed.log().slice(from).split('"path":"/oauth2/token"').length - 1;
       expect(calls).toBe(1);
@@ -167,7 +169,7 @@ describe('what a developer sees', () => {
       .getAccessToken()
       .catch((thrown: unknown) => thrown as Error);
     expect(error).toMatchObject({
-      message: expect.stringMatching(/^Error code invalid_scope: http:.*\/connect\?/),
+      message: expect.stringMatching(/^Error code invalid_scope: Scope missing: .* http:.*\/connect\?/),
     });
   });
 });

@@ -16,7 +16,7 @@ else
       command: ['php', resolve('test/libraries/programs/program.php')],
       env: { PHP_AUTOLOAD },
     }),
-    showsRefusals: true,
+    showsRefusals: 'beginning',
     asksForScopes: ['external_account'],
     repeats: false,
   });

@@ -34,7 +34,7 @@ for (const [python, version] of versions) {
       env,
       takesLines: true,
     }),
-    showsRefusals: true,
+    showsRefusals: 'all',
     asksForScopes: isCurrent ? ['external_account', 'sidecar'] : [],
     repeats: true,
   };

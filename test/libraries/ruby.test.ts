@@ -25,7 +25,7 @@ else {
       takesLines: true,
     }),
     // It shows no more than a status where it exchanges a token or asks a metadata server.
-    showsRefusals: !isCurrent,
+    showsRefusals: isCurrent ? 'status' : 'all',
     asksForScopes: isCurrent ? ['external_account', 'sidecar'] : [],
     repeats: false,
   });

@@ -33,7 +33,7 @@ async function send(order: SecurityEventOptions) {
 async function post(body: string, type = 'application/secevent+jwt') {
   const response = await fetch(`${bed.url}/security-events/google`, {
     method: 'POST',
-    headers: { 'content-type': type, accept: 'application/json' },
+    headers: { 'content-type': type, accept: 'text/html, application/json' },
     body,
   });
   const text = await response.text();
@@ -41,6 +41,10 @@ async function post(body: string, type = 'application/secevent+jwt') {
   const isJson = contentType?.includes('json') ?? false;
   const parsed = isJson ? (JSON.parse(text) as Record<string, unknown>) : {};
   const { status } = response;
+  if (status >= 400) {
+    expect(contentType).toBe('application/json; charset=utf-8');
+    expect(response.headers.get('content-language')).toBe('en');
+  }
   if (status === 400 || status === 503) {
     (await contractOf(bed.url)).check('POST', '/security-events/google', status, contentType, parsed);
   }

@@ -125,6 +125,13 @@ describe('a valid token is accepted', () => {
     expect(google.asked).toEqual(['/keys']);
   });
 
+  test.each(['at+jwt', 'application/at+jwt', 'AT+JWT', 'jwt', 'Jose', 'application/JWT'])(
+    'with the type %s (RFC 9068, RFC 7515)',
+    async (typ) => {
+      await expectResponse(clusterKey.sign(clusterClaims(), { typ }), ENTERED);
+    },
+  );
+
   test('for SPIFFE as a JWT-SVID without iss and iat, with keys from a file, named by the trust domain', async () => {
     await expectResponse(spireKey.sign(spiffeClaims()), ENTERED);
     await expectResponse(spireKey.sign(spiffeClaims({ iss: 'https://spire.example.org' })), ENTERED);
@@ -202,6 +209,8 @@ describe('an invalid token is refused', () => {
     ['an unknown subject', () => clusterKey.sign(clusterClaims({ sub: `${REPORTS}2` }))],
     ["another issuer's subject", () => clusterKey.sign(clusterClaims({ sub: ROBOT }))],
     ['another type of JWT', () => clusterKey.sign(clusterClaims(), { typ: 'logout+jwt' })],
+    ['an empty type', () => clusterKey.sign(clusterClaims(), { typ: '' })],
+    ['a type that begins alike', () => clusterKey.sign(clusterClaims(), { typ: 'application/jwt+x' })],
     ['a trust domain of others', () => spireKey.sign(spiffeClaims({ sub: 'spiffe://example.com/reports' }))],
     ['no SPIFFE ID', () => spireKey.sign(spiffeClaims({ sub: 'spiffe://example.org/../reports' }))],
     [

@@ -10,12 +10,12 @@ export interface EndpointResponse {
 
 export const LINK = 'https://broker.example.com/connect?ticket=abc';
 
-/** RFC 6749 section 5.2, as POST /oauth2/token writes it: the link first. */
+/** RFC 6749 section 5.2, as POST /oauth2/token writes it. */
 export const RECONNECT: EndpointResponse = {
   status: 400,
   body: {
     error: 'invalid_grant',
-    error_description: `${LINK} The user must connect again: open this link.`,
+    error_description: `Access ended: send the user to error_uri. ${LINK} The user revoked the access at Google.`,
     error_uri: LINK,
     code: 'reconnect_required',
   },

@@ -153,7 +153,9 @@ run(`nginx with deploy/nginx/google-apis.conf${WITHOUT_NGINX}`, () => {
     for (const authorization of [`Bearer tbk_aaaaaaaaaaaa_${'a'.repeat(43)}`, 'Basic eDp5', '']) {
       const response = await call(`/${API}/v2`, { authorization });
       expect(response.status).toBe(401);
-      expect(response.headers.get('www-authenticate')).toBe('Bearer realm="token-broker"');
+      expect(response.headers.get('www-authenticate')).toBe(
+        `Bearer realm="token-broker"${authorization.startsWith('Bearer') ? ', error="invalid_token"' : ''}`,
+      );
       expect(await response.json()).toMatchObject({ status: 401, code: 'unauthenticated' });
     }
     expect(upstream.arrived).toEqual([]);

@@ -381,7 +381,9 @@ describe('a refusal', () => {
       await ask([forwarded()], { key, line: 'OPTIONS /authz' }),
     ]) {
       expectRefusal(response, 401, 'unauthenticated');
-      expect(response.headers.get('www-authenticate')).toBe('Bearer realm="token-broker"');
+      expect(response.headers.get('www-authenticate')).toBe(
+        `Bearer realm="token-broker"${key === null ? '' : ', error="invalid_token"'}`,
+      );
     }
   });
 

@@ -114,11 +114,26 @@ describe('a delegated credential', () => {
     expect((await holder.post(PATH, { user_id: 'alice' })).status).toBe(401);
   });
 
+  test('for the email address alone gives a token, though Google adds openid', async () => {
+    const { handle } = await create(bed.api, { scope: 'email' });
+    const { status, body } = await redeem(bed.url, handle);
+    expect(status).toBe(200);
+    expect(body['scope']).toBe('https://www.googleapis.com/auth/userinfo.email openid');
+  });
+
   test('for a user whose id has a star is for that user alone', async () => {
     await bed.api.connect({ user_id: 'ali*', scope: YOUTUBE }, { account: BOB.email });
     const { handle } = await create(bed.api, { user_id: 'ali*' });
     const { body } = await redeem(bed.url, handle);
     expect(body['access_token']).toBe((await bed.api.token('ali*')).body['access_token']);
+  });
+
+  test('has a token with all of its scopes, whichever of them a call names', async () => {
+    const { handle } = await create(bed.api, { scope: `${YOUTUBE} ${ADS}` });
+    for (const scope of [YOUTUBE, ADS, undefined]) {
+      const { body } = await redeem(bed.url, handle, scope === undefined ? {} : { scope });
+      expect(String(body['scope']).split(' ').sort()).toEqual([ADS, YOUTUBE].sort());
+    }
   });
 
   test('of a user who must connect names the link, for its scopes only', async () => {

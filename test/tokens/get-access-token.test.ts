@@ -435,6 +435,25 @@ describe('GET /tokens/:userId', () => {
       expect((await report('views')).status).toBe(200);
     });
 
+    test.each([
+      ['email', 'userinfo.email'],
+      ['profile', 'userinfo.profile'],
+    ])('of %s without openid gives a token, though Google adds openid', async (scope, name) => {
+      await connect({ scope: `${YOUTUBE} profile` });
+      const service = await bed.service({ scopes: [YOUTUBE, scope] });
+      const token = await service.token('alice', { scope });
+      expect(token.status).toBe(200);
+      const full = `https://www.googleapis.com/auth/${name}`;
+      expect(String(token.body['scope']).split(' ')).toEqual([full, YOUTUBE, 'openid'].sort());
+      expect((await service.token('alice', { scope: 'openid' })).body['access_token']).toBe(tokenOf(token));
+    });
+
+    test('of openid alone gives a token that does not tell the email address', async () => {
+      const service = await bed.service({ scopes: ['openid'] });
+      expect((await service.token('alice')).body['scope']).toBe('openid');
+      expect((await service.token('alice', { scope: 'email' })).status).toBe(403);
+    });
+
     test('never hands out the wider token when Google does not narrow', async () => {
       const narrow = await bed.service({ scopes: [YOUTUBE] });
       bed.google.control.overrideTokenResponse({ scope: `${YOUTUBE} ${YOUTUBE_MONEY}` });

@@ -107,6 +107,8 @@ const WARM: Readonly<Record<string, () => Bytes>> = {
   'no grant': () => post(form({ audience: `${bed.url}/users/unknown`, scope: YOUTUBE })),
   'a missing scope': () => post(form({ scope: YOUTUBE_MONEY })),
   'a user outside': () => post(form({ audience: `${bed.url}/users/unknown?account=x@example.com` })),
+  "Java's Accept": () => post(form(), 'Accept: text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2'),
+  'a refusal, and an Accept of HTML': () => post(form({ scope: YOUTUBE_MONEY }), 'Accept: text/html'),
   'Connection: close': () => post(form(), 'Connection: close'),
   'an id of its own': () => post(form({ scope: YOUTUBE_MONEY }), 'X-Request-Id: mine-1'),
   'two pipelined': () => post(form()) + post(form({ scope: YOUTUBE_MONEY })),
@@ -147,7 +149,9 @@ const UNUSUAL: Readonly<Record<string, () => Bytes>> = {
   'HTTP/1.0': () => post(form()).replace('HTTP/1.1', 'HTTP/1.0'),
   'Expect: 100-continue': () => [head(form().length, FORM, 'Expect: 100-continue'), form()],
   'another expectation': () => post(form(), 'Expect: more'),
-  'a browser': () => post(form(), 'Accept: text/html'),
+  'an absolute target': () => post(form()).replace('/oauth2/token', 'http://broker.example.com/oauth2/token'),
+  'an absolute target, and a refusal': () =>
+    post(form({ scope: YOUTUBE_MONEY })).replace('/oauth2/token', 'http://broker.example.com/oauth2/token'),
   'a transfer coding': () => head(null, FORM, 'Transfer-Encoding: gzip, chunked') + '0\r\n\r\n',
 };
 

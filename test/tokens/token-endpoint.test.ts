@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { freePort } from '../../sandbox/trying/postgres.js';
 import { readConfiguration } from '../../src/config/read-configuration.js';
 import { OAUTH_ERRORS } from '../../src/http/problem/oauth-error.js';
 import { PROBLEMS } from '../../src/http/problem/problem-table.js';
@@ -353,6 +354,11 @@ describe('a refusal', () => {
   test.each([
     ['two Hosts', 'POST /oauth2/token HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n', 400],
     ['GET', 'GET /oauth2/token HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 405],
+    [
+      'GET of an absolute target',
+      'GET http://x/oauth2/token HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+      405,
+    ],
     ['an unknown expectation', 'POST /oauth2/token HTTP/1.1\r\nHost: x\r\nExpect: more\r\n\r\n', 417],
   ])('of %s, before a route is found, has the form of OAuth', async (_, text, status) => {
     const response = await sendRaw(bed.url, text);
@@ -362,16 +368,50 @@ describe('a refusal', () => {
     });
   });
 
-  test('because a user must connect names the link first, and in error_uri', async () => {
+  test('because a user must connect says so first, and has the link in the description and in error_uri', async () => {
     const response = await exchange({ audience: audience('unknown'), scope: YOUTUBE });
     expectOAuthError(response, 400, 'invalid_grant');
     const { error_uri: link, error_description: description, code } = response.body;
     expect(code).toBe('not_connected');
     expect(description).toBe(
-      `${String(link)} The user has not connected a Google account here. Send the user to this link.`,
+      `Not connected: send the user to error_uri. ${String(link)} The user has not connected a Google account here.`,
     );
     await new Browser().connect(String(link), { account: BOB.email });
     expect((await exchange({ audience: audience('unknown'), scope: YOUTUBE })).status).toBe(200);
+  });
+
+  test.each([
+    ['a wrong key', { subject_token: 'x' }, '', 401, 'Bearer realm="token-broker"'],
+    ['a wrong key', { subject_token: 'x' }, 'Basic YTpi', 401, 'Basic realm="token-broker"'],
+    ['a wrong key', { subject_token: 'x' }, 'Bearer x', 401, 'Bearer realm="token-broker"'],
+    ['a wrong delegated credential', { grant_type: 'refresh_token', refresh_token: 'x' }, '', 400, null],
+    [
+      'a wrong delegated credential',
+      { grant_type: 'refresh_token', refresh_token: 'x' },
+      'Basic YTpi',
+      400,
+      null,
+    ],
+    ['no grant', { audience: 'unknown' }, 'Basic YTpi', 400, null],
+  ])(
+    'of %s, %j, with the header %j, is %d with the challenge %j',
+    async (_, changes, authorization, status, challenge) => {
+      const form = { grant_type: EXCHANGE, subject_token: bed.api.key, subject_token_type: JWT_TYPE };
+      const response = await fetch(`${bed.url}/oauth2/token`, {
+        method: 'POST',
+        headers: authorization === '' ? {} : { authorization },
+        body: new URLSearchParams({ ...form, audience: audience('alice'), ...changes }),
+      });
+      expect([response.status, response.headers.get('www-authenticate')]).toEqual([status, challenge]);
+    },
+  );
+
+  test('leaves no link in the log', async () => {
+    const from = bed.log().length;
+    const { body } = await exchange({ audience: audience('unlogged'), scope: YOUTUBE });
+    expect(body['error_uri']).toContain('ticket=');
+    expect(bed.log().slice(from)).toContain('"path":"/oauth2/token"');
+    expect(bed.log()).not.toContain('ticket=');
   });
 
   test('of a dead grant is 400 invalid_grant with a link, so that no library repeats it', async () => {
@@ -395,8 +435,24 @@ describe('a refusal', () => {
   test('of a missing scope is invalid_scope with the link and the missing scopes', async () => {
     const response = await exchange({ scope: YOUTUBE_MONEY });
     expect(response.body).toMatchObject({ code: 'insufficient_scope', missing_scopes: [YOUTUBE_MONEY] });
-    expect(response.body['error_description']).toMatch(/^http:\/\/127/);
+    expect(response.body['error_description']).toMatch(
+      /^Scope missing: send the user to error_uri\. http:\/\/127/,
+    );
   });
+
+  test.each([
+    ['no grant', 'never', {}, 'Not connected: send the user to error_uri.'],
+    ['a dead grant', 'dead', {}, 'Access ended: send the user to error_uri.'],
+    ['a missing scope', 'alice', { scope: YOUTUBE_MONEY }, 'Scope missing: send the user to error_uri.'],
+    ['a wrong key', 'alice', { subject_token: 'x' }, 'Send a service key, or a JWT of your platform'],
+  ])(
+    'because of %s says why in the 120 bytes that Guzzle shows of a body',
+    async (_, user, changes, reason) => {
+      const named = user === 'dead' ? audience('dead', '?client=elsewhere') : audience(user);
+      const { text } = await exchange({ audience: named, scope: YOUTUBE, ...changes });
+      expect(text.slice(0, 120)).toContain(reason);
+    },
+  );
 
   test('by the policy says whether it is about the scope', async () => {
     const narrow = await bed.service({ users: ['alice'], scopes: [YOUTUBE], clients: ['default'] });
@@ -494,4 +550,24 @@ test('the metadata of RFC 8414 name issuer, endpoint and grant types', async () 
     token_endpoint_auth_methods_supported: ['none', 'client_secret_basic', 'client_secret_post'],
     service_documentation: `${publicUrl}/docs`,
   });
+});
+
+test('the metadata name the address that services use, and no documentation where that has a port of its own', async () => {
+  const admin = { TOKEN_BROKER_URL: 'http://token-broker:3000', ADMIN_PORT: String(await freePort()) };
+  await bed.restart(admin);
+  try {
+    const { publicUrl } = readConfiguration(bed.settings);
+    const response = await fetch(`${bed.url}/.well-known/oauth-authorization-server`);
+    const metadata = (await response.json()) as Record<string, unknown>;
+    expect(metadata).toMatchObject({
+      issuer: publicUrl,
+      token_endpoint: 'http://token-broker:3000/oauth2/token',
+    });
+    expect(metadata).not.toHaveProperty('service_documentation');
+    const { body } = await bed.api.get('/nowhere');
+    expect(body['detail']).toContain('See /openapi.json');
+    expect((await fetch(`${bed.url}/openapi.json`)).status).toBe(200);
+  } finally {
+    await bed.restart();
+  }
 });

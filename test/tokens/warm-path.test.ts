@@ -121,6 +121,8 @@ function rawExchange(url: string, bytes: Bytes): Promise<string> {
 const GET = (target: string, ...headers: string[]) =>
   request(`GET ${target} HTTP/1.1`, HOST, KEY, ...headers);
 const ALICE_LINE = 'GET /tokens/alice HTTP/1.1';
+/** What HttpURLConnection sends of its own accord. */
+const JAVA = 'Accept: text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2';
 const MISSING_SCOPE = `/tokens/alice?scope=${encodeURIComponent(YOUTUBE_MONEY)}`;
 const WITH_BODY = '{"a":1}';
 
@@ -153,6 +155,9 @@ const WARM: Readonly<Record<string, Bytes>> = {
   'a refusal, and Connection: close': GET('/tokens/bob', 'Connection: close'),
   'an empty Host': request(ALICE_LINE, 'Host:', KEY),
   'Accept: application/json': GET('/tokens/alice', 'Accept: application/json'),
+  "Java's Accept": GET('/tokens/alice', JAVA),
+  "a refusal, and Java's Accept": GET('/tokens/bob', JAVA),
+  'a refusal, and two Accept': GET('/tokens/bob', 'Accept: application/json', 'Accept: text/html'),
   'Accept-Encoding': GET('/tokens/alice', 'Accept-Encoding: gzip, br'),
   'a refusal, and Accept-Encoding': GET('/tokens/unknown', 'Accept-Encoding: gzip, br'),
   'conditions and a range': GET('/tokens/alice', 'If-None-Match: *', 'Range: bytes=0-1'),
@@ -248,9 +253,11 @@ const UNUSUAL: Readonly<Record<string, Bytes>> = {
   'HTTP/2.0': request('GET /tokens/alice HTTP/2.0', HOST, KEY),
   'no version': 'GET /tokens/alice\r\n\r\n',
   'no Host': request(ALICE_LINE, KEY),
-  'a browser': GET('/tokens/alice', 'Accept: text/html,application/xhtml+xml,*/*;q=0.8'),
-  'a browser that is refused': GET('/tokens/bob', 'Accept: text/html'),
-  'a browser with two Accept': GET('/tokens/bob', 'Accept: application/json', 'Accept: text/html'),
+  'a browser without a credential': request(
+    ALICE_LINE,
+    HOST,
+    'Accept: text/html,application/xhtml+xml,*/*;q=0.8',
+  ),
   'an upgrade to WebSocket': GET('/tokens/alice', 'Connection: Upgrade, close', 'Upgrade: websocket'),
   'an upgrade to HTTP/2': GET('/tokens/alice', 'Connection: Upgrade, HTTP2-Settings, close', 'Upgrade: h2c'),
   'lines that end in LF': GET('/tokens/alice').replaceAll('\r\n', '\n'),

@@ -348,7 +348,7 @@ export interface components {
             grant_types_supported: string[];
             token_endpoint_auth_methods_supported: string[];
             /** @example https://broker.example.com/docs */
-            service_documentation: string;
+            service_documentation?: string;
         };
         CustomerResponse: {
             /** @example 1000000004 */

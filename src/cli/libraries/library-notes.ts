@@ -59,7 +59,8 @@ const READER_NOTES: Partial<Record<Reader, readonly string[]>> = {
     'CLOUDSDK_AUTH_ACCESS_TOKEN_FILE to the file of `token-broker sidecar --token-file`.',
   ],
   'google-ads-ruby': [
-    "Ruby's googleauth shows only the status of a refusal: look for the link in the broker's log.",
+    "Ruby's googleauth shows only the status of a refusal: GET /tokens/USER with the service's key says why, with the link for",
+    'the user, or `token-broker ticket create` makes one.',
   ],
 };
 

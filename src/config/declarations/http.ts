@@ -47,8 +47,8 @@ export const PROCESS_SETTINGS = {
   TOKEN_BROKER_URL: text({
     default: null,
     rule: matches(ORIGIN, 'must be an origin such as http://token-broker:3000, without a path'),
-    doc: 'Where the commands `credentials-file`, `sidecar` and `client-config` reach the broker, when that is not `PUBLIC_URL`.',
-    more: 'The broker itself does not read it. See [libraries](libraries.md).',
+    doc: 'Where services reach the broker, when that is not `PUBLIC_URL`.',
+    more: 'For the commands `credentials-file`, `sidecar` and `client-config`, and the `token_endpoint` of the metadata. See [libraries](libraries.md).',
     example: 'http://token-broker:3000',
   }),
   RETURN_TO_ORIGINS: list({

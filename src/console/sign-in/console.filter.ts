@@ -36,8 +36,7 @@ export class ConsoleFilter implements ExceptionFilter {
     }
     const problem = this.problems.of(fault, request.id);
     if (problem.code === 'internal_error') this.#log.error(fault);
-    const { 'www-authenticate': _, ...headers } = problemHeaders(problem, this.settings.publicUrl);
-    void reply.status(problem.status).headers(headers);
+    void reply.status(problem.status).headers(problemHeaders(problem, this.settings.publicUrl));
     await sendPage(reply, problemPage(problem));
   }
 }

@@ -71,6 +71,12 @@ export class SignInController {
     @Res() reply: FastifyReply,
     @Audit() audit: AuditNote,
   ): Promise<void> {
+    // A scanner that looks ahead must not use the code up.
+    if (request.method === 'HEAD') {
+      audit.omitSuccess();
+      await reply.header('cache-control', 'no-store').send();
+      return;
+    }
     const pending = await this.browser.read<Pending>(request, 'console-sign-in');
     // An answer to another tab, or of another site, leaves the sign-in that is under way.
     if (query['state'] === pending?.state) this.browser.clear(reply, 'console-sign-in');

@@ -9,6 +9,7 @@ import {
 } from './policy.js';
 
 const NO_RIGHTS = { audit: false, disconnect: false, revoke: false, force: false, import: false };
+const USERINFO = 'https://www.googleapis.com/auth/userinfo.';
 
 describe('a policy', () => {
   const policy: Policy = {
@@ -35,12 +36,19 @@ describe('a policy', () => {
   });
 
   test('compares scopes by their canonical names', () => {
-    expect(allowedScopes(policy, ['https://www.googleapis.com/auth/userinfo.email', 'openid'])).toEqual([
-      'https://www.googleapis.com/auth/userinfo.email',
-    ]);
+    expect(allowedScopes(policy, [`${USERINFO}email`, `${USERINFO}profile`])).toEqual([`${USERINFO}email`]);
     expect(() => {
-      assertAllowed(service, 'bob', 'ads', ['openid']);
-    }).toThrow(/may not ask for the scope openid/);
+      assertAllowed(service, 'bob', 'ads', ['profile']);
+    }).toThrow(/may not ask for the scope .*profile/);
+  });
+
+  test.each([
+    ['email', ['openid']],
+    [`${USERINFO}profile`, ['openid']],
+    ['https://x.example/a', []],
+    ['openid', ['openid']],
+  ])('of %s allows of openid and another scope %j', (scope, allowed) => {
+    expect(allowedScopes({ ...policy, scopes: [scope] }, ['openid', 'https://x.example/b'])).toEqual(allowed);
   });
 
   test('takes * for any, and only as a whole word', () => {

@@ -1,5 +1,5 @@
 import { BrokerError } from '../errors.js';
-import { canonicalScope, scopeSet } from '../google/scopes.js';
+import { addsOpenId, canonicalScope, scopeSet } from '../google/scopes.js';
 import { coversUser } from './user-rule.js';
 
 /**
@@ -39,6 +39,7 @@ export function maySeeUser(policy: Policy, userId: string): boolean {
 function forbiddenScopes(policy: Policy, scopes: readonly string[]): string[] {
   if (policy.scopes.includes('*')) return [];
   const allowed = new Set(policy.scopes.map(canonicalScope));
+  if (addsOpenId(policy.scopes)) allowed.add('openid');
   return scopeSet(scopes).filter((scope) => !allowed.has(scope));
 }
 

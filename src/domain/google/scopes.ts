@@ -18,6 +18,14 @@ export const SIGN_IN_SCOPES: readonly string[] = ['openid', `${USERINFO}email`];
 /** Those that only say who the account is, in whole or in part. */
 export const IDENTITY_SCOPES: ReadonlySet<string> = new Set([...SIGN_IN_SCOPES, `${USERINFO}profile`]);
 
+/**
+ * Whether Google adds `openid` to these (observed), so that their token always names the account. Who may have the email
+ * address or the profile learns the account's id from the same endpoint: a token is no wider by it.
+ */
+export function addsOpenId(scopes: readonly string[]): boolean {
+  return scopes.some((scope) => scope.startsWith(USERINFO) || ALIASES.has(scope));
+}
+
 /** The one scope of the Google Ads API. */
 export const ADWORDS = 'https://www.googleapis.com/auth/adwords';
 

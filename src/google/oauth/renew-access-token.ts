@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { GoogleFailure } from '../../domain/google/google-failure.js';
-import { commonScopes, missingScopes, sameScopes, scopeSet } from '../../domain/google/scopes.js';
+import { addsOpenId, commonScopes, missingScopes, sameScopes, scopeSet } from '../../domain/google/scopes.js';
 import type { GoogleTokenResponse, NewRefreshToken } from '../../domain/grant/grant.js';
 import type { Lease } from '../../domain/grant/lease-and-backoff.js';
 import { GoogleOAuthClient } from './google-oauth.client.js';
@@ -83,13 +83,25 @@ export class RenewAccessToken {
   }
 
   /** @param narrowTo null: names no scopes, and the response covers all that the refresh token does */
-  #send({ grant, credential }: Lease, narrowTo: readonly string[] | null): Promise<GoogleTokenResponse> {
+  async #send(
+    { grant, credential }: Lease,
+    narrowTo: readonly string[] | null,
+  ): Promise<GoogleTokenResponse> {
     const client = this.settings.clients.pick(grant.client);
     const { grantedScopes, subject } = grant;
-    return credential.kind === 'refresh_token'
-      ? this.google.refresh(client, credential.refreshToken, grantedScopes, narrowTo)
-      : this.google.assert(client, { key: credential.key, subject, scopes: narrowTo ?? grantedScopes });
+    const requested = narrowTo ?? grantedScopes;
+    const response =
+      credential.kind === 'refresh_token'
+        ? await this.google.refresh(client, credential.refreshToken, grantedScopes, narrowTo)
+        : await this.google.assert(client, { key: credential.key, subject, scopes: requested });
+    return { ...response, scopes: withoutAddedOpenId(response.scopes, requested) };
   }
+}
+
+/** A grant of another system, or of a service account, may lack the `openid` that Google adds: it is no scope too many. */
+function withoutAddedOpenId(answered: readonly string[], requested: readonly string[]): readonly string[] {
+  const isAdded = addsOpenId(requested) && !requested.includes('openid');
+  return isAdded ? answered.filter((scope) => scope !== 'openid') : answered;
 }
 
 /** Without the access token. */

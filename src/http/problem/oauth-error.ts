@@ -66,9 +66,16 @@ export interface OAuthErrorResponse {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
+/** Of the refusals that have a link for the user. Google's library for PHP shows 120 bytes of a body: the link is cut there. */
+const REASONS: Readonly<Partial<Record<string, string>>> = {
+  not_connected: 'Not connected',
+  reconnect_required: 'Access ended',
+  insufficient_scope: 'Scope missing',
+};
+
 /**
- * The link comes first, and early: libraries show the description to a developer, some of them only its beginning. The members
- * of the problem that a program can use follow.
+ * The reason comes first, then the link: libraries show the description to a developer, some of them only its beginning. The
+ * members of the problem that a program can use follow.
  */
 export function toOAuthError(problem: Problem, fault: unknown = null): OAuthErrorResponse {
   const { type: _, title: __, status: problemStatus, detail, connect_url: link, code, ...members } = problem;
@@ -79,9 +86,14 @@ export function toOAuthError(problem: Problem, fault: unknown = null): OAuthErro
   const text = printable(detail);
   const described =
     typeof link === 'string'
-      ? { error_description: `${link} ${text.replace('connect_url', 'this link')}`, error_uri: link }
+      ? { error_description: withLink(code, link, text), error_uri: link }
       : { error_description: text };
   return { status: status ?? problemStatus, body: { error, ...described, code, ...members } };
+}
+
+function withLink(code: string, link: string, text: string): string {
+  const why = text.replace(/ Send the user to connect_url\.$/, '');
+  return `${REASONS[code] ?? 'Consent needed'}: send the user to error_uri. ${link} ${why}`;
 }
 
 /** RFC 6749 section 5.2 allows %x20-21, %x23-5B and %x5D-7E: no quotes, no backslash, ASCII only. */

@@ -68,7 +68,7 @@ function partsOf(fault: unknown): ProblemParts {
   const status = httpStatus(fault);
   // @fastify/static answers 403 for a path outside its folder.
   if (status === 404 || status === 403)
-    return { code: 'not_found', detail: 'Nothing is served at this address. See /docs for what is.' };
+    return { code: 'not_found', detail: 'Nothing is served at this address. See /openapi.json for what is.' };
   if (status === 429)
     return { code: 'rate_limited', detail: 'Slow down, and try again after Retry-After seconds.' };
   if (status !== null && status >= 400 && status < 500) {

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { BrokerError } from '../../domain/errors.js';
 import { rateLimitsOf } from '../rate-limit/rate-limit.hook.js';
+import { pathOf } from '../request-context.js';
 
 interface Route {
   readonly segments: readonly string[];
@@ -32,7 +33,7 @@ export function registerMethodNotAllowed(server: FastifyInstance): void {
     const allow = [...new Set(found.flatMap(({ methods }) => [...methods]))].sort().join(', ');
     void reply.header('allow', allow);
     if (request.method !== 'OPTIONS') {
-      done(new BrokerError('method_not_allowed', `Only ${allow} can be used here. See /docs.`));
+      done(new BrokerError('method_not_allowed', `Only ${allow} can be used here. See /openapi.json.`));
       return;
     }
     // Without a credential it counts like a refusal.
@@ -40,12 +41,6 @@ export function registerMethodNotAllowed(server: FastifyInstance): void {
     if (tooMany) done(tooMany);
     else void reply.code(204).send();
   });
-}
-
-/** The request target may have a scheme and a host (RFC 9112 section 3.2.2). */
-function pathOf(url: string): string {
-  const [path = ''] = url.split('?', 1);
-  return /^https?:/i.test(path) && URL.canParse(path) ? new URL(path).pathname : path;
 }
 
 function matches(pattern: readonly string[], segments: readonly string[]): boolean {

@@ -19,7 +19,7 @@ import { IssuerKeys, KeysUnavailable } from './issuer-keys.js';
 const ALGORITHMS = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519'.split(' ');
 
 /** Refuses logout tokens, security events and other kinds that have a `typ` of their own (RFC 8725 section 3.11). */
-const TYPES = [undefined, 'JWT', 'JOSE'];
+const TYPES = ['jwt', 'jose', 'at+jwt'];
 
 /** Allowed difference between the clocks of an issuer and of the broker. */
 const CLOCK_TOLERANCE_SECONDS = 60;
@@ -95,13 +95,19 @@ export class IssuerVerifier {
       clockTolerance: CLOCK_TOLERANCE_SECONDS,
       currentDate: now,
     });
-    if (!TYPES.includes(protectedHeader.typ)) throw new TokenRefused('typ');
+    if (!isAccepted(protectedHeader.typ)) throw new TokenRefused('typ');
     assertShortLifetime(payload, now);
     const { sub, exp = 0 } = payload;
     if (!isSubject(sub)) throw new TokenRefused('sub');
     const verifiedWith = this.#keys.current() === keys ? keys : null;
     return new VerifiedJwt(name, sub, exp * 1000, this.#keys, verifiedWith);
   }
+}
+
+/** A media type, compared without case, whose `application/` may be left out (RFC 7515 section 4.1.9). */
+function isAccepted(typ: unknown): boolean {
+  if (typeof typ !== 'string') return typ === undefined;
+  return TYPES.includes(typ.toLowerCase().replace(/^application\//, ''));
 }
 
 /** A token that is valid for months is a key that cannot be revoked. */

@@ -20,6 +20,7 @@ interface MetadataResponse {
   readonly status: number;
   readonly text: string;
   readonly type?: 'application/json';
+  readonly allow?: string;
   readonly retryAfterSeconds?: number | null;
 }
 
@@ -69,7 +70,7 @@ async function close(server: Server): Promise<void> {
 
 function respond(
   response: ServerResponse,
-  { status, text, type, retryAfterSeconds = null }: MetadataResponse,
+  { status, text, type, allow, retryAfterSeconds = null }: MetadataResponse,
 ): void {
   response.writeHead(status, {
     'metadata-flavor': 'Google',
@@ -77,6 +78,7 @@ function respond(
     'content-type': type ?? 'text/plain; charset=utf-8',
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
+    ...(allow === undefined ? {} : { allow }),
     ...(retryAfterSeconds === null ? {} : { 'retry-after': String(retryAfterSeconds) }),
   });
   response.end(text);
@@ -117,7 +119,9 @@ function refusalOf({ method, headers }: IncomingMessage): MetadataResponse | nul
     };
   if (headers['metadata-flavor'] !== 'Google')
     return { status: 403, text: 'The header Metadata-Flavor: Google is missing.\n' };
-  return method === 'GET' || method === 'HEAD' ? null : { status: 405, text: 'Only GET is answered.\n' };
+  return method === 'GET' || method === 'HEAD'
+    ? null
+    : { status: 405, text: 'Only GET is answered.\n', allow: 'GET, HEAD' };
 }
 
 function hostnameOf(host = ''): string {
