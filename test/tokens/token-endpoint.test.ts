@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { freePort } from '../../sandbox/trying/postgres.js';
+import { freePort } from '../../sandbox/trial/postgres.js';
 import { readConfiguration } from '../../src/config/read-configuration.js';
 import { OAUTH_ERRORS } from '../../src/http/problem/oauth-error.js';
 import { PROBLEMS } from '../../src/http/problem/problem-table.js';
