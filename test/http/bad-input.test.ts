@@ -211,6 +211,15 @@ describe('bad input gets a clear error and loses nothing', () => {
   test('null means not set, as JSON writers have it', async () => {
     const unset = { client: null, account_hint: null, require_account: null, return_to: null };
     expect((await bed.api.post('/connect/tickets', { ...ticket, ...unset })).status).toBe(201);
+    // A likely typo all the same.
+    expect(await bed.api.post('/connect/tickets', { ...ticket, return_too: null })).toMatchObject({
+      status: 400,
+      body: { errors: { return_too: 'is not known here.' } },
+    });
+    const importer = await bed.service({ import: true });
+    const item = { user_id: 'alice', refresh_token: '1//x', client: null, scopes: null, account: null };
+    const { status, body } = await importer.post('/grants/import', { grants: [item], dry_run: true });
+    expect([status, JSON.stringify(body)]).toEqual([200, expect.not.stringContaining('errors')]);
   });
 
   test.each([
