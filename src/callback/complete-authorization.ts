@@ -71,7 +71,13 @@ export class CompleteAuthorization {
     const { ticket } = validated;
     if (validated.kind === 'settled') return validated;
     if (validated.kind === 'late') return this.#end(ticket, TOO_LATE, requestId);
-    if (validated.kind === 'stale') return this.#resume(ticket, validated.browserKey, requestId);
+    if (validated.kind === 'stale') {
+      const answer = outcomeOfResponse(response);
+      // A user who says no late is not asked again.
+      return answer.kind === 'denied'
+        ? this.#end(ticket, answer, requestId)
+        : this.#resume(ticket, validated.browserKey, requestId);
+    }
     const visit: AuthorizationVisit = { ticket, request: validated.request, requestId, exchangeId: null };
     const next = await this.#handle(visit, response).catch(async (fault: unknown) => {
       // The code is used up, and this browser may begin again at once.

@@ -255,6 +255,23 @@ describe('the address of the callback', () => {
     expect((await browser.open(await consentOf(again))).text).toContain('Connected');
   });
 
+  test('takes a no for a no where the user took longer than ten minutes', async () => {
+    const { url, browser, consent } = await begin({ return_to: `${APP}/done` });
+    const back = await consentOf(consent, { deny: true });
+    bed.clock.advance(601);
+    const response = await browser.open(back);
+    expect(response.headers.get('location')).toBe(`${APP}/done?connect=denied&connect_error=access_denied`);
+    const again = await browser.open(url);
+    expect(again.headers.get('location')).toBe(response.headers.get('location'));
+  });
+
+  test('takes a no for a no where another tab of the same browser began later', async () => {
+    const { url, browser, consent } = await begin({ return_to: `${APP}/done` });
+    await browser.begin(url);
+    const response = await browser.open(await consentOf(consent, { deny: true }));
+    expect(response.headers.get('location')).toContain('connect=denied');
+  });
+
   test('leads back to the app once the time of the connect is over', async () => {
     const { browser, consent } = await begin({ return_to: `${APP}/done` });
     const back = await consentOf(consent);
