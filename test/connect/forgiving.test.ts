@@ -390,6 +390,30 @@ describe('the second button of the page', () => {
     expect(left.text).toContain('Try again');
   });
 
+  test('says that the link has expired where it has', async () => {
+    const { id, url } = await bed.api.ticket(TICKET);
+    const browser = new Browser();
+    await browser.open(url);
+    bed.clock.advance(31 * 60);
+    const early = await press(browser, url, { cancel: 'yes' });
+    expect(early.text).toContain('This link has expired');
+    await until(async () => (await bed.api.get(`/connect/tickets/${id}`)).body['ended_at'] !== null);
+    const late = await press(browser, url, { cancel: 'yes' });
+    expect(late.text).toContain('This link has expired');
+    expect((await bed.api.get(`/connect/tickets/${id}`)).body).toMatchObject({ state: 'expired' });
+  });
+
+  test('leaves a connect that is at Google longer than its link is valid', async () => {
+    const url = await bed.api.connectUrl({ ...TICKET, return_to: `${APP}/done` });
+    const browser = new Browser();
+    await browser.open(url);
+    bed.clock.advance(25 * 60);
+    await press(browser, url);
+    bed.clock.advance(8 * 60);
+    const left = await press(browser, url, { cancel: 'yes' });
+    expect(left.headers.get('location')).toContain('connect=denied');
+  });
+
   test('does not undo a connect that is finished', async () => {
     const url = await bed.api.connectUrl(TICKET);
     const browser = new Browser();
