@@ -128,7 +128,7 @@ export class ConnectTicketsController {
   ): Promise<TicketStatusResponse> {
     const ticket = await this.#find(service, id);
     audit.add({ ...aboutConnect(ticket.connectRequest), details: { ticket: id } });
-    const ended = await this.progress.takeBack(ticket, requestId);
+    const ended = await this.progress.takeBack(id, requestId);
     if (!ended) throw notFound();
     if (ended.isNew) this.metrics.ended(ended.end);
     audit.add(takenBackFacts(ended));

@@ -4,10 +4,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { aboutConnect, consentFacts } from '../connect-tickets/connect-audit.js';
 import { ConnectTickets, type OpenedTicket, ticketUsed } from '../connect-tickets/connect-ticket.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
+import { Settings } from '../config/settings.js';
 import { endOf } from '../domain/connect/connect-end.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Public } from '../http/caller.decorator.js';
-import { allowFormToLeave, assertOwnPage, sendAppPage } from '../http/page-responses.js';
+import { allowFormToLeave, assertOwnPage, sendAppPage, sendFormPage } from '../http/page-responses.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { connectPage } from '../pages/connect-page.js';
 import { embeddedPage } from '../pages/embedded-page.js';
@@ -26,6 +27,7 @@ import { SubmitConnect } from './submit-connect.js';
 @ApiExcludeController()
 export class ConnectController {
   constructor(
+    private readonly settings: Settings,
     private readonly tickets: ConnectTickets,
     private readonly progress: TicketProgress,
     private readonly binding: BrowserBinding,
@@ -62,7 +64,7 @@ export class ConnectController {
     }
     allowFormToLeave(reply);
     const minutesLeft = this.tickets.minutesLeft(connectRequest);
-    await sendAppPage(reply, context, connectPage(context, { connectRequest, ticket: text, minutesLeft }));
+    await sendFormPage(reply, context, connectPage(context, { connectRequest, ticket: text, minutesLeft }));
   }
 
   @Post()
@@ -75,7 +77,7 @@ export class ConnectController {
     @Res() reply: FastifyReply,
     @Audit() audit: AuditNote,
   ): Promise<void> {
-    assertOwnPage(request);
+    assertOwnPage(request, this.settings.publicUrl);
     const opened = await this.#open(text, request, audit);
     if (await this.#showAgain(opened, request, reply)) {
       audit.omitSuccess();

@@ -1,8 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { endOf } from '../domain/connect/connect-end.js';
-import type { ConnectCause } from '../domain/connect/connect-cause.js';
-import type { ConnectTicket } from '../domain/connect/connect-ticket.js';
+import { type ConnectTicket, expiryCauseOf } from '../domain/connect/connect-ticket.js';
 import { Clock } from '../domain/ports/clock.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { Scheduler } from '../operations/scheduler.js';
@@ -54,7 +53,7 @@ export class ExpireTicketsJob implements OnModuleInit {
 
   async #expire(ticket: ConnectTicket): Promise<void> {
     const { id, connectRequest, requestId } = ticket;
-    const outcome = { kind: 'expired', cause: causeOf(ticket) } as const;
+    const outcome = { kind: 'expired', cause: expiryCauseOf(ticket) } as const;
     // Another replica may be first, or the user at the last moment.
     const ended = await this.progress.expire(ticket, outcome);
     if (!ended) return;
@@ -74,10 +73,4 @@ export class ExpireTicketsJob implements OnModuleInit {
       details: { asked: scopes, ticket: id, cause: outcome.cause },
     });
   }
-}
-
-/** How far the user had come. */
-function causeOf({ state, startedAt }: ConnectTicket): ConnectCause {
-  if (state === 'pending') return 'not_confirmed';
-  return startedAt === null ? 'ticket_expired' : 'state_expired';
 }

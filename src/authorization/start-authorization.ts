@@ -115,6 +115,7 @@ export class StartAuthorization {
    * Another authorization request of the same browser for the same connect.
    * @param account the account that the last response identified
    * @param forceConsent asks Google for a consent screen, and so for a refresh token
+   * @param locale of this browser, where the ticket names none
    * @returns the consent URL
    * @throws {BrokerError} `slots_full` when it would evict another user's refresh token
    */
@@ -123,6 +124,7 @@ export class StartAuthorization {
     { sub, email }: Account,
     forceConsent: boolean,
     requestId: string,
+    locale: string | null,
   ): Promise<string> {
     const { connectRequest } = ticket;
     const grants = await this.#grantsFor(connectRequest);
@@ -135,7 +137,7 @@ export class StartAuthorization {
       prompt: combinePrompts(asked, needed),
       account: email ?? sub,
       includeGranted: includesGranted(connectRequest, renewableGrants(grants, sub)),
-      locale: null,
+      locale,
     });
     await this.progress.resume(ticket, requestId, LIFETIME_SECONDS);
     return consentUrl;

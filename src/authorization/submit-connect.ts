@@ -48,13 +48,17 @@ export class SubmitConnect {
     }
   }
 
-  /** @throws {BrokerError} `invalid_request` when another browser has begun */
+  /**
+   * The browser that began may cancel for as long as Google's pages may take.
+   * @throws {BrokerError} `invalid_request` when another browser has begun, or the link has expired
+   */
   async cancel(
-    { id, connectRequest }: OpenedTicket,
+    { id, connectRequest, stored: known }: OpenedTicket,
     browserKey: Secret,
     requestId: string,
   ): Promise<Exclude<Start, { readonly kind: 'redirect' }>> {
-    const stored = await this.progress.stored(id, connectRequest);
+    if (!known || !this.binding.isBoundTo(known, browserKey)) this.tickets.assertNotExpired(connectRequest);
+    const stored = known ?? (await this.progress.stored(id, connectRequest));
     const hash = this.binding.hashOf(browserKey);
     const bound = stored && (await this.progress.begin(stored, hash, requestId, 0));
     if (!bound) throw ticketUsed();

@@ -3,6 +3,7 @@ import { TICKET_PURPOSES, type TicketPurpose } from '../domain/connect/connect-r
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import {
   type ConnectTicket,
+  expiryCauseOf,
   stateAt,
   TICKET_STATES,
   type TicketState,
@@ -97,8 +98,8 @@ export function toTicketStatus(ticket: ConnectTicket, now: Date): TicketStatusRe
     id,
     purpose: connectRequest.purpose ?? 'connect',
     state,
-    // A minute at most before the job writes it.
-    reason: state === 'expired' ? (reason ?? 'ticket_expired') : reason,
+    // Before the job writes it.
+    reason: state === 'expired' && ticket.endedAt === null ? expiryCauseOf(ticket) : reason,
     request_id: requestId,
     user_id: connectRequest.userId,
     client: connectRequest.client,

@@ -20,6 +20,7 @@ import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Public } from '../http/caller.decorator.js';
 import { disconnectSignal } from '../http/request-context.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
+import { acceptedLocale } from '../pages/locale.js';
 import { CompleteAuthorization } from './complete-authorization.js';
 import type { AuthorizationResponse } from './response-validator.js';
 
@@ -53,6 +54,7 @@ export class CallbackController {
       error: errorCode(parameter(request, 'error', 256)),
       errorSubtype: errorCode(optional(request, 'error_subtype')),
       iss: parameter(request, 'iss', 256),
+      locale: acceptedLocale(request.headers['accept-language']),
       browserKey: (ticketId) => this.binding.read(request, ticketId),
     };
     // A scanner that looks ahead must not use the code up.

@@ -71,8 +71,21 @@ export class CompleteAuthorization {
     const { ticket } = validated;
     if (validated.kind === 'settled') return validated;
     if (validated.kind === 'late') return this.#end(ticket, TOO_LATE, requestId);
-    if (validated.kind === 'stale') return this.#resume(ticket, validated.browserKey, requestId);
-    const visit: AuthorizationVisit = { ticket, request: validated.request, requestId, exchangeId: null };
+    if (validated.kind === 'stale') {
+      const answer = outcomeOfResponse(response);
+      // A user who says no late is not asked again.
+      return answer.kind === 'denied'
+        ? this.#end(ticket, answer, requestId)
+        : this.#resume(ticket, validated.browserKey, requestId, response.locale);
+    }
+    const { locale } = response;
+    const visit: AuthorizationVisit = {
+      ticket,
+      request: validated.request,
+      requestId,
+      locale,
+      exchangeId: null,
+    };
     const next = await this.#handle(visit, response).catch(async (fault: unknown) => {
       // The code is used up, and this browser may begin again at once.
       await this.progress.resume(ticket, requestId, 0).catch(() => undefined);
@@ -110,10 +123,15 @@ export class CompleteAuthorization {
     return { kind: 'outcome', ticket, outcome, isReportedLater: ended === null && exchangeId !== null };
   }
 
-  async #resume(ticket: ConnectTicket, browserKey: Secret, requestId: string): Promise<Completion> {
+  async #resume(
+    ticket: ConnectTicket,
+    browserKey: Secret,
+    requestId: string,
+    locale: string | null,
+  ): Promise<Completion> {
     try {
       await this.tickets.assertUsable(ticket);
-      const start = await this.startAuthorization.begin(ticket, browserKey, requestId, null);
+      const start = await this.startAuthorization.begin(ticket, browserKey, requestId, locale);
       if (start.kind === 'redirect') return { ...start, ticket };
       if (start.kind === 'settled') return start;
       return { kind: 'outcome', ticket, outcome: start.outcome };
@@ -147,7 +165,7 @@ export class CompleteAuthorization {
 
   /** After a sign-in: the account is known, no slot is taken, and the consent follows where it is needed. */
   async #requestConsent(
-    { ticket, request: { connectRequest, nonceHash }, requestId }: AuthorizationVisit,
+    { ticket, request: { connectRequest, nonceHash }, requestId, locale }: AuthorizationVisit,
     answer: CodeExchangeResponse,
   ): Promise<ConnectOutcome | { readonly consentUrl: string }> {
     const account = await this.finishExchange.verifyAccount({ connectRequest, nonceHash, answer });
@@ -157,14 +175,14 @@ export class CompleteAuthorization {
     const isToConsent = hasPrompt(connectRequest.prompt, 'consent');
     const held = isToConsent ? null : await this.heldGrants.find(known, requestId);
     if (held) return { kind: 'held', grantId: held.id, account: held.account };
-    return { consentUrl: await this.startAuthorization.again(ticket, account, false, requestId) };
+    return { consentUrl: await this.startAuthorization.again(ticket, account, false, requestId, locale) };
   }
 
   async #storeAndFinish(
     visit: AuthorizationVisit,
     answer: CodeExchangeResponse,
   ): Promise<ConnectOutcome | { readonly consentUrl: string }> {
-    const { ticket, request, requestId } = visit;
+    const { ticket, request, requestId, locale } = visit;
     const { connectRequest, forcedConsent, includedGranted, nonceHash } = request;
     // Drawn before anything is stored: the browser gets the same code, whatever is known of the commits that follow.
     const completion = connectRequest.confirm ? this.pendingConsents.newCode(connectRequest.serviceId) : null;
@@ -192,7 +210,9 @@ export class CompleteAuthorization {
       })
       .catch((fault: unknown) => this.finishExchange.postpone(exchange, code, fault));
     if (finished.kind !== 'again') return finished;
-    return { consentUrl: await this.startAuthorization.again(ticket, finished.account, true, requestId) };
+    return {
+      consentUrl: await this.startAuthorization.again(ticket, finished.account, true, requestId, locale),
+    };
   }
 }
 
@@ -201,6 +221,7 @@ interface AuthorizationVisit {
   readonly ticket: ConnectTicket;
   readonly request: PendingAuthorization;
   readonly requestId: string;
+  readonly locale: string | null;
   /** Once its code is exchanged and the tokens are stored. */
   exchangeId: string | null;
 }

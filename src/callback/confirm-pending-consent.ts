@@ -7,6 +7,7 @@ import { Injectable } from '@nestjs/common';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { assertAllowed, type Service } from '../domain/access/policy.js';
 import { outcomeOfRefusal } from '../domain/connect/connect-outcome.js';
+import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { BrokerError } from '../domain/errors.js';
 import { missingScopes } from '../domain/google/scopes.js';
 import type { Grant } from '../domain/grant/grant.js';
@@ -48,14 +49,19 @@ export class ConfirmPendingConsent {
    * verified yet
    */
   async confirm(service: Service, code: Secret, userId: string, requestId: string): Promise<Confirmed> {
-    assertAllowed(service, userId, service.policy.clients[0] ?? '', []);
+    const assertMayConfirm = (asked: ConnectRequest) => {
+      if (asked.userId !== userId) throw wrongUser();
+      assertAllowed(service, userId, asked.client, asked.scopes);
+    };
     const codeHash = this.pendingConsents.hashOf(service.id, code);
-    const consent = await this.#find(codeHash);
-    if (!consent) throw codeUnknown();
+    const consent = await this.#find(codeHash, assertMayConfirm, requestId);
+    if (!consent) {
+      assertAllowed(service, userId, service.policy.clients[0] ?? '', []);
+      throw codeUnknown();
+    }
     const { connectRequest, answer, includedGranted } = consent;
     try {
-      if (connectRequest.userId !== userId) throw wrongUser();
-      assertAllowed(service, userId, connectRequest.client, connectRequest.scopes);
+      assertMayConfirm(connectRequest);
     } catch (refusal) {
       await this.#fail(codeHash, consent, refusal, requestId);
       throw refusal;
@@ -98,10 +104,14 @@ export class ConfirmPendingConsent {
     await this.pending.remove(codeHash);
   }
 
-  async #find(codeHash: Uint8Array<ArrayBuffer>): Promise<PendingConsent | null> {
+  async #find(
+    codeHash: Uint8Array<ArrayBuffer>,
+    assertMayConfirm: (asked: ConnectRequest) => void,
+    requestId: string,
+  ): Promise<PendingConsent | null> {
     const consent = await this.pending.find(codeHash, this.clock.now());
     if (consent) return consent;
-    await this.resumeConnects.finishByCode(codeHash);
+    await this.resumeConnects.finishByCode(codeHash, assertMayConfirm, requestId);
     return this.pending.find(codeHash, this.clock.now());
   }
 }

@@ -28,6 +28,8 @@ export interface AuthorizationResponse {
   readonly error: string | null;
   readonly errorSubtype: string | null;
   readonly iss: string | null;
+  /** Of the pages of Google that follow, where the ticket names none: that of this browser. */
+  readonly locale: string | null;
   /** The key of this browser for a ticket. */
   readonly browserKey: (ticketId: string) => Secret | null;
 }

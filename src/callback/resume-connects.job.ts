@@ -1,7 +1,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { endOf } from '../domain/connect/connect-end.js';
-import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
+import { type ConnectOutcome, outcomeOfRefusal } from '../domain/connect/connect-outcome.js';
+import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { BrokerError } from '../domain/errors.js';
 import { exponentialBackoff } from '../domain/grant/lease-and-backoff.js';
 import { after, Clock } from '../domain/ports/clock.js';
@@ -49,12 +50,25 @@ export class ResumeConnectsJob implements OnModuleInit {
 
   /**
    * Finishes the exchange of a completion code now.
-   * @throws {BrokerError} `google_unavailable` while it cannot be finished
+   * @param assertMayConfirm throws what refuses the call; then the exchange is discarded
+   * @throws {BrokerError} that; `google_unavailable` while it cannot be finished
    */
-  async finishByCode(codeHash: Uint8Array<ArrayBuffer>): Promise<void> {
+  async finishByCode(
+    codeHash: Uint8Array<ArrayBuffer>,
+    assertMayConfirm: (asked: ConnectRequest) => void,
+    requestId: string,
+  ): Promise<void> {
     const exchange = await this.exchanges.claimByCode(codeHash, this.#claimUntil());
     if (exchange === null) return;
-    if (exchange !== 'busy' && (await this.#finish(exchange))) return;
+    if (exchange !== 'busy') {
+      try {
+        assertMayConfirm(exchange.connectRequest);
+      } catch (refusal) {
+        await this.#discard(exchange, refusal, requestId);
+        throw refusal;
+      }
+      if (await this.#finish(exchange)) return;
+    }
     throw new BrokerError(
       'google_unavailable',
       'Which account consented cannot be verified yet. The consent is kept; send the same code again.',
@@ -90,6 +104,13 @@ export class ResumeConnectsJob implements OnModuleInit {
       await this.exchanges.postpone(exchange.id, new Date(now.getTime() + backoffMs));
       return false;
     }
+  }
+
+  /** Its caller reports the refusal. */
+  async #discard({ id, ticketId }: DueExchange, refusal: unknown, requestId: string): Promise<void> {
+    if (ticketId !== null && refusal instanceof BrokerError)
+      await this.progress.end(ticketId, outcomeOfRefusal(refusal), requestId);
+    await this.exchanges.remove(id);
   }
 
   async #giveUp(exchange: DueExchange, lastFault: string | null = null): Promise<true> {

@@ -152,19 +152,19 @@ export class ConnectTickets {
    * ticket may no longer ask for this
    */
   async assertUsable({ connectRequest }: Pick<OpenedTicket, 'connectRequest'>): Promise<void> {
-    const { purpose, linkExpiresAt, serviceId, returnTo } = connectRequest;
-    const back = (outcome: ConnectOutcome) => {
-      if (returnTo === null) return {};
-      return { return_to: purpose === 'manage' ? returnTo : returnAddress(returnTo, outcome) };
-    };
-    if (new Date(linkExpiresAt ?? 0) <= this.clock.now()) {
-      const outcome = { kind: 'expired', cause: 'ticket_expired' } as const;
-      throw ticketRefused('ticket_expired', 'This link is older than 30 minutes.', back(outcome));
-    }
-    const ended = authorityEnded(connectRequest, await this.services.findActive(serviceId));
+    this.assertNotExpired(connectRequest);
+    const ended = authorityEnded(connectRequest, await this.services.findActive(connectRequest.serviceId));
     if (!ended) return;
     const { code, detail, extensions } = ended;
-    throw new BrokerError(code, detail, { ...extensions, ...back(outcomeOfRefusal(ended)) });
+    const back = backToApp(connectRequest, outcomeOfRefusal(ended));
+    throw new BrokerError(code, detail, { ...extensions, ...back });
+  }
+
+  /** @throws {BrokerError} `invalid_request`: the link has expired */
+  assertNotExpired(connectRequest: ConnectRequest): void {
+    if (new Date(connectRequest.linkExpiresAt ?? 0) > this.clock.now()) return;
+    const back = backToApp(connectRequest, { kind: 'expired', cause: 'ticket_expired' });
+    throw ticketRefused('ticket_expired', 'This link is older than 30 minutes.', back);
   }
 
   async #openStored(id: string, secret: string): Promise<OpenedTicket> {
@@ -237,4 +237,10 @@ export const LOGIN_HINT_RULE = "must be an email address, or Google's id of the 
 export function isLoginHint(value: string): boolean {
   if (!isPlainText(value)) return false;
   return value.includes('@') ? isEmail(value, { require_tld: false }) : SUB.test(value);
+}
+
+/** Where the page of a refusal leads. */
+function backToApp({ purpose, returnTo }: ConnectRequest, outcome: ConnectOutcome) {
+  if (returnTo === null) return {};
+  return { return_to: purpose === 'manage' ? returnTo : returnAddress(returnTo, outcome) };
 }

@@ -154,14 +154,10 @@ export class TicketProgress {
    * Cancels it for the service that made it, or for an operator.
    * @returns null where there is no such ticket any more
    */
-  async takeBack(
-    { id, connectRequest }: Pick<ConnectTicket, 'id' | 'connectRequest'>,
-    requestId: string,
-  ): Promise<TakenBack | null> {
+  async takeBack(id: string, requestId: string | null): Promise<TakenBack | null> {
     const outcome = { kind: 'cancelled' } as const;
-    const end = endOf(outcome, connectRequest, requestId);
     const ended = await this.end(id, outcome, requestId);
-    return ended && { ...ended, end };
+    return ended && { ...ended, end: endOf(outcome, ended.ticket.connectRequest, requestId ?? '') };
   }
 
   /** @returns whether it was this call, and not a change at the last moment */

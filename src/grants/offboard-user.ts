@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { Policy } from '../domain/access/policy.js';
-import { ANY_CLIENT } from '../domain/connect/connect-request.js';
+import { aboutConnect, takenBackFacts } from '../connect-tickets/connect-audit.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import type { RevocationRequester } from '../domain/grant/revocation.js';
 import { Clock } from '../domain/ports/clock.js';
+import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 import { GrantListsRepository } from '../token-store/grants/grant-lists.repository.js';
@@ -47,6 +48,7 @@ export class OffboardUser {
     private readonly credentials: DelegatedCredentialsRepository,
     private readonly tickets: ConnectTicketsRepository,
     private readonly progress: TicketProgress,
+    private readonly metrics: ConnectMetrics,
     private readonly audit: AuditLog,
   ) {}
 
@@ -105,13 +107,15 @@ export class OffboardUser {
     const { by, userId } = request;
     const { items, isMore } = await this.#ticketsOf(request);
     let count = 0;
-    for (const { id, serviceId, client } of items) {
-      const ended = await this.progress.end(id, { kind: 'cancelled' }, by.requestId);
+    for (const { id } of items) {
+      const ended = await this.progress.takeBack(id, by.requestId);
       if (!ended?.isNew) continue;
       count++;
+      this.metrics.ended(ended.end);
+      const { details: asked, ...about } = aboutConnect(ended.ticket.connectRequest);
+      const details = { ticket: id, ...asked, ...takenBackFacts(ended).details };
       const common = { at: this.clock.now(), action: 'connect.cancel', outcome: 'ok' } as const;
-      const about = { serviceId, userId, client: client === ANY_CLIENT ? null : client };
-      this.audit.record({ ...common, ...by, ...about, details: { ticket: id } });
+      this.audit.record({ ...common, ...by, ...about, userId, details });
     }
     return { count, isMore };
   }

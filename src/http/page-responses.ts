@@ -18,13 +18,26 @@ export function allowFormToLeave(reply: FastifyReply): void {
 }
 
 /**
+ * Lets the forms of a page name its origin (Fetch standard, "append a request Origin header"): without a Referer to it, they send
+ * `null`. No other origin gets one, nor the ticket in it.
+ */
+function allowOwnReferrer(reply: FastifyReply): void {
+  void reply.header('referrer-policy', 'same-origin');
+}
+
+/**
  * Refuses a form that another site's page sent: it would skip the page that says what the user confirms.
- * Browsers send the origin's relation in Sec-Fetch-Site (Fetch Metadata, W3C); other clients have no cookies to abuse.
+ * Browsers send the origin's relation in Sec-Fetch-Site (Fetch Metadata, W3C), and older ones the origin alone; other clients have no
+ * cookies to abuse.
  * @throws {BrokerError} `invalid_request`
  */
-export function assertOwnPage(request: FastifyRequest): void {
-  const site = request.headers['sec-fetch-site'];
-  if (site === undefined || site === 'same-origin') return;
+export function assertOwnPage({ headers }: FastifyRequest, publicUrl: string): void {
+  const { 'sec-fetch-site': site, origin } = headers;
+  const isOwn =
+    site === undefined
+      ? origin === undefined || origin === new URL(publicUrl).origin
+      : site === 'same-origin';
+  if (isOwn) return;
   throw new BrokerError(
     'invalid_request',
     "This form was not sent from the broker's own page. Open the link and press the button.",
@@ -56,6 +69,16 @@ export function allowLogo(reply: FastifyReply, { app }: PageContext<AppFace | nu
 /** Pages hold tickets, accounts, outcomes and figures: no browser or proxy may store one. */
 export async function sendPage(reply: FastifyReply, html: string): Promise<void> {
   await reply.header('cache-control', 'no-store').type('text/html; charset=utf-8').send(html);
+}
+
+/** A page with the face of an app, and a form. */
+export async function sendFormPage(
+  reply: FastifyReply,
+  context: PageContext<AppFace | null>,
+  html: string,
+): Promise<void> {
+  allowOwnReferrer(reply);
+  await sendAppPage(reply, context, html);
 }
 
 /** A page with the face of an app. */

@@ -1,5 +1,5 @@
 import { messagesOf } from './messages/messages.js';
-import { Name, Page, renderPage } from './page.js';
+import { Name, Page, renderPage, UNTRANSLATED } from './page.js';
 import type { PageContext } from './page-context.js';
 
 interface EmbeddedPageFacts {
@@ -21,7 +21,7 @@ export function embeddedPage(
     <Page context={context} title={embedded.title} mood="warn">
       <p>{embedded.body(<Name>{context.app.name}</Name>)}</p>
       <p>{embedded.menu}</p>
-      <p class="copy" dir="ltr" translate={false}>
+      <p class="copy" dir="ltr" {...UNTRANSLATED}>
         {link}
       </p>
       <div class="actions">

@@ -1,6 +1,6 @@
 import { messagesOf, problemMessagesOf } from './messages/messages.js';
 import type { ProblemMessage } from './messages/problems.en.js';
-import { BackToApp, Page, renderPage } from './page.js';
+import { BackToApp, Page, renderPage, UNTRANSLATED } from './page.js';
 import type { AppFace, PageContext } from './page-context.js';
 
 interface ErrorFacts {
@@ -30,7 +30,11 @@ export function errorPage(known: PageContext<AppFace | null>, problem: ErrorFact
         </div>
       )}
       <p class="soft">
-        {messagesOf(context.locale).errorLine(status, <code>{code}</code>, <code>{request_id}</code>)}
+        {messagesOf(context.locale).errorLine(
+          status,
+          <code {...UNTRANSLATED}>{code}</code>,
+          <code {...UNTRANSLATED}>{request_id}</code>,
+        )}
       </p>
     </Page>,
   );

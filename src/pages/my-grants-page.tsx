@@ -15,7 +15,8 @@ export interface ShownGrant {
   readonly isForAdmin: boolean;
   readonly scopes: readonly string[];
   readonly missing: readonly string[];
-  readonly since: Date;
+  /** Null: not known of an imported one. */
+  readonly since: Date | null;
   readonly endsAt: Date | null;
   readonly mayReconnect: boolean;
   readonly mayDisconnect: boolean;
@@ -60,6 +61,8 @@ export function myGrantsPage(context: PageContext, facts: MyGrantsFacts): string
   const app = <Name>{context.app.name}</Name>;
   const notice = noticeOf(messages, facts);
   const canEnd = grants.some(({ mayDisconnect }) => mayDisconnect);
+  // What is being disconnected has no button, and needs none.
+  const isToAsk = !canEnd && grants.some(({ status }) => status !== 'revoking');
   return renderPage(
     <Page context={context} title={messages.title}>
       {notice === null ? null : <NoticeBox notice={notice} />}
@@ -76,7 +79,7 @@ export function myGrantsPage(context: PageContext, facts: MyGrantsFacts): string
           <a href={moreUrl}>{messages.more}</a>
         </p>
       )}
-      {grants.length > 0 && !canEnd ? <p class="soft">{messages.onlyShown(app)}</p> : null}
+      {isToAsk ? <p class="soft">{messages.onlyShown(app)}</p> : null}
       <p class="soft end">
         {messages.google((text) => (
           <a href={GOOGLE_CONNECTIONS}>{text}</a>
@@ -118,6 +121,9 @@ function GrantSection({ context: { locale, app, cell = null }, grant, ticketId }
   const messages = manageMessagesOf(locale);
   const { connect, result } = messagesOf(locale);
   const { id, account, status, scopes, missing, since, endsAt, mayReconnect, mayDisconnect } = grant;
+  const days = [since && messages.since(since), endsAt && messages.ends(endsAt)].filter(
+    (text) => text !== null,
+  );
   const disconnectUrl = `/me/grants/disconnect?${new URLSearchParams({ ticket: ticketId, grant: id }).toString()}`;
   return (
     <section class="grant" aria-labelledby={`grant-${id}`}>
@@ -142,11 +148,7 @@ function GrantSection({ context: { locale, app, cell = null }, grant, ticketId }
           <ScopeList locale={locale} scopes={missing} isMissing isBrief />
         </>
       )}
-      {grant.isServiceAccount ? null : (
-        <p class="soft">
-          {messages.since(since)} {endsAt === null ? null : messages.ends(endsAt)}
-        </p>
-      )}
+      {grant.isServiceAccount || days.length === 0 ? null : <p class="soft">{days.join(' ')}</p>}
       {mayReconnect || mayDisconnect ? (
         <div class="actions">
           {mayReconnect ? (

@@ -54,9 +54,16 @@ export function Page({ context, title, mood = 'plain', children }: PageProps) {
   );
 }
 
+/** Of text that a browser must not translate. Preact would drop the attribute as a boolean, which it is in a script only. */
+export const UNTRANSLATED: object = { translate: 'no' };
+
 /** A name or label of a user or an app: of any script, and in its own direction. */
 export function Name({ children }: { readonly children: string }) {
-  return <bdi dir="auto">{children}</bdi>;
+  return (
+    <bdi dir="auto" {...UNTRANSLATED}>
+      {children}
+    </bdi>
+  );
 }
 
 /** The link back to the app; to its help, where it named no `return_to`, which is never the main button. */

@@ -5,7 +5,7 @@ import type { Account } from '../domain/grant/grant.js';
 import { foldEmail } from '../domain/text.js';
 import type { Locale } from './locale.js';
 import { messagesOf, problemMessagesOf } from './messages/messages.js';
-import { BackToApp, Name, Page, renderPage } from './page.js';
+import { BackToApp, Name, Page, renderPage, UNTRANSLATED } from './page.js';
 import type { PageContext } from './page-context.js';
 import { ScopeList } from './scope-list.js';
 
@@ -174,7 +174,7 @@ function failed(context: PageContext, { nextStep }: ResultFacts, outcome: Failed
     <Page context={context} title={problemMessagesOf(context.locale).failed.title} mood="bad">
       <p>{failureText(outcome, context.locale)}</p>
       <NextSteps context={context} again={nextStep} />
-      <p class="soft">{mention(<code>{outcome.google?.error ?? outcome.code}</code>)}</p>
+      <p class="soft">{mention(<code {...UNTRANSLATED}>{outcome.google?.error ?? outcome.code}</code>)}</p>
     </Page>
   );
 }

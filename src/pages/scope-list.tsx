@@ -1,7 +1,7 @@
 import { Icon } from './icon.js';
 import type { Locale } from './locale.js';
 import { messagesOf } from './messages/messages.js';
-import { Name } from './page.js';
+import { Name, UNTRANSLATED } from './page.js';
 import { isKnownScope, wordsOfScope } from './scopes/scope-words.js';
 
 /** The sign-in scopes are part of every request, so they come last. */
@@ -35,7 +35,11 @@ export function ScopeList({ locale, scopes, isMissing = false, reasons, isBrief 
             <Icon name={isMissing ? 'circle' : 'check'} />
             <div>
               {wordsOfScope(scope, locale)}
-              {isKnownScope(scope) ? null : <code dir="ltr">{scope}</code>}
+              {isKnownScope(scope) ? null : (
+                <code dir="ltr" {...UNTRANSLATED}>
+                  {scope}
+                </code>
+              )}
               {reason === undefined || !reasons ? null : (
                 <figure>
                   <figcaption>{messagesOf(locale).says(<Name>{reasons.app}</Name>)}</figcaption>
@@ -52,7 +56,9 @@ export function ScopeList({ locale, scopes, isMissing = false, reasons, isBrief 
           <ul>
             {known.map((scope) => (
               <li>
-                <code dir="ltr">{scope}</code>
+                <code dir="ltr" {...UNTRANSLATED}>
+                  {scope}
+                </code>
               </li>
             ))}
           </ul>

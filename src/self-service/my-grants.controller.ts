@@ -8,10 +8,10 @@ import { Settings } from '../config/settings.js';
 import { SHORT_ID } from '../domain/cell.js';
 import { missingScopes } from '../domain/google/scopes.js';
 import { forecast } from '../domain/grant/expiry-forecast.js';
-import type { Grant } from '../domain/grant/grant.js';
+import { type Grant, isAgeKnown } from '../domain/grant/grant.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Public } from '../http/caller.decorator.js';
-import { assertOwnPage, sendAppPage } from '../http/page-responses.js';
+import { assertOwnPage, sendAppPage, sendFormPage } from '../http/page-responses.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
 import { disconnectPage } from '../pages/disconnect-page.js';
 import { entryPage, myGrantsPage, reconnectedPage, type ShownGrant } from '../pages/my-grants-page.js';
@@ -73,7 +73,7 @@ export class MyGrantsController {
       connect: query.connect ?? null,
       moreUrl: cursor === null ? null : addressOf(ticketId, { cursor }),
     });
-    await sendAppPage(reply, context, page);
+    await sendFormPage(reply, context, page);
   }
 
   @Post()
@@ -84,7 +84,7 @@ export class MyGrantsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    assertOwnPage(request);
+    assertOwnPage(request, this.settings.publicUrl);
     await redirectTo(reply, addressOf(await this.sessions.begin(ticket, request, reply)));
   }
 
@@ -96,7 +96,7 @@ export class MyGrantsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    assertOwnPage(request);
+    assertOwnPage(request, this.settings.publicUrl);
     const session = await this.sessions.require(ticket, request);
     const found = await this.myGrants.find(session, id);
     if (!found || found.reconnectScopes.length === 0) {
@@ -133,7 +133,7 @@ export class MyGrantsController {
       own: own.map(({ grantedScopes }) => ({ scopes: grantedScopes })),
       keepUrl: addressOf(session.ticketId),
     });
-    await sendAppPage(reply, context, page);
+    await sendFormPage(reply, context, page);
   }
 
   /** The event of each grant that ends is written with its end (grants/end-grants.ts). */
@@ -146,7 +146,7 @@ export class MyGrantsController {
     @Res() reply: FastifyReply,
     @Audit() audit: AuditNote,
   ): Promise<void> {
-    assertOwnPage(request);
+    assertOwnPage(request, this.settings.publicUrl);
     const session = await this.sessions.require(ticket, request);
     const found = await this.myGrants.find(session, id);
     if (!found || found.mode === null) {
@@ -174,7 +174,7 @@ export class MyGrantsController {
     const { connectRequest } = opened;
     const context = await this.pages.of(request, connectRequest);
     const user = connectRequest.userLabel ?? connectRequest.userId;
-    await sendAppPage(reply, context, entryPage(context, { user, ticket: text }));
+    await sendFormPage(reply, context, entryPage(context, { user, ticket: text }));
   }
 
   /** Google's pages may take longer than this one may be used: what the user decided there was stored all the same. */
@@ -206,7 +206,7 @@ export class MyGrantsController {
       isForAdmin: diagnosis?.who_must_act === 'workspace_admin',
       scopes: grantedScopes,
       missing,
-      since: consentedAt,
+      since: isAgeKnown(grant) ? consentedAt : null,
       // One that ends unless it is used is used by the app.
       endsAt: expiry === null || expiry.reason === 'inactivity' ? null : expiry.at,
       mayReconnect: reconnectScopes.length > 0,

@@ -37,9 +37,18 @@ describeInChromium('a connect in Chromium', () => {
     await page.goto(url);
     expect((await bed.api.get(`/connect/tickets/${id}`)).body).toMatchObject({ state: 'opened' });
     expect(await accessibilityFaults(page)).toEqual([]);
+    const sent: Record<string, string>[] = [];
+    page.on('request', (request) => void request.allHeaders().then((headers) => sent.push(headers)));
     await go(page);
     // Google's page is there: a browser cannot go back while it changes from one site to another.
     await page.getByText(ALICE.email).first().waitFor();
+    // What a browser without Fetch Metadata is known by, and a ticket that Google does not get.
+    expect(sent.find(({ ':method': method }) => method === 'POST') ?? sent[0]).toMatchObject({
+      origin: bed.url,
+    });
+    const toGoogle = sent.filter(({ host }) => host === new URL(bed.google.url).host);
+    expect(toGoogle.length).toBeGreaterThan(0);
+    expect(JSON.stringify(toGoogle)).not.toContain('ticket');
     await page.goBack();
     await go(page);
     await consent(page);

@@ -333,6 +333,20 @@ describe('the authorization response', () => {
       expect((await browser.open(back)).text).toContain(FAILURE_PAGES[page]);
     });
 
+    test.each(
+      fewOf([
+        ['en', 'the organization that this app belongs to'],
+        ['de', 'Organisation verwenden, zu der sie gehört'],
+        ['fr', 'l’organisation à laquelle appartient cette application'],
+        ['id', 'organisasi pemilik aplikasi ini'],
+      ]),
+    )('says in %s whose accounts may use an Internal app', async (locale, text) => {
+      const { browser, consent } = await begin({ locale });
+      const back = await visitConsent(consent, { account: ALICE.email });
+      back.searchParams.set('error', 'org_internal');
+      expect((await browser.open(back)).text).toContain(text);
+    });
+
     test('says what was not allowed, and the next step', async () => {
       const scope = `${YOUTUBE} ${YOUTUBE_MONEY}`;
       const response = await bed.api.connect(

@@ -43,6 +43,22 @@ describe('a consent in confirm mode', () => {
     expect(await bed.sql('SELECT * FROM pending_consents')).toHaveLength(0);
   });
 
+  test('is discarded where the session is of a user whom the service may not act for', async () => {
+    const service = await bed.service({ users: ['team-*'] });
+    const { id, url } = await service.ticket({ ...ticket, user_id: 'team-mallory' });
+    const response = await new Browser().connect(url, { account: ALICE.email });
+    const code = codeFrom(response.headers.get('location'));
+    const post = (user_id: string) => service.post('/connect/completions', { code, user_id });
+    expect(await post('alice-elsewhere')).toMatchObject({ status: 403, body: { reason: 'wrong_user' } });
+    expect((await service.get(`/connect/tickets/${id}`)).body).toMatchObject({
+      state: 'failed',
+      reason: 'wrong_user',
+    });
+    expect((await post('team-mallory')).status).toBe(400);
+    expect(await bed.sql("SELECT * FROM grants WHERE user_id = 'team-mallory'")).toHaveLength(0);
+    expect(await bed.sql('SELECT * FROM pending_consents')).toHaveLength(0);
+  });
+
   test('is requested again when Google gives no refresh token, here too', async () => {
     // Google knows Bob through another user; alice holds another account, so no consent is forced at first.
     await bed.api.connect({ scope: YOUTUBE, user_id: 'another-user' }, { account: BOB.email });
@@ -77,6 +93,8 @@ describe('a consent in confirm mode', () => {
     const other = await bed.service({ users: ['bob'] });
     const refused = await other.post('/connect/completions', { code, user_id: 'alice-2' });
     expect(refused.status).toBe(403);
+    // The code of another service stays valid.
+    expect((await confirm(code, 'alice-2')).status).toBe(200);
   });
 
   test('is sealed while it is pending', async () => {

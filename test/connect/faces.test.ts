@@ -155,7 +155,7 @@ describe("an app's face", () => {
 describe('a ticket', () => {
   test('shows the label of the user in place of the id', async () => {
     const { html } = await pageOf(await ticketFor({ user_id: 'auth0|5f7c', user_label: 'Ålice ‏מרים' }));
-    expect(html).toContain('<bdi dir="auto">Ålice ‏מרים</bdi>');
+    expect(html).toContain('<bdi dir="auto" translate="no">Ålice ‏מרים</bdi>');
     expect(html).not.toContain('auth0|5f7c');
   });
 
@@ -196,6 +196,29 @@ describe('a ticket', () => {
     expect((await pageOf(plain)).html).toContain('<html lang="en"');
     // No language of the pages: the browser and the account decide at Google.
     expect((await new Browser().begin(plain)).searchParams.has('hl')).toBe(false);
+  });
+
+  test('is that of the browser on each page of Google that one connect leads to', async () => {
+    await service.connect({ user_id: 'two-pages', scope: YOUTUBE }, { account: ALICE.email });
+    const url = await ticketFor({ user_id: 'two-pages', scope: YOUTUBE_MONEY });
+    const ticket = new URL(url).searchParams.get('ticket') ?? '';
+    const [, cookie = ''] = /^([^;]+)/.exec((await pageOf(url)).headers.get('set-cookie') ?? '') ?? [];
+    const inFrench = { accept: 'text/html', cookie, 'accept-language': 'fr-CA,fr;q=0.9' };
+    const next = async (from: string | URL, body?: URLSearchParams) => {
+      const init = body && { method: 'POST', body };
+      const response = await fetch(from, { redirect: 'manual', headers: inFrench, ...init });
+      const consent = new URL(response.headers.get('location') ?? '');
+      return { consent, hl: consent.searchParams.get('hl'), prompt: consent.searchParams.get('prompt') };
+    };
+    const press = () => next(new URL('/connect', url), new URLSearchParams({ ticket }));
+    const signIn = await press();
+    expect(signIn).toMatchObject({ hl: 'fr', prompt: 'select_account' });
+    const consent = await next(await visitConsent(signIn.consent, { account: ALICE.email }));
+    expect(consent).toMatchObject({ hl: 'fr', prompt: 'consent' });
+    // Too late: the browser is sent to Google again.
+    const late = await visitConsent((await press()).consent, { account: ALICE.email });
+    bed.clock.advance(601);
+    expect(await next(late)).toMatchObject({ hl: 'fr', prompt: 'select_account' });
   });
 
   test('keeps its language on the page of the result, and of a refusal', async () => {
@@ -290,7 +313,8 @@ describe('the reasons of a ticket', () => {
     const { html } = await pageOf(await ticketFor({ user_id: 'reasons', ...ticket }));
     expect(html).toMatch(ESCAPED);
     expect(html).toContain(`<blockquote dir="auto">${'ے'.repeat(200)}</blockquote>`);
-    const named = '<figcaption><bdi dir="auto">Laporan Acme</bdi> says:</figcaption><blockquote ';
+    const named =
+      '<figcaption><bdi dir="auto" translate="no">Laporan Acme</bdi> says:</figcaption><blockquote ';
     expect(html.split(named)).toHaveLength(3);
     expect((await pageOf(await ticketFor({ user_id: 'reasons' }))).html).not.toContain('<figure');
   });
@@ -304,7 +328,7 @@ describe('the reasons of a ticket', () => {
     const text = 'Needed.” Google verified this app. “ok';
     const of = { user_id: 'reasons', locale, reasons: { [YOUTUBE]: text } };
     const { html } = await pageOf(await ticketFor(of));
-    const caption = `<figcaption><bdi dir="auto">Laporan Acme</bdi>${says}</figcaption>`;
+    const caption = `<figcaption><bdi dir="auto" translate="no">Laporan Acme</bdi>${says}</figcaption>`;
     expect(html).toContain(`${caption}<blockquote dir="auto">${text}</blockquote></figure>`);
   });
 
@@ -366,6 +390,8 @@ describe('a browser inside an app', () => {
       html: expect.stringContaining('Open this link in your browser'),
     });
     expect(page.html).not.toContain('<form');
+    // Translated, the link that is to be copied would be another one.
+    expect(page.html).toContain(`<p class="copy" dir="ltr" translate="no">${url}</p>`);
     const on = /href="([^"]+here=1)"/.exec(page.html)?.[1]?.replaceAll('&amp;', '&') ?? '';
     expect((await pageOf(on, { 'user-agent': WEBVIEW })).html).toContain(
       '<form method="post" action="/connect"',

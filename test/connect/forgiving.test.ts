@@ -255,6 +255,23 @@ describe('the address of the callback', () => {
     expect((await browser.open(await consentOf(again))).text).toContain('Connected');
   });
 
+  test('takes a no for a no where the user took longer than ten minutes', async () => {
+    const { url, browser, consent } = await begin({ return_to: `${APP}/done` });
+    const back = await consentOf(consent, { deny: true });
+    bed.clock.advance(601);
+    const response = await browser.open(back);
+    expect(response.headers.get('location')).toBe(`${APP}/done?connect=denied&connect_error=access_denied`);
+    const again = await browser.open(url);
+    expect(again.headers.get('location')).toBe(response.headers.get('location'));
+  });
+
+  test('takes a no for a no where another tab of the same browser began later', async () => {
+    const { url, browser, consent } = await begin({ return_to: `${APP}/done` });
+    await browser.begin(url);
+    const response = await browser.open(await consentOf(consent, { deny: true }));
+    expect(response.headers.get('location')).toContain('connect=denied');
+  });
+
   test('leads back to the app once the time of the connect is over', async () => {
     const { browser, consent } = await begin({ return_to: `${APP}/done` });
     const back = await consentOf(consent);
@@ -371,6 +388,30 @@ describe('the second button of the page', () => {
     const left = await press(browser, url, { cancel: 'yes' });
     expect(left.text).toContain('Not connected');
     expect(left.text).toContain('Try again');
+  });
+
+  test('says that the link has expired where it has', async () => {
+    const { id, url } = await bed.api.ticket(TICKET);
+    const browser = new Browser();
+    await browser.open(url);
+    bed.clock.advance(31 * 60);
+    const early = await press(browser, url, { cancel: 'yes' });
+    expect(early.text).toContain('This link has expired');
+    await until(async () => (await bed.api.get(`/connect/tickets/${id}`)).body['ended_at'] !== null);
+    const late = await press(browser, url, { cancel: 'yes' });
+    expect(late.text).toContain('This link has expired');
+    expect((await bed.api.get(`/connect/tickets/${id}`)).body).toMatchObject({ state: 'expired' });
+  });
+
+  test('leaves a connect that is at Google longer than its link is valid', async () => {
+    const url = await bed.api.connectUrl({ ...TICKET, return_to: `${APP}/done` });
+    const browser = new Browser();
+    await browser.open(url);
+    bed.clock.advance(25 * 60);
+    await press(browser, url);
+    bed.clock.advance(8 * 60);
+    const left = await press(browser, url, { cancel: 'yes' });
+    expect(left.headers.get('location')).toContain('connect=denied');
   });
 
   test('does not undo a connect that is finished', async () => {

@@ -272,6 +272,24 @@ describe('a permission by Google whose keys cannot be fetched', () => {
     expect((await confirm()).status).toBe(400);
   });
 
+  test('is discarded by the session of another user before the account is known', async () => {
+    const { id, url } = await bed.api.ticket({ ...ticket, confirm: true, return_to: `${APP}/done` });
+    const browser = new Browser();
+    const response = await browser.open(
+      await visitConsent(await browser.begin(url), { account: ALICE.email }),
+    );
+    const code = new URL(response.headers.get('location') ?? '').searchParams.get('connect_code');
+    const confirm = (user_id: string) => bed.api.post('/connect/completions', { code, user_id });
+    let refused = await confirm('bob');
+    await until(async () => refused.status !== 503 || (refused = await confirm('bob')).status !== 503);
+    expect(refused).toMatchObject({ status: 403, body: { reason: 'wrong_user' } });
+    const { body } = await bed.api.get(`/connect/tickets/${id}`);
+    expect(body).toMatchObject({ state: 'failed', reason: 'wrong_user' });
+    expect(await waiting()).toHaveLength(0);
+    keysAreBack();
+    expect((await confirm('alice')).status).toBe(400);
+  });
+
   test('survives a short database failure between the exchange and the grant', async () => {
     bed.google.control.clearFaults();
     await bed.sql('ALTER TABLE grants RENAME TO grants_away');

@@ -205,6 +205,23 @@ describe('waiting for a ticket', () => {
     expect(await waiting).toMatchObject({ state: 'expired', reason: 'ticket_expired' });
   });
 
+  test.each<[string, string, number, (url: string) => Promise<unknown>]>([
+    ['the user is still at Google', 'state_expired', 41 * 60, (url) => new Browser().begin(url)],
+    [
+      'no server confirmed the consent',
+      'not_confirmed',
+      11 * 60,
+      (url) => new Browser().connect(url, { account: ALICE.email }),
+    ],
+  ])('answers where %s that it has expired for %s, before a job says so', async (_, reason, seconds, go) => {
+    const { id, url } = await bed.api.ticket({ ...TICKET, confirm: true, return_to: `${APP}/done` });
+    await go(url);
+    bed.clock.advance(seconds);
+    expect(await status(id)).toMatchObject({ state: 'expired', reason });
+    await until(async () => (await status(id))['ended_at'] !== null);
+    expect(await status(id)).toMatchObject({ state: 'expired', reason });
+  });
+
   exhaustive.test('answers after the time that was asked for', async () => {
     const { id } = await bed.api.ticket(TICKET);
     expect(await status(id, { wait: '1' })).toMatchObject({ state: 'created' });

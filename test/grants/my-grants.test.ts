@@ -93,6 +93,22 @@ describe('the link of the page', () => {
     });
   });
 
+  test('names no day of a consent that the broker does not know', async () => {
+    await connect();
+    expect((await (await enter()).shown()).text).toContain('Allowed on ');
+    await bed.reset();
+    const importer = await bed.service({ import: true });
+    const refresh_token = bed.google.control.issueRefreshToken(ALICE.sub, 'default', [
+      YOUTUBE,
+      'openid',
+      'email',
+    ]);
+    await importer.post('/grants/import', { grants: [{ user_id: 'alice', refresh_token }] });
+    const { text } = await (await enter()).shown();
+    expect(text).toContain('Connected');
+    expect(text).not.toContain('Allowed on ');
+  });
+
   test('works with parameters that others appended to it', async () => {
     await connect();
     const { id, url, browser, address } = await enter();
@@ -326,10 +342,13 @@ describe('a disconnect on the page', () => {
 
   test('names its ticket in the audit trail also where Google confirms it later', async () => {
     await connect();
-    const { id: ticket, act } = await enter();
+    const { id: ticket, act, shown } = await enter();
     bed.google.control.failAlways('revoke', { status: 503, body: '' });
     const { headers } = await act('disconnect', { grant: await idOf(), mode: 'revoke' });
     expect(headers.get('location')).toContain('done=revoking');
+    const { text } = await shown();
+    expect(text).toContain('you need not wait');
+    expect(text).not.toContain('To end a connection');
     expect(await events('grant.disconnect')).toEqual([]);
     bed.google.control.clearFaults();
     await bed.sql('UPDATE revocations SET next_attempt_at = now()');
@@ -405,18 +424,20 @@ describe('a disconnect on the page', () => {
       const { id, browser } = await enter();
       const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
       const grant = await idOf();
-      const response = await fetch(new URL(`/me/grants${path}`, bed.url), {
-        method: 'POST',
-        headers: { accept: 'text/html', cookie, 'sec-fetch-site': 'cross-site' },
-        body: new URLSearchParams({
-          ticket: id,
-          ...(path === '' ? {} : { grant }),
-          ...(path === '/disconnect' ? { mode: 'revoke' } : {}),
-        }),
-        redirect: 'manual',
-      });
-      expect(response.status).toBe(400);
-      expect(await response.text()).toContain('Please open the link yourself');
+      for (const headers of [{ 'sec-fetch-site': 'cross-site' }, { origin: 'https://evil.example' }]) {
+        const response = await fetch(new URL(`/me/grants${path}`, bed.url), {
+          method: 'POST',
+          headers: { accept: 'text/html', cookie, ...headers },
+          body: new URLSearchParams({
+            ticket: id,
+            ...(path === '' ? {} : { grant }),
+            ...(path === '/disconnect' ? { mode: 'revoke' } : {}),
+          }),
+          redirect: 'manual',
+        });
+        expect(response.status).toBe(400);
+        expect(await response.text()).toContain('Please open the link yourself');
+      }
       expect(await grants()).toHaveLength(1);
     },
   );

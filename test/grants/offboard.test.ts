@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Metrics } from '../../src/operations/metrics.js';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
 import { exhaustive } from '../support/exhaustive.js';
 import { type Api, Browser } from '../support/api.js';
@@ -211,6 +212,12 @@ describe('offboarding a user', () => {
   });
 
   test('cancels connects under way, so that a consent that comes back afterwards brings no grant', async () => {
+    const cancelled = async () => {
+      const metrics = await bed.app.get(Metrics).registry.metrics();
+      const line = /token_broker_connects_total\{[^}]*cause="ticket_cancelled"[^}]*\} (\d+)/.exec(metrics);
+      return Number(line?.[1] ?? 0);
+    };
+    const before = await cancelled();
     const link = await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE });
     const browser = new Browser();
     const consent = await browser.begin(link);
@@ -220,7 +227,11 @@ describe('offboarding a user', () => {
     expect((await offboard('alice', { mode: 'local' })).body).toMatchObject({ connects_cancelled: 1 });
     await browser.open(await visitConsent(consent, { account: ALICE.email }));
     expect(await bed.sql('SELECT 1 FROM grants')).toEqual([]);
-    expect(await audited('connect.cancel')).toMatchObject([{ user_id: 'alice', outcome: 'ok' }]);
+    expect(await audited('connect.cancel')).toMatchObject([
+      { user_id: 'alice', outcome: 'ok', details: { asked: [YOUTUBE], cause: 'ticket_cancelled' } },
+    ]);
+    expect(await cancelled()).toBe(before + 1);
+    expect(bed.log()).toMatch(/"outcome":"cancelled","cause":"ticket_cancelled"/);
     expect((await offboard('alice', { mode: 'local' })).body).toMatchObject({ connects_cancelled: 0 });
   });
 

@@ -211,6 +211,15 @@ describe('bad input gets a clear error and loses nothing', () => {
   test('null means not set, as JSON writers have it', async () => {
     const unset = { client: null, account_hint: null, require_account: null, return_to: null };
     expect((await bed.api.post('/connect/tickets', { ...ticket, ...unset })).status).toBe(201);
+    // A likely typo all the same.
+    expect(await bed.api.post('/connect/tickets', { ...ticket, return_too: null })).toMatchObject({
+      status: 400,
+      body: { errors: { return_too: 'is not known here.' } },
+    });
+    const importer = await bed.service({ import: true });
+    const item = { user_id: 'alice', refresh_token: '1//x', client: null, scopes: null, account: null };
+    const { status, body } = await importer.post('/grants/import', { grants: [item], dry_run: true });
+    expect([status, JSON.stringify(body)]).toEqual([200, expect.not.stringContaining('errors')]);
   });
 
   test.each([
@@ -406,16 +415,31 @@ describe('bad input gets a clear error and loses nothing', () => {
     test('is refused from the page of another site, and not used up', async () => {
       const url = await bed.api.connectUrl(ticket);
       const body = new URLSearchParams({ ticket: new URL(url).searchParams.get('ticket') ?? '' });
-      const post = (site: string) =>
-        fetch(`${bed.url}/connect`, {
-          method: 'POST',
-          body,
-          redirect: 'manual',
-          headers: { 'sec-fetch-site': site },
-        });
-      expect((await post('cross-site')).status).toBe(400);
-      expect((await post('same-site')).status).toBe(400);
-      expect((await post('same-origin')).status).toBe(303);
+      const post = (headers: Record<string, string>) =>
+        fetch(`${bed.url}/connect`, { method: 'POST', body, redirect: 'manual', headers });
+      for (const site of ['cross-site', 'same-site', 'none'])
+        expect((await post({ 'sec-fetch-site': site, origin: bed.url })).status).toBe(400);
+      // Of a browser without Fetch Metadata.
+      for (const origin of ['https://evil.example', `${bed.url}.evil.example`, 'null', '']) {
+        const refused = await post({ origin });
+        expect(refused.status).toBe(400);
+        expect(await refused.json()).toMatchObject({ reason: 'other_site' });
+        expect(refused.headers.getSetCookie()).toEqual([]);
+      }
+      expect((await post({ origin: bed.url })).status).toBe(303);
+    });
+
+    test('is taken from the own page of a browser whose requests name it', async () => {
+      const url = await bed.api.connectUrl(ticket);
+      const body = new URLSearchParams({ ticket: new URL(url).searchParams.get('ticket') ?? '' });
+      const headers = { 'sec-fetch-site': 'same-origin' };
+      const response = await fetch(`${bed.url}/connect`, {
+        method: 'POST',
+        body,
+        redirect: 'manual',
+        headers,
+      });
+      expect(response.status).toBe(303);
     });
 
     test('makes one authorization request when it is used twice at the same moment', async () => {

@@ -185,7 +185,9 @@ describe('every route', () => {
     const refused = await new Browser().open(`${bed.url}/connect?ticket=x`);
     expect(refused.headers.get('content-security-policy')).toContain("form-action 'self'");
     expect(policy).toContain("frame-ancestors 'none'");
-    expect(response.headers.get('referrer-policy')).toBe('no-referrer');
+    // Its form names its origin only so, and no other origin gets the ticket.
+    expect(response.headers.get('referrer-policy')).toBe('same-origin');
+    expect(refused.headers.get('referrer-policy')).toBe('no-referrer');
     expect(response.headers.get('cache-control')).toBe('no-store');
     expect(response.text).not.toContain('<script');
     const style = await fetch(`${bed.url}/style.css`);

@@ -77,7 +77,7 @@ export class ConsoleTicketsController {
     const ticket = await this.store.find(id);
     if (!ticket) throw noSuchTicket();
     audit.add({ ...aboutConnect(ticket.connectRequest), details: { ticket: id } });
-    const ended = await this.progress.takeBack(ticket, requestId);
+    const ended = await this.progress.takeBack(id, requestId);
     if (!ended) throw noSuchTicket();
     if (ended.isNew) this.metrics.ended(ended.end);
     audit.add(takenBackFacts(ended));

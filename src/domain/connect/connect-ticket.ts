@@ -75,6 +75,15 @@ export function stateAt({ state, endedAt, expiresAt }: ConnectTicket, now: Date)
   return endedAt === null && expiresAt <= now ? 'expired' : state;
 }
 
+/** Why a ticket expires: how far the user had come. */
+export function expiryCauseOf({
+  state,
+  startedAt,
+}: Pick<ConnectTicket, 'state' | 'startedAt'>): ConnectCause {
+  if (state === 'pending') return 'not_confirmed';
+  return startedAt === null ? 'ticket_expired' : 'state_expired';
+}
+
 /** Whether another response of the same ticket is being exchanged. */
 export function isExchanging({ endedAt, exchangingUntil }: ConnectTicket, now: Date): boolean {
   return endedAt === null && exchangingUntil !== null && exchangingUntil > now;

@@ -22,7 +22,7 @@ export const FAILURE_PAGES: Readonly<Record<FailurePage, string>> = {
   google_unavailable: 'Google took too long to answer. Your account is fine: try again.',
   client_misconfigured: `Google refuses this app at the moment. Nothing was stored. ${ASK_OPERATOR}`,
   org_internal:
-    'Google lets only accounts of its own organization use this app. Choose an account of that organization.',
+    'Only accounts of the organization that this app belongs to may use it. Choose an account of that organization.',
   policy_rejected:
     'Your Google Workspace administrator has not approved this app, or a permission that it asks for. Ask for the approval.',
   code_rejected:

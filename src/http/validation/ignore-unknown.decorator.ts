@@ -16,7 +16,12 @@ export function IgnoreUnknown(): ClassDecorator {
 export function withoutIgnored(value: unknown, dto: object | undefined): unknown {
   if (dto === undefined || !PAGE_QUERIES.has(dto) || typeof value !== 'object' || value === null)
     return value;
-  const rules = getMetadataStorage().getTargetValidationMetadatas(dto as () => unknown, '', true, false);
-  const known = new Set(rules.map(({ propertyName }) => propertyName));
+  const known = declaredBy(dto);
   return Object.fromEntries(Object.entries(value).filter(([name]) => known.has(name)));
+}
+
+/** The members that a DTO has. */
+export function declaredBy(dto: object): ReadonlySet<string> {
+  const rules = getMetadataStorage().getTargetValidationMetadatas(dto as () => unknown, '', true, false);
+  return new Set(rules.map(({ propertyName }) => propertyName));
 }

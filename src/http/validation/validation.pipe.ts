@@ -3,7 +3,7 @@ import { instanceToPlain, plainToInstance } from 'class-transformer';
 import { getMetadataStorage, validate } from 'class-validator';
 import { invalidRequest } from '../../domain/errors.js';
 import { isPlainText } from '../../domain/text.js';
-import { withoutIgnored } from './ignore-unknown.decorator.js';
+import { declaredBy, withoutIgnored } from './ignore-unknown.decorator.js';
 
 /** No DTO is deeper. Bounds every recursion over the value. */
 const MAX_DEPTH = 8;
@@ -22,8 +22,18 @@ class Validation extends ValidationPipe {
       findFaults(value, metadata.type, '', 0, errors);
       if (Object.keys(errors).length > 0) throw invalidRequest(errors);
     }
-    return super.transform(value, metadata) as Promise<unknown>;
+    return super.transform(withoutUnset(value, metadata), metadata) as Promise<unknown>;
   }
+}
+
+/** In JSON, null also means "not set": a rule or a default of the DTO must not see it. */
+function withoutUnset(value: unknown, { type, metatype }: ArgumentMetadata): unknown {
+  if (type !== 'body' || !metatype || typeof value !== 'object' || value === null || Array.isArray(value))
+    return value;
+  const entries = Object.entries(value);
+  if (entries.every(([, member]) => member !== null)) return value;
+  const known = declaredBy(metatype);
+  return Object.fromEntries(entries.filter(([name, member]) => member !== null || !known.has(name)));
 }
 
 function findFaults(

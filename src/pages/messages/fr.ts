@@ -71,7 +71,7 @@ export const FR: Messages = {
     held: 'Compte déjà associé',
     heldBody: (app) => [
       app,
-      ' peut utiliser votre compte Google comme demandé. Rien n’a dû changer. Vous pouvez fermer cette page.',
+      ' peut utiliser votre compte Google comme demandé. Aucune modification n’était nécessaire. Vous pouvez fermer cette page.',
     ],
     pending: 'C’est presque fini',
     pendingBody: (app) => [
@@ -93,7 +93,7 @@ export const FR: Messages = {
     ],
     unfinished: 'Pas encore terminé',
     unfinishedBody: (app) => [
-      'Si la page de Google est encore ouverte, continuez là. Sinon, recommencez avec le lien de l’application ',
+      'Si la page de Google est encore ouverte, continuez-y. Sinon, recommencez avec le lien de l’application ',
       app,
       '.',
     ],
@@ -129,9 +129,9 @@ export const FR: Messages = {
     title: 'Ouvrez ce lien dans votre navigateur',
     body: (app) => [
       'Vous utilisez un navigateur intégré à une autre application. Google n’y permet pas de se connecter, car une telle ' +
-        'application pourrait tout lire. Ouvrez le lien dans Safari, Chrome ou Firefox, et associez ',
+        'application pourrait tout lire. Ouvrez le lien dans Safari, Chrome ou Firefox, et associez-y votre compte à ',
       app,
-      ' là-bas.',
+      '.',
     ],
     menu: 'Ouvrez le menu de cette application (⋯ ou ⋮) et choisissez «\u00a0Ouvrir dans le navigateur\u00a0»\u00a0; ou copiez ce lien et collez-le dans votre navigateur\u00a0:',
     open: 'Ouvrir dans mon navigateur',

@@ -96,7 +96,7 @@ export const ID: Messages = {
     ],
     cancelled: 'Link ini telah ditarik',
     cancelledBody: (app) => [app, ' tidak lagi memerlukan jawaban Anda. Anda dapat menutup halaman ini.'],
-    expired: 'Ini terlalu lama',
+    expired: 'Waktunya sudah habis',
     expiredBody: (app) => ['Tidak ada yang disimpan. Kembali ke ', app, ', lalu mulai lagi di sana.'],
     otherAccount: (former) => ['Ini akun yang berbeda dari sebelumnya: ', former, ' masih belum terhubung.'],
     wrongAccount: 'Perlu akun Google yang lain',

@@ -29,11 +29,11 @@ export const PROBLEMS_DE: ProblemMessages = {
         'Eine andere Website hat Sie hierher geschickt. Öffnen Sie den Link aus der App und drücken Sie dort den Knopf.',
     },
     state_unknown: {
-      title: 'Diese Seite lässt sich nicht allein öffnen',
+      title: 'Diese Seite lässt sich nicht direkt öffnen',
       detail: `Diese Antwort gehört zu keinem laufenden Vorgang. ${START_AGAIN}`,
     },
     state_missing: {
-      title: 'Diese Seite lässt sich nicht allein öffnen',
+      title: 'Diese Seite lässt sich nicht direkt öffnen',
       detail: `Nur Google schickt Browser hierher. ${START_AGAIN}`,
     },
     malformed_response: {
@@ -57,7 +57,7 @@ export const PROBLEMS_DE: ProblemMessages = {
     other_browser: {
       title: 'Bitte beginnen Sie in diesem Browser neu',
       detail:
-        'Dieser Vorgang wurde in einem anderen Browser begonnen, oder sein Cookie ist verschwunden. Kehren Sie in jenen Browser zurück, oder beginnen Sie in der App neu.',
+        'Dieser Vorgang wurde in einem anderen Browser begonnen, oder sein Cookie ist verschwunden. Kehren Sie in den Browser zurück, in dem Sie begonnen haben, oder beginnen Sie in der App neu.',
     },
   },
   codes: {
@@ -110,7 +110,7 @@ export const PROBLEMS_DE: ProblemMessages = {
       'Google hat nicht rechtzeitig geantwortet. Mit Ihrem Konto ist alles in Ordnung: Versuchen Sie es noch einmal.',
     client_misconfigured: `Google lehnt diese App zurzeit ab. Es wurde nichts gespeichert. ${ASK}`,
     org_internal:
-      'Google lässt für diese App nur Konten der eigenen Organisation zu. Wählen Sie ein Konto dieser Organisation.',
+      'Diese App dürfen nur Konten der Organisation verwenden, zu der sie gehört. Wählen Sie ein Konto dieser Organisation.',
     policy_rejected:
       'Ihre Google-Workspace-Administration erlaubt diese App oder eine ihrer Berechtigungen nicht. Bitten Sie sie, das zu erlauben.',
     code_rejected:

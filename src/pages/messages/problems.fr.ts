@@ -8,7 +8,7 @@ export const PROBLEMS_FR: ProblemMessages = {
     ticket_used: {
       title: 'Ce lien appartient à un autre navigateur',
       detail:
-        'Il a été ouvert dans un autre navigateur et ne marche que là. Continuez dans ce navigateur, ou retournez à l’application d’où vous venez et recommencez ici.',
+        'Il a été ouvert dans un autre navigateur et ne fonctionne que dans celui-ci. Continuez dans ce navigateur, ou retournez à l’application d’où vous venez et recommencez ici.',
     },
     ticket_expired: {
       title: 'Ce lien a expiré',
@@ -21,7 +21,7 @@ export const PROBLEMS_FR: ProblemMessages = {
     ticket_invalid: {
       title: 'Ce lien ne marche pas',
       detail:
-        'Il est abîmé ou incomplet. Ouvrez-le exactement comme l’application vous l’a donné, ou recommencez dans l’application.',
+        'Il est endommagé ou incomplet. Ouvrez-le exactement comme l’application vous l’a donné, ou recommencez dans l’application.',
     },
     other_site: {
       title: 'Veuillez ouvrir le lien vous-même',
@@ -29,11 +29,11 @@ export const PROBLEMS_FR: ProblemMessages = {
         'Un autre site vous a envoyé ici. Ouvrez le lien que l’application vous a donné et appuyez sur son bouton.',
     },
     state_unknown: {
-      title: 'Cette page ne s’ouvre pas seule',
+      title: 'Cette page ne peut pas être ouverte directement',
       detail: `Cette réponse n’appartient à aucune association en cours. ${START_AGAIN}`,
     },
     state_missing: {
-      title: 'Cette page ne s’ouvre pas seule',
+      title: 'Cette page ne peut pas être ouverte directement',
       detail: `Seul Google envoie des navigateurs ici. ${START_AGAIN}`,
     },
     malformed_response: {
@@ -108,7 +108,7 @@ export const PROBLEMS_FR: ProblemMessages = {
     google_unavailable: 'Google n’a pas répondu à temps. Votre compte n’est pas en cause\u00a0: réessayez.',
     client_misconfigured: `Google refuse cette application pour le moment. Rien n’a été enregistré. ${ASK}`,
     org_internal:
-      'Google réserve cette application aux comptes de sa propre organisation. Choisissez un compte de cette organisation.',
+      'Seuls les comptes de l’organisation à laquelle appartient cette application peuvent l’utiliser. Choisissez un compte de cette organisation.',
     policy_rejected:
       'L’administrateur de votre Google Workspace n’autorise pas cette application ou l’une de ses autorisations. Demandez-lui de l’autoriser.',
     code_rejected:

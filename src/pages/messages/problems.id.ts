@@ -29,11 +29,11 @@ export const PROBLEMS_ID: ProblemMessages = {
         'Situs lain mengirim Anda ke sini. Buka link yang diberikan aplikasi, lalu tekan tombol di sana.',
     },
     state_unknown: {
-      title: 'Halaman ini tidak dapat dibuka sendiri',
+      title: 'Halaman ini tidak dapat dibuka secara langsung',
       detail: `Jawaban ini bukan milik proses yang sedang berjalan. ${START_AGAIN}`,
     },
     state_missing: {
-      title: 'Halaman ini tidak dapat dibuka sendiri',
+      title: 'Halaman ini tidak dapat dibuka secara langsung',
       detail: `Hanya Google yang mengirim browser ke sini. ${START_AGAIN}`,
     },
     malformed_response: {
@@ -85,13 +85,13 @@ export const PROBLEMS_ID: ProblemMessages = {
     },
     google_unavailable: {
       title: 'Google tidak menjawab',
-      detail: 'Tidak ada masalah dengan akun Anda. Coba lagi satu menit lagi.',
+      detail: 'Tidak ada masalah dengan akun Anda. Coba lagi dalam satu menit.',
     },
     client_misconfigured: { title: 'Google menolak aplikasi ini', detail: ASK },
     database_unavailable: {
       title: 'Layanan ini tidak tersedia',
       detail:
-        'Tidak ada yang hilang. Coba lagi satu menit lagi; jika tetap terjadi, hubungi pengelola aplikasi.',
+        'Tidak ada yang hilang. Coba lagi dalam satu menit; jika tetap terjadi, hubungi pengelola aplikasi.',
     },
     internal_error: {
       title: 'Terjadi kesalahan',
@@ -107,7 +107,7 @@ export const PROBLEMS_ID: ProblemMessages = {
     google_unavailable: 'Google tidak menjawab tepat waktu. Tidak ada masalah dengan akun Anda: coba lagi.',
     client_misconfigured: `Google sedang menolak aplikasi ini. Tidak ada yang disimpan. ${ASK}`,
     org_internal:
-      'Google hanya mengizinkan akun dari organisasinya sendiri menggunakan aplikasi ini. Pilih akun dari organisasi tersebut.',
+      'Hanya akun dari organisasi pemilik aplikasi ini yang dapat menggunakannya. Pilih akun dari organisasi tersebut.',
     policy_rejected:
       'Administrator Google Workspace Anda tidak mengizinkan aplikasi ini atau salah satu izinnya. Minta administrator untuk mengizinkannya.',
     code_rejected:

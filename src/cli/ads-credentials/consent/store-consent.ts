@@ -66,7 +66,7 @@ export async function storeConsent(
     query: URLSearchParams,
   ): Promise<Completion | { readonly visit: VisitResult<never> }> {
     try {
-      const response = { ...readAuthorizationResponse(query), browserKey: () => browserKey };
+      const response = { ...readAuthorizationResponse(query), locale: null, browserKey: () => browserKey };
       return await broker
         .get(CompleteAuthorization)
         .complete(response, requestId, () => undefined, new AbortController().signal);
