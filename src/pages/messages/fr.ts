@@ -93,7 +93,7 @@ export const FR: Messages = {
     ],
     unfinished: 'Pas encore terminé',
     unfinishedBody: (app) => [
-      'Si la page de Google est encore ouverte, continuez-y. Sinon, recommencez avec le lien de l’application ',
+      'Si la page de Google est encore ouverte, continuez‑y. Sinon, recommencez avec le lien de l’application ',
       app,
       '.',
     ],
@@ -129,7 +129,7 @@ export const FR: Messages = {
     title: 'Ouvrez ce lien dans votre navigateur',
     body: (app) => [
       'Vous utilisez un navigateur intégré à une autre application. Google n’y permet pas de se connecter, car une telle ' +
-        'application pourrait tout lire. Ouvrez le lien dans Safari, Chrome ou Firefox, et associez-y votre compte à ',
+        'application pourrait tout lire. Ouvrez le lien dans Safari, Chrome ou Firefox, et associez‑y votre compte à ',
       app,
       '.',
     ],
