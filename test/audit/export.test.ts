@@ -215,3 +215,48 @@ test('a cursor that is none is wrong usage', async () => {
     expect(code).toBe(2);
   }
 });
+
+describe('an option of audit', () => {
+  test.each([
+    ['--user', 'alice'],
+    ['--service', 'reports'],
+    ['--action', 'grant.disconnect'],
+    ['--since', '7d'],
+    ['--until', '1d'],
+    ['--limit', '1'],
+    ['--csv'],
+  ])('is refused by the export, which has no filter, wherever it stands (%s)', async (...option) => {
+    await add('alice', 60);
+    for (const args of [
+      ['audit', 'export', ...option],
+      ['audit', ...option, 'export'],
+    ]) {
+      const { code, stdout, stderr } = await tokenBroker(args, bed.settings);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toContain(option[0]);
+      expect(stderr).toContain('See `token-broker audit export --help`.');
+    }
+  });
+
+  test('is not in the help of the export', async () => {
+    const { stdout } = await tokenBroker(['audit', 'export', '--help']);
+    expect(stdout).toContain('--json');
+    expect(stdout).not.toMatch(/--(user|service|action|since|until|limit|csv) /);
+  });
+});
+
+test('takes --json before and after its name', async () => {
+  const id = await add('alice', 60);
+  for (const args of [
+    ['--json', 'audit', 'export'],
+    ['audit', '--json', 'export'],
+    ['audit', 'export', '--json'],
+  ]) {
+    const { code, stdout, stderr } = await tokenBroker(args, bed.settings);
+    expect({ code, ids: linesOf(stdout).map((line) => line.id), stderr }).toEqual({
+      code: 0,
+      ids: [id],
+      stderr: '',
+    });
+  }
+});
