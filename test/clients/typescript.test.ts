@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect, promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { youtubeAnalytics } from 'googleapis/build/src/apis/youtubeAnalytics/index.js';
@@ -18,6 +19,7 @@ import { signMessage } from '../../src/webhooks/send-event.js';
 import { Browser } from '../support/api.js';
 import { exhaustive } from '../support/exhaustive.js';
 import { type ScriptedProxy, scriptedProblem, startScriptedProxy } from '../support/scripted-proxy.js';
+import { startTcpProxy } from '../support/tcp-proxy.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { until } from '../support/until.js';
 import { type Receiver, startReceiver } from '../support/webhook-receiver.js';
@@ -372,6 +374,29 @@ test('waiting for a connect ends with its time, its signal, or an id that is unk
     name: 'TimeoutError',
   });
   expect((await failure(broker.connectOutcome('aaaaaaaaaaaa'))).code).toBe('not_found');
+});
+
+test('waiting for a connect goes on while the broker restarts', async () => {
+  const { id, url } = await broker.connectLink('hugo', { scope: YOUTUBE });
+  const { port } = new URL(bed.url);
+  const restarting = await startTcpProxy(Number(port));
+  const client = new TokenBroker({ url: `http://127.0.0.1:${restarting.port}`, key: bed.api.key });
+  try {
+    const outcome = client.connectOutcome(id, { waitSeconds: 20 });
+    // Its rejection is for the end of the test, not for the process.
+    outcome.catch(() => undefined);
+    await sleep(500);
+    restarting.cut();
+    expect(await failure(client.connectOutcome(id, { waitSeconds: 1 }))).toMatchObject({
+      code: 'connection_failed',
+    });
+    await sleep(2000);
+    restarting.lead(Number(port));
+    await new Browser().connect(url, { account: ALICE.email });
+    expect((await outcome).state).toBe('success');
+  } finally {
+    await restarting.close();
+  }
 });
 
 /** Checked by the compiler: never, where one of them has a type that the other has not. */
