@@ -4,8 +4,10 @@ import type { AuditAction, AuditDetail } from '../domain/audit-entry.js';
 import { Clock } from '../domain/ports/clock.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { DeclarationsRepository } from '../token-store/declarations/declarations.repository.js';
+import { logoHashOf } from '../token-store/services/service-faces.repository.js';
 import { DeclarationFaulty, faultsOf } from './check-declaration.js';
 import { type Declaration, declarationOf, type FieldValue, type GivenSecrets } from './declaration.js';
+import { readLogo } from './logo.js';
 import { type ItemChange, type NewSecret, planDeclaration } from './plan-declaration.js';
 
 export interface Applied {
@@ -82,11 +84,19 @@ export class ApplyDeclaration {
     const details = Object.fromEntries(
       fields.map(({ field, after }) => [field.replace(/^.*\./, ''), detailOf(field, after)]),
     );
+    // No right at all says as much of a new service as its other fields.
+    const allow = section === 'services' && action === 'create' ? { allow: [] } : {};
     const more = rotates ? { rotated: true } : {};
     this.audit.record({
       ...entry,
       action: ACTIONS[section][action],
-      details: { [subject]: name, declared: true, ...(action === 'remove' ? {} : details), ...more },
+      details: {
+        [subject]: name,
+        declared: true,
+        ...allow,
+        ...(action === 'remove' ? {} : details),
+        ...more,
+      },
     });
   }
 }
@@ -105,9 +115,11 @@ const ACTIONS: Readonly<Record<ItemChange['section'], Readonly<Record<ItemChange
     clients: SETTING_ACTIONS,
   };
 
-/** Of an address of a webhook only its origin: its path can hold a token. An image says nothing in a trail. */
+/** Of an address of a webhook only its origin: its path can hold a token. Of an image its hash, by which the broker serves it. */
 function detailOf(field: string, value: FieldValue): AuditDetail {
   if (typeof value !== 'string') return value;
   if (field === 'url') return new URL(value).origin;
-  return value.startsWith('data:') ? value.slice(0, value.indexOf(';')) : value;
+  if (field !== 'face.logo') return value;
+  const image = readLogo(value);
+  return image ? logoHashOf(image.bytes) : value;
 }
