@@ -180,8 +180,7 @@ function prepare(command: Command, asJson: boolean, path: readonly string[] = []
 
 /** Commander reads the options of a command with subcommands for these too, wherever they stand; no subcommand would see them. */
 function assertNoOptions(parent: Command, path: readonly string[]): void {
-  const given = parent.options.find(
-    (option) => parent.getOptionValueSource(option.attributeName()) !== undefined,
-  );
+  const isGiven = (source: string | undefined) => source !== undefined && source !== 'default';
+  const given = parent.options.find((option) => isGiven(parent.getOptionValueSource(option.attributeName())));
   if (given) throw wrongUsage(`${given.long ?? given.flags} is not for this command.`, path.join(' '));
 }
