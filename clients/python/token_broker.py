@@ -341,7 +341,8 @@ class TokenBroker:
             try:
                 answer = self._send(path, {"wait": str(wait)}, wait=wait)
             except Unavailable as error:
-                seconds = _seconds_after(error, failures)
+                # There are as many attempts as there is time for, whatever the broker says.
+                seconds = max(_seconds_after(error, failures), 0.25)
                 if time.monotonic() + seconds >= end:
                     raise
                 time.sleep(seconds)

@@ -31,6 +31,8 @@ const GATEWAY_STATUSES = [502, 503, 504];
 /** Where the broker does not say how long. */
 const BACKOFF_MS = 250;
 const MAX_DOUBLINGS = 5;
+/** Between calls that are repeated as long as there is time, whatever the broker says. */
+export const MIN_PAUSE_MS = 250;
 
 /** Whether it says nothing about what was asked: the broker cannot answer now, or the answer is not the broker's. */
 export function isNoAnswer(error: TokenBrokerError): boolean {

@@ -1,7 +1,7 @@
 import type { OAuth2Client } from 'google-auth-library';
 import type { components } from './api.js';
 import { authFor } from './google-auth.js';
-import { isNoAnswer, isTransient, pause, Requests, waitMsAfter } from './requests.js';
+import { isNoAnswer, isTransient, MIN_PAUSE_MS, pause, Requests, waitMsAfter } from './requests.js';
 import { type CachedToken, TokenCache } from './token-cache.js';
 import { TokenBrokerError } from './token-broker-error.js';
 import { verifyWebhook, type WebhookEvent, type WebhookHeaders } from './webhooks.js';
@@ -225,7 +225,7 @@ export class TokenBroker {
         answer = await this.#requests.send(call, signal);
       } catch (error) {
         if (!(error instanceof TokenBrokerError) || !isTransient(error)) throw error;
-        const backoffMs = waitMsAfter(error, failures++);
+        const backoffMs = Math.max(waitMsAfter(error, failures++), MIN_PAUSE_MS);
         if (performance.now() + backoffMs >= end) throw error;
         await pause(backoffMs, signal);
         continue;
