@@ -73,32 +73,37 @@ export class ApplyDeclaration {
     return declaration;
   }
 
-  #record({ section, name, action, fields, rotates, serviceId }: ItemChange): void {
-    const entry = {
+  #record(change: ItemChange): void {
+    const { section, name, action, rotates, serviceId } = change;
+    const subject = { services: 'name', webhooks: 'webhook', issuers: 'issuer', clients: 'client' }[section];
+    const more = rotates ? { rotated: true } : {};
+    this.audit.record({
       at: this.clock.now(),
       outcome: 'ok',
       actor: 'operator',
       serviceId: serviceId ?? null,
-    };
-    const subject = { services: 'name', webhooks: 'webhook', issuers: 'issuer', clients: 'client' }[section];
-    const details = Object.fromEntries(
-      fields.map(({ field, after }) => [field.replace(/^.*\./, ''), detailOf(field, after)]),
-    );
-    // No right at all says as much of a new service as its other fields.
-    const allow = section === 'services' && action === 'create' ? { allow: [] } : {};
-    const more = rotates ? { rotated: true } : {};
-    this.audit.record({
-      ...entry,
       action: ACTIONS[section][action],
-      details: {
-        [subject]: name,
-        declared: true,
-        ...allow,
-        ...(action === 'remove' ? {} : details),
-        ...more,
-      },
+      details: { [subject]: name, declared: true, ...detailsOf(change), ...more },
     });
   }
+}
+
+/** An empty list says as much of a new item as its other fields: no change of a field shows it. */
+const EMPTY: Readonly<Record<ItemChange['section'], Readonly<Record<string, readonly string[]>>>> = {
+  services: { allow: [] },
+  webhooks: { events: [], services: [] },
+  issuers: {},
+  clients: {},
+};
+
+function detailsOf({ section, action, fields, filterIds }: ItemChange): Record<string, AuditDetail> {
+  if (action === 'remove') return {};
+  const changed = fields.map(({ field, after }): [string, AuditDetail] => [
+    field.replace(/^.*\./, ''),
+    // A name can be given to another service later.
+    field === 'services' && filterIds ? filterIds : detailOf(field, after),
+  ]);
+  return { ...(action === 'create' ? EMPTY[section] : {}), ...Object.fromEntries(changed) };
 }
 
 const SETTING_ACTIONS = {

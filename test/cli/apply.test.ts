@@ -218,6 +218,26 @@ describe('a file that is applied', () => {
     }
   });
 
+  test('leaves the same details of a webhook as the command, with the ids of services', async () => {
+    await applyJson(`services:${SERVICE}`);
+    const url = 'https://app.example.com/hooks';
+    const create = (name: string, ...filter: string[]) =>
+      tokenBroker(['webhook', 'create', name, '--url', url, ...filter], bed.settings);
+    await create('all');
+    await create('some', '--event', 'grant.expiring', '--service', 'reports');
+    await bed.sql('DELETE FROM webhooks');
+    const filter = 'events: [grant.expiring], services: [reports]';
+    await applyJson(`webhooks:\n  all: { url: '${url}' }\n  some: { url: '${url}', ${filter} }\n`);
+    const rows = await bed.sql(
+      `SELECT details FROM audit_trail WHERE action = 'webhook.create' ORDER BY details->>'webhook', sequence`,
+    );
+    const [all, allDeclared, some, someDeclared] = rows.map(({ details }) => details as object);
+    expect(all).toMatchObject({ events: [], services: [] });
+    expect(allDeclared).toEqual({ ...all, declared: true });
+    expect(some).toMatchObject({ services: [expect.stringMatching(/^[a-z0-9]{12}$/)] });
+    expect(someDeclared).toEqual({ ...some, declared: true });
+  });
+
   exhaustive.test('takes away what its sections do not name only with --prune', async () => {
     await apply(full());
     const rest = `services:${SERVICE}`;
