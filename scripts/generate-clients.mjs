@@ -13,12 +13,23 @@ export async function filesOf(document) {
   const types = await openapiTS({ ...document, paths: {}, webhooks: {} }, { defaultNonNullable: false });
   return {
     'clients/openapi.json': `${JSON.stringify(document, null, 2)}\n`,
-    'clients/typescript/src/api.ts': `/** Generated from openapi.json by \`npm run generate:clients\`. */\n${astToString(types)}`,
+    'clients/typescript/src/api.ts': `/** Generated from openapi.json by \`npm run generate:clients\`. */\n${astToString(types)}${webhookType(document)}`,
     [PYTHON]: readFileSync(join(ROOT, PYTHON), 'utf8').replace(
       /(?<=by `npm run generate:clients`\.\n)[^]*?(?=\n# End of what is generated)/,
       pythonCodes(document.components.schemas.ProblemCode.enum),
     ),
   };
+}
+
+function webhookType({ webhooks }) {
+  const names = Object.values(webhooks).map(({ post }) =>
+    post.requestBody.content['application/json'].schema.$ref.split('/').at(-1),
+  );
+  return (
+    ['export type WebhookBody =', ...names.map((name) => `    | components["schemas"]["${name}"]`)].join(
+      '\n',
+    ) + ';\n'
+  );
 }
 
 function pythonCodes(codes) {

@@ -331,13 +331,24 @@ class TokenBroker:
     def connect_outcome(self, id: str, *, wait_seconds: float = 0) -> ConnectOutcome:
         """How a connect ended, or where it stands after `wait_seconds`.
 
-        One call waits for 55 seconds at most; this repeats it.
+        One call waits for 55 seconds at most; this repeats it, also while the broker restarts.
         """
         path = f"/connect/tickets/{urllib.parse.quote(id, safe='')}"
         end = time.monotonic() + wait_seconds
+        failures = 0
         while True:
             wait = min(_MAX_WAIT, max(0, math.ceil(end - time.monotonic())))
-            answer = self._send(path, {"wait": str(wait)}, wait=wait)
+            try:
+                answer = self._send(path, {"wait": str(wait)}, wait=wait)
+            except Unavailable as error:
+                # There are as many attempts as there is time for, whatever the broker says.
+                seconds = max(_seconds_after(error, failures), 0.25)
+                if time.monotonic() + seconds >= end:
+                    raise
+                time.sleep(seconds)
+                failures += 1
+                continue
+            failures = 0
             if answer["state"] in _UNFINISHED and time.monotonic() < end:
                 continue
             return ConnectOutcome(
@@ -398,9 +409,7 @@ class TokenBroker:
             try:
                 return self._attempt(url, body, deadline, headers or {})
             except Unavailable as error:
-                # Spread: callers that failed together do not come back together.
-                wait = error.retry_after
-                seconds = 0.25 * 2**attempt * (0.5 + random.random()) if wait is None else wait
+                seconds = _seconds_after(error, attempt)
                 if attempt >= self._retries or time.monotonic() + seconds >= deadline:
                     raise
             time.sleep(seconds)
@@ -502,6 +511,13 @@ def _read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Dict[s
     elif answer.get("connect_url"):
         kind = ConnectRequired
     raise kind(answer["code"], answer.get("detail", ""), answer)
+
+
+def _seconds_after(error: TokenBrokerError, attempt: int) -> float:
+    if error.retry_after is not None:
+        return error.retry_after
+    # Spread: callers that failed together do not come back together.
+    return 0.25 * 2 ** min(attempt, 5) * (0.5 + random.random())
 
 
 def _is_no_answer(error: TokenBrokerError) -> bool:

@@ -21,11 +21,12 @@ function call(string $method, string $url, string $token, ?array $body = null): 
     if ($body !== null) {
         $http['content'] = json_encode($body);
     }
-    $answer = @file_get_contents($url, false, stream_context_create(['http' => $http]));
+    $answer = @fopen($url, 'r', false, stream_context_create(['http' => $http]));
     if ($answer === false) {
         respond(502, 'The broker or the API does not answer.');
     }
-    return [(int) explode(' ', $http_response_header[0])[1], $answer];
+    $statusLine = stream_get_meta_data($answer)['wrapper_data'][0];
+    return [(int) explode(' ', $statusLine)[1], stream_get_contents($answer)];
 }
 
 function callBroker(string $method, string $path, ?array $body = null): array

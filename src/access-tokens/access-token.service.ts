@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { allowedScopes, assertAllowed } from '../domain/access/policy.js';
+import { allowedScopes, assertAllowed, assertAnyScope } from '../domain/access/policy.js';
 import { ActivityCounts } from '../domain/activity.js';
 import { BrokerError, integrityFailed } from '../domain/errors.js';
 import { isTransient } from '../domain/google/google-failure.js';
@@ -51,6 +51,7 @@ export class AccessTokenService {
     const { userId, client, minTtlSeconds, refused } = request;
     try {
       assertAllowed(request.service, userId, client.alias, request.scopes);
+      assertAnyScope(request.service);
     } catch (error) {
       throwRepeatable(error, null);
     }

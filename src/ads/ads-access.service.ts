@@ -63,9 +63,10 @@ export class AdsAccessService {
   }
 
   #isInDoubt({ deniedSyncedAt }: AdsAccessRequest, { syncedAt }: SyncedMap, judgement: Judgement): boolean {
-    const age = this.maps.ageSeconds(syncedAt);
-    if (deniedSyncedAt !== null && syncedAt <= deniedSyncedAt) return age >= DENIAL_TTL_SECONDS;
-    return 'refused' in judgement && age >= REFUSAL_TTL_SECONDS;
+    const isDenied = deniedSyncedAt !== null && syncedAt <= deniedSyncedAt;
+    if (!isDenied && !('refused' in judgement)) return false;
+    const ttl = isDenied ? DENIAL_TTL_SECONDS : REFUSAL_TTL_SECONDS;
+    return this.maps.ageSeconds(syncedAt) >= Math.max(ttl, this.settings.adsMinAge);
   }
 }
 

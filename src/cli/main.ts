@@ -10,13 +10,7 @@ import '../version.js';
 // Before every class with decorators, in whatever order the commands import them.
 import 'reflect-metadata';
 import { run } from './run.js';
+import { goOnWithoutReader } from './shared/output.js';
 
-// A reader such as `head` may close the pipe before everything is written.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit();
-    throw error;
-  });
-}
-
+goOnWithoutReader();
 process.exitCode = await run(process.argv.slice(2));

@@ -157,10 +157,16 @@ function group(name: string, description: string, ...commands: Command[]): Comma
 }
 
 /** Without this, Commander ends the process itself, with 1, on wrong usage. */
-function prepare(command: Command, asJson: boolean, path: readonly string[] = []): void {
+function prepare(command: Command, asJson: boolean, path: readonly string[] = [], program = command): void {
   const here = [...path, command.name()];
   command
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({
+      showGlobalOptions: true,
+      visibleGlobalOptions: ({ parent }) => (parent === null ? [] : [...program.options]),
+    })
+    .hook('preAction', (parent, acting) => {
+      if (parent !== program && parent !== acting) assertNoOptions(parent, [...here, acting.name()]);
+    })
     .configureOutput({ outputError: () => undefined, ...(asJson ? { writeErr: () => undefined } : {}) })
     .exitOverride((error) => {
       if (error.exitCode === 0) throw error;
@@ -169,5 +175,12 @@ function prepare(command: Command, asJson: boolean, path: readonly string[] = []
         error.code === 'commander.help' ? 'a command is missing' : error.message.replace(/^error: /, '');
       throw wrongUsage(what, here.join(' '));
     });
-  for (const child of command.commands) prepare(child, asJson, here);
+  for (const child of command.commands) prepare(child, asJson, here, program);
+}
+
+/** Commander reads the options of a command with subcommands for these too, wherever they stand; no subcommand would see them. */
+function assertNoOptions(parent: Command, path: readonly string[]): void {
+  const isGiven = (source: string | undefined) => source !== undefined && source !== 'default';
+  const given = parent.options.find((option) => isGiven(parent.getOptionValueSource(option.attributeName())));
+  if (given) throw wrongUsage(`${given.long ?? given.flags} is not for this command.`, path.join(' '));
 }

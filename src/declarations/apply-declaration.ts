@@ -4,8 +4,10 @@ import type { AuditAction, AuditDetail } from '../domain/audit-entry.js';
 import { Clock } from '../domain/ports/clock.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { DeclarationsRepository } from '../token-store/declarations/declarations.repository.js';
+import { logoHashOf } from '../token-store/services/service-faces.repository.js';
 import { DeclarationFaulty, faultsOf } from './check-declaration.js';
 import { type Declaration, declarationOf, type FieldValue, type GivenSecrets } from './declaration.js';
+import { readLogo } from './logo.js';
 import { type ItemChange, type NewSecret, planDeclaration } from './plan-declaration.js';
 
 export interface Applied {
@@ -71,24 +73,37 @@ export class ApplyDeclaration {
     return declaration;
   }
 
-  #record({ section, name, action, fields, rotates, serviceId }: ItemChange): void {
-    const entry = {
+  #record(change: ItemChange): void {
+    const { section, name, action, rotates, serviceId } = change;
+    const subject = { services: 'name', webhooks: 'webhook', issuers: 'issuer', clients: 'client' }[section];
+    const more = rotates ? { rotated: true } : {};
+    this.audit.record({
       at: this.clock.now(),
       outcome: 'ok',
       actor: 'operator',
       serviceId: serviceId ?? null,
-    };
-    const subject = { services: 'name', webhooks: 'webhook', issuers: 'issuer', clients: 'client' }[section];
-    const details = Object.fromEntries(
-      fields.map(({ field, after }) => [field.replace(/^.*\./, ''), detailOf(field, after)]),
-    );
-    const more = rotates ? { rotated: true } : {};
-    this.audit.record({
-      ...entry,
       action: ACTIONS[section][action],
-      details: { [subject]: name, declared: true, ...(action === 'remove' ? {} : details), ...more },
+      details: { [subject]: name, declared: true, ...detailsOf(change), ...more },
     });
   }
+}
+
+/** An empty list says as much of a new item as its other fields: no change of a field shows it. */
+const EMPTY: Readonly<Record<ItemChange['section'], Readonly<Record<string, readonly string[]>>>> = {
+  services: { allow: [] },
+  webhooks: { events: [], services: [] },
+  issuers: {},
+  clients: {},
+};
+
+function detailsOf({ section, action, fields, filterIds }: ItemChange): Record<string, AuditDetail> {
+  if (action === 'remove') return {};
+  const changed = fields.map(({ field, after }): [string, AuditDetail] => [
+    field.replace(/^.*\./, ''),
+    // A name can be given to another service later.
+    field === 'services' && filterIds ? filterIds : detailOf(field, after),
+  ]);
+  return { ...(action === 'create' ? EMPTY[section] : {}), ...Object.fromEntries(changed) };
 }
 
 const SETTING_ACTIONS = {
@@ -105,9 +120,11 @@ const ACTIONS: Readonly<Record<ItemChange['section'], Readonly<Record<ItemChange
     clients: SETTING_ACTIONS,
   };
 
-/** Of an address of a webhook only its origin: its path can hold a token. An image says nothing in a trail. */
+/** Of an address of a webhook only its origin: its path can hold a token. Of an image its hash, by which the broker serves it. */
 function detailOf(field: string, value: FieldValue): AuditDetail {
   if (typeof value !== 'string') return value;
   if (field === 'url') return new URL(value).origin;
-  return value.startsWith('data:') ? value.slice(0, value.indexOf(';')) : value;
+  if (field !== 'face.logo') return value;
+  const image = readLogo(value);
+  return image ? logoHashOf(image.bytes) : value;
 }

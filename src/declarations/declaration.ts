@@ -3,7 +3,8 @@
  * fields of each and how two states are compared. Does not own the file's syntax (cli/apply/) nor what may be declared
  * (check-declaration.ts).
  */
-import { RIGHTS, type Right } from '../domain/access/policy.js';
+import { type PolicyDetails, policyDetails } from '../domain/access/policy.js';
+import { faceDetails } from '../domain/access/service-face.js';
 import type { WorkloadIdentity } from '../domain/access/workload-identity.js';
 import { scopeSet } from '../domain/google/scopes.js';
 import type { Secret } from '../domain/secret.js';
@@ -19,11 +20,7 @@ export interface DeclaredFace {
   readonly supportUrl: string | null;
 }
 
-export interface DeclaredService {
-  readonly clients: readonly string[];
-  readonly scopes: readonly string[];
-  readonly users: readonly string[];
-  readonly allow: readonly Right[];
+export interface DeclaredService extends PolicyDetails {
   /** Null: it has a key. */
   readonly identity: WorkloadIdentity | null;
   readonly face: DeclaredFace;
@@ -78,10 +75,7 @@ export function declarationOf(stored: StoredDeclaration): Required<Declaration> 
       stored.services.map(({ id, name, policy, credential }) => [
         name,
         {
-          clients: policy.clients,
-          scopes: policy.scopes,
-          users: policy.users,
-          allow: RIGHTS.filter((right) => policy[right]),
+          ...policyDetails(policy),
           identity:
             credential.kind === 'key' ? null : { issuer: credential.issuer, subject: credential.subject },
           face: faceOf(stored, id),
@@ -128,11 +122,12 @@ export function fieldsOf(item: DeclaredService | DeclaredWebhook | DeclaredIssue
       allow: item.allow,
       'identity.issuer': item.identity?.issuer ?? null,
       'identity.subject': item.identity?.subject ?? null,
-      'face.display_name': item.face.displayName,
-      'face.logo': item.face.logo,
-      'face.colour': item.face.colour,
-      'face.privacy_url': item.face.privacyUrl,
-      'face.support_url': item.face.supportUrl,
+      ...Object.fromEntries(
+        Object.entries(faceDetails(item.face, item.face.logo)).map(([name, value]) => [
+          `face.${name}`,
+          value,
+        ]),
+      ),
     };
   }
   if ('events' in item) {

@@ -37,6 +37,8 @@ export interface ItemChange {
   readonly rotates?: true;
   /** The id of the service, where there is one. */
   readonly serviceId?: string;
+  /** Of a webhook, the ids of the services that its filter names. */
+  readonly filterIds?: readonly string[];
 }
 
 /** Shown once. */
@@ -178,6 +180,7 @@ class Planner implements Plan {
         ...new Set(declared.services.map((service) => this.#serviceIds.get(service) ?? service)),
       ].sort(),
     };
+    const filter = { filterIds: spec.services };
     const known = this.#webhookOf(name);
     if (!known?.secrets) {
       const given = secret ?? this.given.webhookSecrets.get(name);
@@ -190,7 +193,7 @@ class Planner implements Plan {
         ...(enabled === false ? this.#disabled() : ENABLED),
       };
       this.writes.addWebhooks.push({ webhook, secrets: { current, former: [] } });
-      this.changes.push({ section: 'webhooks', name, action: 'create', fields });
+      this.changes.push({ section: 'webhooks', name, action: 'create', fields, ...filter });
       return;
     }
     const { webhook: before, secrets } = known;
@@ -205,7 +208,7 @@ class Planner implements Plan {
     const next = rotates ? rotated(secrets, secret, OVERLAP_MS, this.now) : secrets;
     this.writes.changeWebhooks.push({ before, after, secrets: next });
     const note = rotates ? { rotates: true as const } : {};
-    this.changes.push({ section: 'webhooks', name, action: 'change', fields, ...note });
+    this.changes.push({ section: 'webhooks', name, action: 'change', fields, ...filter, ...note });
   }
 
   #webhookOf(name: string) {

@@ -30,6 +30,8 @@ export interface Offboarded extends EndedGrants {
   readonly credentials: number;
   /** How many connects under way were cancelled, or would be. */
   readonly connects: number;
+  /** Whether there is more than one call ends. */
+  readonly isMore: boolean;
   /** Whether nothing is left to do: false while Google has not confirmed, where a grant was kept, and where there are more. */
   readonly isComplete: boolean;
 }
@@ -60,7 +62,7 @@ export class OffboardUser {
     const connects = await this.#ticketsOf(request);
     const isMore = next !== null || credentials.isMore || connects.isMore;
     const counts = { credentials: credentials.items.length, connects: connects.items.length };
-    return { ...ended, ...counts, isComplete: isComplete(ended, isMore) };
+    return { ...ended, ...counts, isMore, isComplete: isComplete(ended, isMore) };
   }
 
   /** What could bring a new grant or a token ends first. */
@@ -71,7 +73,7 @@ export class OffboardUser {
     const ended = await this.endGrants.end(items, request.mode, request.by);
     const isMore = next !== null || credentials.isMore || connects.isMore;
     const counts = { credentials: credentials.count, connects: connects.count };
-    return { ...ended, ...counts, isComplete: isComplete(ended, isMore) };
+    return { ...ended, ...counts, isMore, isComplete: isComplete(ended, isMore) };
   }
 
   /** As `offboard`, with the event that a route would write. */

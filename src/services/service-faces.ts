@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import {
+  faceDetails,
   faceErrors,
   LOGO_RULE,
   logoTypeOf,
@@ -54,13 +55,14 @@ export class ServiceFaces {
     const face = faceAfter((await this.faces.find(id)) ?? NO_FACE, changes);
     await this.faces.save(id, face, changes.logo instanceof Uint8Array ? changes.logo : null);
     const { logo, ...texts } = face;
+    const shownLogo = logo?.kind === 'file' ? logo.hash : (logo?.url ?? null);
     this.audit.record({
       at: this.clock.now(),
       action: 'service.update',
       outcome: 'ok',
       actor: 'operator',
       serviceId: id,
-      details: { name, ...texts, logo: logo?.kind === 'file' ? logo.hash : (logo?.url ?? null) },
+      details: { name, ...faceDetails(texts, shownLogo) },
     });
     await this.audit.flushCommitted([null]);
     return { id, name, face };

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Policy } from '../domain/access/policy.js';
+import { type Policy, policyDetails } from '../domain/access/policy.js';
 import { isUserId, readUserRule, USER_ID_RULE } from '../domain/access/user-rule.js';
 import {
   isSubject,
@@ -116,7 +116,7 @@ export class ServiceRegistry {
       outcome: 'ok',
       actor: 'operator',
       serviceId: id,
-      details: { name, ...stored, ...identity },
+      details: { name, ...policyDetails(stored), ...identity },
     });
     await this.audit.flushCommitted([null]);
     return { id, name };

@@ -18,6 +18,9 @@ import { type AuthenticatedCall, ResponseCache } from './response-cache.js';
 import type { TokenQuery } from './token.dto.js';
 import { serializeRest, toAdsResponse, type TokenResponse, toTokenResponse } from './token.response.js';
 
+/** By so much the clock of the replica that answered before may be ahead. */
+const CLOCK_MARGIN_MS = 60_000;
+
 /** Whose token a request asks for, in whatever form it says so. */
 interface TokenCall {
   readonly service: Service;
@@ -122,6 +125,10 @@ export class TokenIssuer {
     const [minRole, maxRole] = [roleOf(min_role), roleOf(max_role)];
     if (minRole !== null && maxRole !== null && !isAtLeast(maxRole, minRole))
       throw invalidRequest({ max_role: 'must not be less than min_role.' });
+    const deniedSyncedAt = denied_synced_at === undefined ? null : new Date(denied_synced_at);
+    // Every tree would be older than it.
+    if (deniedSyncedAt && deniedSyncedAt.getTime() > this.clock.now().getTime() + CLOCK_MARGIN_MS)
+      throw invalidRequest({ denied_synced_at: 'is in the future: send ads.synced_at of a response.' });
     const request = { ...tokenRequest, scopes: [ADWORDS] };
     const grant = await this.accessTokens.grantFor(request);
     const access = await this.adsAccess.find({
@@ -130,7 +137,7 @@ export class TokenIssuer {
       customerId: customerIdOf(customer_id) ?? '',
       minRole,
       maxRole,
-      deniedSyncedAt: denied_synced_at === undefined ? null : new Date(denied_synced_at),
+      deniedSyncedAt,
     });
     return { ...access, grant };
   }

@@ -311,13 +311,17 @@ describe('the audit trail', () => {
 
   test('records the creation and the revocation of a policy', async () => {
     const rights = { audit: false, disconnect: true, revoke: false, force: false, import: false };
-    const policy = { clients: ['default'], scopes: [YOUTUBE], users: ['team-a:*'], ...rights };
-    const { id } = await bed.app.get(ServiceRegistry).create('payroll', policy);
+    const policy = { clients: ['default'], scopes: [YOUTUBE], users: ['team-a:*'] };
+    const { id } = await bed.app.get(ServiceRegistry).create('payroll', { ...policy, ...rights });
     await bed.app.get(ServiceRegistry).revoke('payroll');
     await bed.app.get(ServiceRegistry).revoke('payroll');
     const about = { actor: 'operator', service_id: id, request_id: null };
     expect(await trail({ service: 'payroll' })).toEqual([
-      event({ ...about, action: 'service.create', details: { name: 'payroll', ...policy } }),
+      event({
+        ...about,
+        action: 'service.create',
+        details: { name: 'payroll', ...policy, allow: ['disconnect'] },
+      }),
       event({ ...about, action: 'service.revoke', details: { name: 'payroll' } }),
     ]);
   });

@@ -1,8 +1,10 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import pg from 'pg';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { AuditExportRepository } from '../../src/token-store/audit/audit-export.repository.js';
-import { startTokenBroker, tokenBroker } from '../cli/token-broker.js';
+import { emptyFolder, startTokenBroker, tokenBroker } from '../cli/token-broker.js';
 import type { Api } from '../support/api.js';
 import { exhaustive } from '../support/exhaustive.js';
 import { startTestBed, type TestBed } from '../support/test-bed.js';
@@ -209,9 +211,106 @@ describe('GET /audit/export', () => {
   });
 });
 
+describe('an export that is added to a file', () => {
+  const append = async (path: string, ...args: string[]) => {
+    const run = await tokenBroker(['audit', 'export', '--append', path, ...args], bed.settings);
+    return { ...run, ids: linesOf(readFileSync(path, 'utf8')).map(({ id }) => id) };
+  };
+
+  test.each([
+    ['cut inside its last line', (text: string) => text.slice(0, -40)],
+    ['cut inside its first line', (text: string) => text.slice(0, 40)],
+    ['cut just before the last line break', (text: string) => text.slice(0, -1)],
+    ['whole', (text: string) => text],
+    ['empty', () => ''],
+  ])('has every event once where the file is %s', async (_, cut) => {
+    const ids = [await add('a', 300), await add('b', 200)];
+    const path = join(emptyFolder(), 'audit.ndjson');
+    expect(await append(path)).toMatchObject({ code: 0, stdout: '', ids });
+    writeFileSync(path, cut(readFileSync(path, 'utf8')));
+    const third = await add('c'.repeat(200), 100);
+    const { ids: all, stderr } = await append(path);
+    expect(all).toEqual([...ids, third]);
+    expect(readFileSync(path, 'utf8').endsWith('\n')).toBe(true);
+    expect(stderr).toMatch(/^\d event\(s\)\. The next export: --after \S+\n$/);
+    const again = await append(path, '--json');
+    expect(JSON.parse(again.stdout)).toEqual({ events: 0, next: expect.any(String) });
+    expect(again.ids).toEqual(all);
+  });
+
+  test('is only readable by its owner, and goes on after a line of more than 64 kilobytes', async () => {
+    const first = await add('a', 200);
+    await bed.sql(`UPDATE audit_trail SET details = jsonb_build_object('scopes', repeat('x', 200000))`);
+    const path = join(emptyFolder(), 'audit.ndjson');
+    await append(path);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    writeFileSync(path, readFileSync(path, 'utf8').slice(0, 150_000), { flag: 'a' });
+    expect((await append(path)).ids).toEqual([first]);
+  });
+
+  test('does not touch a file of something else, and takes no other beginning', async () => {
+    const path = join(emptyFolder(), 'notes');
+    writeFileSync(path, 'a note\nand its end');
+    const run = (...args: string[]) =>
+      tokenBroker(['audit', 'export', '--append', path, ...args], bed.settings);
+    expect(await run()).toMatchObject({ code: 3, stderr: expect.stringContaining('no event with a cursor') });
+    expect(readFileSync(path, 'utf8')).toBe('a note\nand its end');
+    expect((await run('--after', '4m')).code).toBe(2);
+    const folder = await tokenBroker(['audit', 'export', '--append', emptyFolder()], bed.settings);
+    expect(folder.code).toBe(3);
+    const missing = join(emptyFolder(), 'missing', 'audit.ndjson');
+    expect((await tokenBroker(['audit', 'export', '--append', missing], bed.settings)).code).toBe(4);
+  });
+});
+
 test('a cursor that is none is wrong usage', async () => {
   for (const after of ['x', '2026-11-01T00:00:00Z_x', 'soon_']) {
     const { code } = await tokenBroker(['audit', 'export', '--after', after], bed.settings);
     expect(code).toBe(2);
+  }
+});
+
+describe('an option of audit', () => {
+  test.each([
+    ['--user', 'alice'],
+    ['--service', 'reports'],
+    ['--action', 'grant.disconnect'],
+    ['--since', '7d'],
+    ['--until', '1d'],
+    ['--limit', '1'],
+    ['--csv'],
+  ])('is refused by the export, which has no filter, wherever it stands (%s)', async (...option) => {
+    await add('alice', 60);
+    for (const args of [
+      ['audit', 'export', ...option],
+      ['audit', ...option, 'export'],
+    ]) {
+      const { code, stdout, stderr } = await tokenBroker(args, bed.settings);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toContain(option[0]);
+      expect(stderr).toContain('See `token-broker audit export --help`.');
+    }
+  });
+
+  test('is not in the help of the export', async () => {
+    const { stdout } = await tokenBroker(['audit', 'export', '--help']);
+    expect(stdout).toContain('--json');
+    expect(stdout).not.toMatch(/--(user|service|action|since|until|limit|csv) /);
+  });
+});
+
+test('takes --json before and after its name', async () => {
+  const id = await add('alice', 60);
+  for (const args of [
+    ['--json', 'audit', 'export'],
+    ['audit', '--json', 'export'],
+    ['audit', 'export', '--json'],
+  ]) {
+    const { code, stdout, stderr } = await tokenBroker(args, bed.settings);
+    expect({ code, ids: linesOf(stdout).map((line) => line.id), stderr }).toEqual({
+      code: 0,
+      ids: [id],
+      stderr: '',
+    });
   }
 });

@@ -192,6 +192,52 @@ describe('a file that is applied', () => {
     },
   );
 
+  test('leaves the same details in the audit trail as the commands, besides that they are declared', async () => {
+    const create = ['--client', 'default', '--scope', YOUTUBE, '--user', 'team-*', '--user', 'alice'];
+    const face = ['--display-name', 'Acme', '--logo', join(folder, 'logo.png'), '--colour', '#0b7a4b'];
+    for (const allow of [[], ['audit', 'disconnect']]) {
+      await bed.sql('TRUNCATE audit_trail, services CASCADE');
+      const rights = allow.length === 0 ? [] : ['--allow', allow.join(',')];
+      await tokenBroker(['service', 'create', 'reports', ...create, ...rights], bed.settings);
+      await tokenBroker(['service', 'update', 'reports', ...face], bed.settings);
+      await bed.sql('TRUNCATE services CASCADE');
+      const declared = `services:${SERVICE}    allow: [${allow.join(', ')}]\n`;
+      await applyJson(declared);
+      await applyJson(`${declared}    face: { display_name: Acme, logo: ./logo.png, colour: '#0b7a4b' }\n`);
+      const details = (action: string) =>
+        bed.sql(`SELECT details FROM audit_trail WHERE action = '${action}' ORDER BY sequence`);
+      const [created, applied] = await details('service.create');
+      expect(created?.['details']).toMatchObject({ clients: ['default'], allow });
+      expect(applied).toEqual({ details: { ...(created?.['details'] as object), declared: true } });
+      const [updated, changed] = await details('service.update');
+      // A command writes the whole face, an applied file what it changes.
+      expect({ ...(changed?.['details'] as object), privacy_url: null, support_url: null }).toEqual({
+        ...(updated?.['details'] as object),
+        declared: true,
+      });
+    }
+  });
+
+  test('leaves the same details of a webhook as the command, with the ids of services', async () => {
+    await applyJson(`services:${SERVICE}`);
+    const url = 'https://app.example.com/hooks';
+    const create = (name: string, ...filter: string[]) =>
+      tokenBroker(['webhook', 'create', name, '--url', url, ...filter], bed.settings);
+    await create('all');
+    await create('some', '--event', 'grant.expiring', '--service', 'reports');
+    await bed.sql('DELETE FROM webhooks');
+    const filter = 'events: [grant.expiring], services: [reports]';
+    await applyJson(`webhooks:\n  all: { url: '${url}' }\n  some: { url: '${url}', ${filter} }\n`);
+    const rows = await bed.sql(
+      `SELECT details FROM audit_trail WHERE action = 'webhook.create' ORDER BY details->>'webhook', sequence`,
+    );
+    const [all, allDeclared, some, someDeclared] = rows.map(({ details }) => details as object);
+    expect(all).toMatchObject({ events: [], services: [] });
+    expect(allDeclared).toEqual({ ...all, declared: true });
+    expect(some).toMatchObject({ services: [expect.stringMatching(/^[a-z0-9]{12}$/)] });
+    expect(someDeclared).toEqual({ ...some, declared: true });
+  });
+
   exhaustive.test('takes away what its sections do not name only with --prune', async () => {
     await apply(full());
     const rest = `services:${SERVICE}`;

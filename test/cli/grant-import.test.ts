@@ -93,6 +93,22 @@ describe('token-broker grant import', () => {
     expect(refreshes()).toBe(asked + 12 - held);
   });
 
+  test('imports every line also after the reader of its output has closed the pipe', async () => {
+    const dead = issue();
+    bed.google.control.endRefreshToken(dead);
+    const tokens = [dead, ...Array.from({ length: 11 }, () => issue())];
+    const path = file(
+      tokens.map((refresh_token, n) => lineOf({ user_id: `u${n}`, refresh_token })).join('\n'),
+    );
+    bed.google.control.latency('token', 100);
+    const command = startTokenBroker(['grant', 'import', path], bed.settings);
+    await until(() => command.printed().stdout.includes('refused'));
+    command.closePipe('stdout');
+    expect((await command.finished).code).toBe(3);
+    bed.google.control.latency('token', 0);
+    expect(await bed.sql('SELECT 1 FROM grants')).toHaveLength(11);
+  });
+
   exhaustive.test(
     'stops at an outage of Google with exit code 69, and the next run imports what was left',
     async () => {

@@ -304,6 +304,27 @@ describe('token-broker user offboard', () => {
     expect(again).toMatchObject({ code: 0, stdout: 'The broker holds nothing for the user alice.\n' });
     await bed.sql('DELETE FROM delegated_credentials');
   });
+
+  test('says where there is more than one run ends, and ends that with the next', async () => {
+    await bed.api.post('/services/self/credentials', { user_id: 'alice' });
+    const [row = {}] = await bed.sql('SELECT * FROM delegated_credentials');
+    const columns = Object.keys(row).filter((column) => column !== 'id');
+    await bed.sql(`INSERT INTO delegated_credentials (id, ${columns.join(', ')})
+      SELECT 'aaaaaaaa' || lpad(n::text, 4, '2'), ${columns.join(', ')}
+      FROM delegated_credentials, generate_series(2222, 3221) AS n`);
+    const shown = await run('user', 'offboard', 'alice');
+    expect(shown.stdout).toContain('There is more, which needs several runs.');
+    const first = await run('user', 'offboard', 'alice', '--yes');
+    expect(first.code).toBe(69);
+    expect(first.stdout).toContain('1000 delegated credential(s) for this user were revoked.');
+    expect(first.stdout).toContain('There is more: run it again.');
+    const second = await run('user', 'offboard', 'alice', '--yes');
+    expect(second).toMatchObject({
+      code: 0,
+      stdout: '1 delegated credential(s) for this user were revoked.\n',
+    });
+    await bed.sql('DELETE FROM delegated_credentials');
+  });
 });
 
 describe('token-broker webhook', () => {

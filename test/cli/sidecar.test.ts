@@ -337,6 +337,38 @@ describe('token-broker sidecar', () => {
     await broker.stop();
   });
 
+  test('serves on after the reader of its output has closed the pipe, and takes the token file away', async () => {
+    const broker = await TokenEndpoint.start();
+    // Due at once: each request asks the broker.
+    broker.expiresIn = 300;
+    const folder = emptyFolder();
+    const tokenFile = join(folder, 'token');
+    writeFileSync(join(folder, 'k'), 'key');
+    const { finished, printed, closePipe, kill } = startTokenBroker(
+      ['sidecar', ...proof, '--token-file', tokenFile],
+      { PUBLIC_URL: broker.url },
+      folder,
+    );
+    await until(() => printed().stderr.includes('Ready on '));
+    const port = Number(/GCE_METADATA_HOST=127\.0\.0\.1:(\d+)/.exec(printed().stdout)?.[1]);
+    closePipe('stdout');
+    closePipe('stderr');
+    for (const [respond, status] of [
+      [() => RECONNECT, 400],
+      [() => broker.token(), 200],
+      [() => RECONNECT, 400],
+      [() => broker.token(), 200],
+    ] as const) {
+      broker.respond = respond;
+      expect((await ask(port, `${ACCOUNT}/token`)).status).toBe(status);
+    }
+    expect(readFileSync(tokenFile, 'utf8')).toBe(broker.newest);
+    kill('SIGTERM');
+    expect((await finished).code).toBe(0);
+    expect(existsSync(tokenFile)).toBe(false);
+    await broker.stop();
+  });
+
   test('stops on SIGTERM also while it waits for its first token', async () => {
     const folder = emptyFolder();
     writeFileSync(join(folder, 'k'), 'key');

@@ -31,6 +31,8 @@ export interface Running {
   /** Writes to its standard input, where that stays open. */
   readonly type: (text: string) => void;
   readonly kill: (signal: NodeJS.Signals) => void;
+  /** Reads no more of it, as `head` after its last line. */
+  readonly closePipe: (name: 'stdout' | 'stderr') => void;
 }
 
 /** One after the other: a command has the environment, the working directory and the output of the process. */
@@ -133,7 +135,14 @@ export function startTokenBroker(
   });
   const printed = () => ({ stdout, stderr });
   const type = (text: string) => void child.stdin.write(text);
-  return { shown: shown.promise, finished, printed, type, kill: (signal) => child.kill(signal) };
+  return {
+    shown: shown.promise,
+    finished,
+    printed,
+    type,
+    kill: (signal) => child.kill(signal),
+    closePipe: (name) => child[name].destroy(),
+  };
 }
 
 /** Runs with --json and reads the answer, or the failure when there is one. */

@@ -5,11 +5,13 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Secret } from '../../src/domain/secret.js';
 import { signMessage } from '../../src/webhooks/send-event.js';
 import { Browser } from '../support/api.js';
 import { type ScriptedProxy, scriptedProblem, startScriptedProxy } from '../support/scripted-proxy.js';
+import { startTcpProxy } from '../support/tcp-proxy.js';
 import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { type Receiver, startReceiver } from '../support/webhook-receiver.js';
 
@@ -447,6 +449,32 @@ result = {"state": outcome.state, "ended": outcome.has_ended, "account": outcome
       waiting: 'created',
       unknown: 'not_found',
     });
+  });
+
+  pythonTest('goes on waiting for a connect while the broker restarts', async () => {
+    const { body } = await bed.api.post('/connect/tickets', { user_id: 'hugo', scope: YOUTUBE });
+    const { port } = new URL(bed.url);
+    const restarting = await startTcpProxy(Number(port));
+    const given = { url: `http://127.0.0.1:${restarting.port}` };
+    const waitFor = (seconds: number) =>
+      `broker.connect_outcome("${String(body['id'])}", wait_seconds=${String(seconds)})`;
+    try {
+      const outcome = run(`result = {"state": ${waitFor(20)}.state}`, python, given);
+      // Its rejection is for the end of the test, not for the process.
+      outcome.catch(() => undefined);
+      await sleep(500);
+      restarting.cut();
+      await sleep(3000);
+      restarting.lead(Number(port));
+      await new Browser().connect(body['connect_url'] as string, { account: ALICE.email });
+      expect(await outcome).toEqual({ state: 'success' });
+      restarting.cut();
+      expect(await run(`result = failure(lambda: ${waitFor(1)})`, python, given)).toMatchObject({
+        code: 'connection_failed',
+      });
+    } finally {
+      await restarting.close();
+    }
   });
 
   pythonTest('accepts a webhook of the broker, and refuses one that is altered, forged or old', async () => {

@@ -3,16 +3,23 @@ import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect, promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { youtubeAnalytics } from 'googleapis/build/src/apis/youtubeAnalytics/index.js';
 import { publint } from 'publint';
-import { TokenBroker, type TokenBrokerError } from '../../clients/typescript/src/token-broker.js';
+import {
+  TokenBroker,
+  type TokenBrokerError,
+  type WebhookEvent,
+} from '../../clients/typescript/src/token-broker.js';
 import { Secret } from '../../src/domain/secret.js';
+import type { EventType } from '../../src/domain/webhook/webhook.js';
 import { signMessage } from '../../src/webhooks/send-event.js';
 import { Browser } from '../support/api.js';
 import { exhaustive } from '../support/exhaustive.js';
 import { type ScriptedProxy, scriptedProblem, startScriptedProxy } from '../support/scripted-proxy.js';
+import { startTcpProxy } from '../support/tcp-proxy.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { until } from '../support/until.js';
 import { type Receiver, startReceiver } from '../support/webhook-receiver.js';
@@ -369,7 +376,41 @@ test('waiting for a connect ends with its time, its signal, or an id that is unk
   expect((await failure(broker.connectOutcome('aaaaaaaaaaaa'))).code).toBe('not_found');
 });
 
+test('waiting for a connect goes on while the broker restarts', async () => {
+  const { id, url } = await broker.connectLink('hugo', { scope: YOUTUBE });
+  const { port } = new URL(bed.url);
+  const restarting = await startTcpProxy(Number(port));
+  const client = new TokenBroker({ url: `http://127.0.0.1:${restarting.port}`, key: bed.api.key });
+  try {
+    const outcome = client.connectOutcome(id, { waitSeconds: 20 });
+    // Its rejection is for the end of the test, not for the process.
+    outcome.catch(() => undefined);
+    await sleep(500);
+    restarting.cut();
+    expect(await failure(client.connectOutcome(id, { waitSeconds: 1 }))).toMatchObject({
+      code: 'connection_failed',
+    });
+    await sleep(2000);
+    restarting.lead(Number(port));
+    await new Browser().connect(url, { account: ALICE.email });
+    expect((await outcome).state).toBe('success');
+  } finally {
+    await restarting.close();
+  }
+});
+
+/** Checked by the compiler: never, where one of them has a type that the other has not. */
+type Same<One, Other> = [One, Other] extends [Other, One] ? true : never;
+const hasEveryEvent: Same<WebhookEvent['type'], EventType> = true;
+
 describe('a webhook', () => {
+  test('has every event of the broker in its type, and no other', () => {
+    const senderOf = (event: WebhookEvent) => (event.type === 'webhook.test' ? event.data.sent_by : null);
+    const timestamp = '2026-11-01T00:00:00Z';
+    const trial = { id: 'msg_1', type: 'webhook.test', timestamp, data: { sent_by: 'operator' } } as const;
+    expect([senderOf(trial), hasEveryEvent]).toEqual(['operator', true]);
+  });
+
   test('of the broker is accepted with one of several secrets, and refused when it is altered, forged or old', async () => {
     const [{ text, headers }] = (await receiver.wait(1)) as [Receiver['received'][0]];
     const other = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;

@@ -273,11 +273,16 @@ describe('a sample of docs/webhooks.md that runs as it is pasted', () => {
       const body = JSON.stringify({ type: 'grant.connected', data: { user_id: 'müller' } });
       const send = async (text: string, headers: Record<string, string>) =>
         (await fetch(`http://127.0.0.1:${port}/hooks`, { method: 'POST', body: text, headers })).status;
-      const signed = (key: string, at: Date) => signMessage([new Secret(key)], 'msg_1', at, body);
+      const signed = (key: string, at: Date, text = body) =>
+        signMessage([new Secret(key)], 'msg_1', at, text);
+      // An operator sends it, and it is about no user.
+      const trial = JSON.stringify({ type: 'webhook.test', data: { sent_by: 'operator' } });
       try {
         await until(() => fetch(`http://127.0.0.1:${port}/`, { method: 'POST' }).then(Boolean, () => false));
         expect(await send(body, signed(secret, new Date()))).toBe(204);
         await until(() => Promise.resolve(output.includes('msg_1 grant.connected müller')));
+        expect(await send(trial, signed(secret, new Date(), trial))).toBe(204);
+        await until(() => Promise.resolve(output.includes('msg_1 webhook.test')));
         expect(await send(`${body} `, signed(secret, new Date()))).toBe(400);
         expect(await send(body, signed('whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', new Date()))).toBe(400);
         expect(await send(body, signed(secret, new Date(Date.now() - 600_000)))).toBe(400);

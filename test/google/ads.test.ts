@@ -756,6 +756,7 @@ describe('GET /tokens/:userId?customer_id=', () => {
     [{ customer_id: A1, min_role: 'ADMIN', max_role: 'READ_ONLY' }, 'max_role'],
     [{ denied_synced_at: '2026-11-22T00:00:00Z' }, 'denied_synced_at'],
     [{ customer_id: A1, denied_synced_at: 'yesterday' }, 'denied_synced_at'],
+    [{ customer_id: A1, denied_synced_at: '9999-01-01T00:00:00Z' }, 'denied_synced_at'],
   ])('refuses %j, naming %s', async (query, field) => {
     const { status, body } = await token(query);
     expect(status).toBe(400);
@@ -782,6 +783,27 @@ test('no token is in the log or beside the tree, whatever fails', async () => {
   const stored = bed.log() + JSON.stringify(await bed.sql('SELECT * FROM ads_trees'));
   expect(stored).toContain('Google Ads did not list the accounts');
   for (const secret of bed.google.control.secrets()) expect(stored).not.toContain(secret);
+});
+
+test('no refusal and no denial makes the broker ask Google again within ADS_MIN_AGE', async () => {
+  await bed.restart({ ADS_MIN_AGE: '600' });
+  play('U2');
+  const lists = () => bed.google.control.requests.filter(({ url }) => url.includes('listAccessible'));
+  const { body } = await bed.api.token('alice', { customer_id: A1 });
+  const { synced_at: denied_synced_at } = body['ads'] as Chosen;
+  expect(lists()).toHaveLength(1);
+  const ask = async () => {
+    expect((await bed.api.token('alice', { customer_id: M1 })).body['code']).toBe('no_ads_access');
+    expect((await bed.api.token('alice', { customer_id: A1, denied_synced_at })).status).toBe(200);
+  };
+  for (let time = 0; time < 3; time++) {
+    bed.clock.advance(61);
+    await ask();
+  }
+  expect(lists()).toHaveLength(1);
+  bed.clock.advance(600);
+  await ask();
+  expect(lists()).toHaveLength(2);
 });
 
 test('a tree with more managers than ADS_MAX_LISTINGS is cut off, nearest accounts first', async () => {

@@ -288,6 +288,29 @@ test('follows the policy of its service as it is now', async () => {
   });
 });
 
+test('is refused to its service, not to the user, where the policy has none of its scopes any more', async () => {
+  const registry = bed.app.get(ServiceRegistry);
+  const policy = { clients: ['*'], scopes: [YOUTUBE, ADS], users: ['*'] };
+  const rights = { audit: false, disconnect: false, revoke: false, force: false, import: false };
+  const { id, key } = await registry.create('lost a scope', { ...policy, ...rights });
+  const api = new Api(bed.url, key.reveal());
+  const [used, unused] = [await create(api, { scope: YOUTUBE }), await create(api, { scope: YOUTUBE })];
+  await warm(used.handle);
+  const database = bed.app.get(Database);
+  const row = await database.service.update({ where: { id }, data: { scopes: [ADS] } });
+  await database.service.update({ where: { id }, data: { mac: serviceMac(bed.app.get(Sealer), row) } });
+  await bed.sql('SELECT 1');
+  for (const { id: credential, handle } of [used, unused]) {
+    for (let call = 1; call <= 3; call++) {
+      const refused = await redeem(bed.url, handle);
+      expect(errorOf(refused)).toEqual({ status: 400, error: 'unauthorized_client', code: 'not_allowed' });
+      for (const named of ['lost a scope', credential])
+        expect(refused.body['error_description']).toContain(named);
+      expect(refused.body).not.toHaveProperty('missing_scopes');
+    }
+  }
+});
+
 describe('in the database', () => {
   test.each([
     ['another user', `user_id = 'bob'`],

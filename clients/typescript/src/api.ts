@@ -1166,3 +1166,13 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export type operations = Record<string, never>;
+export type WebhookBody =
+    | components["schemas"]["GrantConnectedEvent"]
+    | components["schemas"]["GrantImportedEvent"]
+    | components["schemas"]["GrantScopesChangedEvent"]
+    | components["schemas"]["GrantExpiringEvent"]
+    | components["schemas"]["GrantReconnectRequiredEvent"]
+    | components["schemas"]["GrantDisconnectedEvent"]
+    | components["schemas"]["SlotsNearlyFullEvent"]
+    | components["schemas"]["SlotsAccountNearlyFullEvent"]
+    | components["schemas"]["WebhookTestEvent"];

@@ -30,13 +30,16 @@ const RETRIED_STATUSES = [429, 503];
 const GATEWAY_STATUSES = [502, 503, 504];
 /** Where the broker does not say how long. */
 const BACKOFF_MS = 250;
+const MAX_DOUBLINGS = 5;
+/** Between calls that are repeated as long as there is time, whatever the broker says. */
+export const MIN_PAUSE_MS = 250;
 
 /** Whether it says nothing about what was asked: the broker cannot answer now, or the answer is not the broker's. */
 export function isNoAnswer(error: TokenBrokerError): boolean {
   return error.code === 'invalid_response' || isTransient(error);
 }
 
-function isTransient({ code, problem }: TokenBrokerError): boolean {
+export function isTransient({ code, problem }: TokenBrokerError): boolean {
   return TRANSIENT.includes(code) || (problem !== null && RETRIED_STATUSES.includes(problem.status));
 }
 
@@ -60,7 +63,7 @@ export class Requests {
         return (await this.#attempt(call, deadline, signal)) as Response;
       } catch (error) {
         if (!(error instanceof TokenBrokerError) || !isTransient(error)) throw error;
-        const waitMs = error.retryAfter === null ? backoffMs(attempt) : error.retryAfter * 1000;
+        const waitMs = waitMsAfter(error, attempt);
         const isLast = attempt >= this.options.retries || performance.now() + waitMs >= deadline;
         if (isLast) throw error;
         await pause(waitMs, signal);
@@ -138,12 +141,13 @@ function withRetryAfter(problem: Problem, headers: Headers): Problem {
   return seconds !== null && /^\d+$/.test(seconds) ? { ...problem, retry_after: Number(seconds) } : problem;
 }
 
-/** Doubled with each attempt, and spread: callers that failed together do not come back together. */
-function backoffMs(attempt: number): number {
-  return BACKOFF_MS * 2 ** attempt * (0.5 + Math.random());
+/** What the broker says; or doubled with each attempt, and spread: callers that failed together do not come back together. */
+export function waitMsAfter({ retryAfter }: TokenBrokerError, attempt: number): number {
+  if (retryAfter !== null) return retryAfter * 1000;
+  return BACKOFF_MS * 2 ** Math.min(attempt, MAX_DOUBLINGS) * (0.5 + Math.random());
 }
 
-function pause(ms: number, signal?: AbortSignal): Promise<void> {
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const stop = () => {

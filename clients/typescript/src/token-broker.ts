@@ -1,7 +1,7 @@
 import type { OAuth2Client } from 'google-auth-library';
 import type { components } from './api.js';
 import { authFor } from './google-auth.js';
-import { isNoAnswer, Requests } from './requests.js';
+import { isNoAnswer, isTransient, MIN_PAUSE_MS, pause, Requests, waitMsAfter } from './requests.js';
 import { type CachedToken, TokenCache } from './token-cache.js';
 import { TokenBrokerError } from './token-broker-error.js';
 import { verifyWebhook, type WebhookEvent, type WebhookHeaders } from './webhooks.js';
@@ -205,7 +205,8 @@ export class TokenBroker {
   }
 
   /**
-   * How a connect ended, or where it stands after a while. One call waits for 55 seconds at most; this repeats it.
+   * How a connect ended, or where it stands after a while. One call waits for 55 seconds at most; this repeats it, also while the
+   * broker restarts.
    * @param id of the link
    * @param options.waitSeconds how long to wait for the end; 0 by default
    */
@@ -214,12 +215,22 @@ export class TokenBroker {
     { waitSeconds = 0, signal }: { readonly waitSeconds?: number; readonly signal?: AbortSignal } = {},
   ): Promise<ConnectOutcome> {
     const end = performance.now() + waitSeconds * 1000;
-    for (;;) {
+    for (let failures = 0; ;) {
       const left = Math.max(0, Math.ceil((end - performance.now()) / 1000));
       const wait = Math.min(MAX_WAIT_SECONDS, left);
       const path = `/connect/tickets/${encodeURIComponent(id)}`;
       const call = { path, query: { wait: String(wait) }, waitMs: wait * 1000 };
-      const answer = await this.#requests.send<Schemas['TicketStatusResponse']>(call, signal);
+      let answer: Schemas['TicketStatusResponse'];
+      try {
+        answer = await this.#requests.send(call, signal);
+      } catch (error) {
+        if (!(error instanceof TokenBrokerError) || !isTransient(error)) throw error;
+        const backoffMs = Math.max(waitMsAfter(error, failures++), MIN_PAUSE_MS);
+        if (performance.now() + backoffMs >= end) throw error;
+        await pause(backoffMs, signal);
+        continue;
+      }
+      failures = 0;
       const hasEnded = !UNFINISHED.has(answer.state);
       if (!hasEnded && performance.now() < end) continue;
       return {

@@ -1,19 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { components } from './api.js';
+import type { WebhookBody } from './api.js';
 import { TokenBrokerError } from './token-broker-error.js';
 
-type Schemas = components['schemas'];
-
-/** An event of a grant. `id` is the same over all attempts: store it, and ignore one that you have seen. */
-export type WebhookEvent = { readonly id: string } & (
-  | Schemas['GrantConnectedEvent']
-  | Schemas['GrantImportedEvent']
-  | Schemas['GrantScopesChangedEvent']
-  | Schemas['GrantExpiringEvent']
-  | Schemas['GrantReconnectRequiredEvent']
-  | Schemas['GrantDisconnectedEvent']
-  | Schemas['SlotsNearlyFullEvent']
-);
+/** `id` is the same over all attempts: store it, and ignore one that you have seen. */
+export type WebhookEvent = { readonly id: string } & WebhookBody;
 
 /** Of Node.js, of Express and its like, or of the Fetch API. */
 export type WebhookHeaders = Headers | Readonly<Record<string, string | readonly string[] | undefined>>;

@@ -1,9 +1,10 @@
 import { Command, Option } from 'commander';
 import { AUDIT_ACTIONS, type AuditAction } from '../../domain/audit-entry.js';
 import type { AuditEvent, AuditPosition } from '../../token-store/audit/audit-events.repository.js';
-import { globalOptions, print } from '../shared/command-result.js';
+import { globalOptions } from '../shared/command-result.js';
 import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
 import { withBroker } from '../shared/open-broker.js';
+import { hasReader, print } from '../shared/output.js';
 import { readPages } from '../shared/read-pages.js';
 import { table, widthOf } from '../shared/table.js';
 import { count, moment, time } from '../shared/values.js';
@@ -107,6 +108,7 @@ function show(options: Options, { json = false, wide = false }: OutputOptions): 
       else if (value.length > 0) {
         const line = csv ? toCsvLine : (event: AuditEvent) => JSON.stringify(toAuditEventResponse(event));
         await print(value.map(line).join('\n'));
+        if (!hasReader()) return;
       }
     }
   });

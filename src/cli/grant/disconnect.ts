@@ -53,7 +53,7 @@ async function disconnect(id: string, { local, yes = false }: Options): Promise<
   });
   const isComplete = ended.grants.every(({ outcome }) => outcome === 'revoked' || outcome === 'deleted');
   const { complete, grants, also_revoked, also_revoked_total } = toOffboardResponse(
-    { ...ended, credentials: 0, connects: 0, isComplete },
+    { ...ended, credentials: 0, connects: 0, isMore: false, isComplete },
     null,
   );
   return {

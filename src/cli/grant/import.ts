@@ -2,10 +2,11 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { ImportItem, ImportCounts, InvalidItem } from '../../domain/grant/grant-import.js';
-import { type CommandResult, globalOptions, print } from '../shared/command-result.js';
+import { type CommandResult, globalOptions } from '../shared/command-result.js';
 import { EXIT, type ExitCode, Failure } from '../shared/failure.js';
 import { readStandardInput, readText } from '../shared/files.js';
 import { readSettings, withModules } from '../shared/open-broker.js';
+import { print } from '../shared/output.js';
 import { ImportReport } from './import-report.js';
 
 const EXAMPLES = `

@@ -1,6 +1,6 @@
-import { once } from 'node:events';
 import type { Command } from 'commander';
 import type { ExitCode } from './failure.js';
+import { print } from './output.js';
 import { widthOf } from './table.js';
 
 /** What a command prints: the same as text and as JSON. */
@@ -35,11 +35,6 @@ export function printResult<Args extends unknown[]>(
     await print(options.json ? JSON.stringify(json, null, 2) : asText());
     if (exitCode !== undefined) process.exitCode = exitCode;
   };
-}
-
-/** Prints a line, and waits while the reader of a pipe is slower. */
-export async function print(line: string): Promise<void> {
-  if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain');
 }
 
 /** Parses an option that may be given several times: each one adds a value. */

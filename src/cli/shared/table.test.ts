@@ -43,3 +43,8 @@ test('text is wrapped between words, and a word that is longer stays whole', () 
   expect(wrapped('one two three', 8, '  ')).toBe('one\n  two\n  three');
   expect(wrapped(`a ${SCOPE} b`, 20)).toBe(`a\n${SCOPE}\nb`);
 });
+
+test('a table has as many rows as there are, with more than a call can have arguments', () => {
+  const rows = Array.from({ length: 200_000 }, (_, row) => [String(row)]);
+  expect(table([{ heading: 'A' }], rows, 80).split('\n')).toHaveLength(200_001);
+});

@@ -32,7 +32,9 @@ export function table(
   // A row of the database can have been changed by others: a line break would make two rows of it.
   const cells = rows.map((row) => row.map((cell) => cell.replaceAll(/\p{Cc}/gu, '\ufffd')));
   const lines = [columns.map(({ heading }) => heading), ...cells];
-  const natural = columns.map((_, column) => Math.max(...lines.map((line) => lengthOf(line[column] ?? ''))));
+  const natural = columns.map((_, column) =>
+    lines.reduce((most, line) => Math.max(most, lengthOf(line[column] ?? '')), 0),
+  );
   const widths = fit(columns, natural, width);
   return lines
     .map((line) =>

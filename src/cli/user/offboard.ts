@@ -60,7 +60,7 @@ function inWords(
   result: Offboarded,
   view: { readonly isDone: boolean; readonly width: number },
 ): string {
-  const { grants, credentials, connects } = result;
+  const { grants, credentials, connects, isMore } = result;
   if (grants.length === 0 && credentials === 0 && connects === 0)
     return `The broker holds nothing for the user ${userId}.`;
   const revoked = view.isDone ? 'were revoked' : 'will be revoked';
@@ -70,5 +70,6 @@ function inWords(
     ...(credentials > 0 ? [`${credentials} delegated credential(s) for this user ${revoked}.`] : []),
     ...(grants.length > 0 ? [endedInWords(result, view)] : []),
     ...(grants.length === 0 && !view.isDone ? ['Nothing was changed. Do it with --yes.'] : []),
+    ...(isMore ? [`There is more${view.isDone ? ': run it again' : ', which needs several runs'}.`] : []),
   ].join('\n\n');
 }

@@ -26,7 +26,7 @@ export function credentialState(
 }
 
 /** The service as the holder of a delegated credential is it: for one user, without any right, and no wider than before. */
-export function delegated(service: Service, { userId, client, scopes }: Delegation): Service {
+export function delegated(service: Service, { id, userId, client, scopes }: Delegation): Service {
   const { policy } = service;
   const clients = client === null ? policy.clients : mayUseClient(policy, client) ? [client] : [];
   const narrowed: Omit<Policy, (typeof RIGHTS)[number]> = {
@@ -35,7 +35,7 @@ export function delegated(service: Service, { userId, client, scopes }: Delegati
     users: maySeeUser(policy, userId) ? [ruleFor(userId)] : [],
   };
   const rights = { audit: false, disconnect: false, revoke: false, force: false, import: false };
-  return { ...service, policy: { ...narrowed, ...rights } };
+  return { ...service, policy: { ...narrowed, ...rights }, credentialId: id };
 }
 
 /** The rule of user-rule.ts that covers one user and no other. */

@@ -25,6 +25,17 @@ export interface Service {
   readonly id: string;
   readonly name: string;
   readonly policy: Policy;
+  /** The delegated credential that it calls by, whose scopes the policy is narrowed to. */
+  readonly credentialId?: string;
+}
+
+/** A policy by the names that its parts have in a file of declarations; the audit trail has them too. */
+export interface PolicyDetails extends Pick<Policy, 'clients' | 'scopes' | 'users'> {
+  readonly allow: readonly Right[];
+}
+
+export function policyDetails({ clients, scopes, users, ...rights }: Policy): PolicyDetails {
+  return { clients, scopes, users, allow: RIGHTS.filter((right) => rights[right]) };
 }
 
 export function mayUseClient(policy: Policy, client: string): boolean {
@@ -97,4 +108,14 @@ export function assertAllowed(
   assertClient(service, client);
   const forbidden = forbiddenScopes(policy, scopes);
   if (forbidden.length > 0) throw refuse(`ask for the scope ${forbidden.join(' ')}`);
+}
+
+/**
+ * Refuses a token for a policy without a scope: that of a delegated credential whose service lost the credential's scopes.
+ * @throws {BrokerError} `not_allowed`
+ */
+export function assertAnyScope({ name, policy, credentialId }: Service): void {
+  if (policy.scopes.length > 0) return;
+  const what = credentialId === undefined ? 'any scope' : `any scope of the credential ${credentialId}`;
+  throw new BrokerError('not_allowed', `The service ${name} may not ask for ${what}.`);
 }

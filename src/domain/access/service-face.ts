@@ -29,6 +29,17 @@ export const NO_FACE: ServiceFace = {
   supportUrl: null,
 };
 
+/**
+ * A face by the names that its parts have in a file of declarations; the audit trail has them too.
+ * @param logo its hash or URL, or what the file has
+ */
+export function faceDetails(
+  { displayName, colour, privacyUrl, supportUrl }: Omit<ServiceFace, 'logo'>,
+  logo: string | null,
+): Readonly<Record<string, string | null>> {
+  return { display_name: displayName, logo, colour, privacy_url: privacyUrl, support_url: supportUrl };
+}
+
 export const MAX_LOGO_BYTES = 64 * 1024;
 
 /**
