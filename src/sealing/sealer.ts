@@ -38,8 +38,8 @@ export type MacPurpose =
 const POLL_MS = 5_000;
 /** When a KMS that refused is asked again: to grant a role or to enable a version changes no file. */
 const REFUSED_MS = 60_000;
-/** How long the start waits for a key management service. */
-const START_WAIT_MS = 60_000;
+/** How long the start waits for a key management service: less than the chart's startup probe, so that the process says why it ends. */
+const START_WAIT_MS = 40_000;
 
 /**
  * Seals secrets for storage. `aad` is the AAD, associated data (RFC 5116 section 2.1): the column and row a secret belongs to, and

@@ -13,7 +13,9 @@ import { Agent, request } from 'undici';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Fleet, type Replica, startFleet } from '../../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../../sandbox/fleet/seed.js';
+import { wrapRing } from '../../src/sealing/ring-file.js';
 import { emptyFolder } from '../cli/token-broker.js';
+import { startKms } from '../support/kms-stand-in.js';
 import { asRuntime, createDatabase } from '../support/test-bed.js';
 import { until } from '../support/until.js';
 
@@ -257,6 +259,40 @@ describe('a fault of the configuration', () => {
     expect(broker.log().split('SERVICE_ISSUERS_FILE')).toHaveLength(2);
   });
 });
+
+onLinux(
+  'an outage of the KMS does not stop workers that run, and one that was killed is back after it',
+  async () => {
+    const kms = await startKms();
+    const before = process.env['GOOGLE_APPLICATION_CREDENTIALS'];
+    process.env['GOOGLE_APPLICATION_CREDENTIALS'] = kms.env['GOOGLE_APPLICATION_CREDENTIALS'];
+    try {
+      const ring = readFileSync(fleet.settings['KEY_RING_FILE'] ?? '', 'utf8');
+      const path = `${emptyFolder()}/key-ring.json`;
+      const access = { googleStandInUrl: kms.url, googleTimeoutMs: 2000 };
+      writeFileSync(path, (await wrapRing(ring, kms.key, access)).content, { mode: 0o600 });
+      const broker = await start({ ...kms.env, KEY_RING_FILE: path, KEY_RING_KMS_KEY: kms.key });
+      await seedGrants(fleet, database, ['outage'], 3000);
+      kms.failNext('unavailable', 10_000);
+      process.kill(workerPids(broker)[1] ?? 0, 'SIGKILL');
+      await until(() => broker.log().includes('Google Cloud KMS is unavailable'));
+      await until(() => broker.log().includes('"exit_code":69'), 60_000);
+      for (let call = 0; call < 3; call++) {
+        const [connection] = connect(broker, 1) as [Connection];
+        expect((await connection.ask('/tokens/outage')).status).toBe(200);
+        await connection.close();
+      }
+      kms.failNext('unavailable', 0);
+      await untilUp(broker, 2);
+      expect(await broker.end('SIGTERM')).toBe(0);
+    } finally {
+      if (before === undefined) delete process.env['GOOGLE_APPLICATION_CREDENTIALS'];
+      else process.env['GOOGLE_APPLICATION_CREDENTIALS'] = before;
+      await kms.close();
+    }
+  },
+  120_000,
+);
 
 onLinux('one process alone has no supervisor, and no label for it', async () => {
   const broker = await fleet.add();
