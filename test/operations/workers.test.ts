@@ -8,6 +8,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { Agent, request } from 'undici';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -212,6 +213,37 @@ describe('two workers', () => {
     await broker.end('SIGTERM');
   });
 });
+
+test.each([
+  ['one process', '1', 1],
+  ['two workers', '2', 2],
+] as const)(
+  '%s: /metrics answers within a second while a table of the database does not',
+  async (_, workers, processes) => {
+    const broker = await fleet.add({ WORKERS: workers, CACHE_MAX_AGE_SECONDS: '1' });
+    await until(async () => buildsIn(await metrics(broker)) === processes);
+    await database.query('BEGIN');
+    try {
+      await database.query('LOCK TABLE webhooks IN ACCESS EXCLUSIVE MODE');
+      await pause(1500);
+      for (let scrape = 0; scrape < 3; scrape++) {
+        const startedAt = performance.now();
+        const text = await metrics(broker);
+        expect({ builds: buildsIn(text), isFast: performance.now() - startedAt < 1000 }).toEqual({
+          builds: processes,
+          isFast: true,
+        });
+        expect(text).not.toContain('token_broker_webhook_receivers{');
+      }
+    } finally {
+      await database.query('ROLLBACK');
+    }
+    await until(async () => (await metrics(broker)).includes('token_broker_webhook_receivers{'));
+    await broker.end('SIGTERM');
+  },
+);
+
+const buildsIn = (text: string) => text.split('\ntoken_broker_build_info{').length - 1;
 
 describe('a fault of the configuration', () => {
   let taken: Server;
