@@ -245,6 +245,20 @@ test.each([
 
 const buildsIn = (text: string) => text.split('\ntoken_broker_build_info{').length - 1;
 
+test('two workers let a browser on one connection make the requests of a connect, with a low BROWSER_RATE_LIMIT', async () => {
+  const broker = await start({ BROWSER_RATE_LIMIT: '4' });
+  const dispatcher = new Agent({ connections: 1, pipelining: 1 });
+  const statuses: number[] = [];
+  for (const path of ['/connect', '/connect', '/callback', '/connect/result', '/me/grants']) {
+    const { statusCode, body } = await request(`${broker.url}${path}`, { dispatcher });
+    await body.dump();
+    statuses.push(statusCode);
+  }
+  await dispatcher.close();
+  expect(statuses.map((status) => status === 429)).toEqual([false, false, false, false, true]);
+  await broker.end('SIGTERM');
+});
+
 describe('a fault of the configuration', () => {
   let taken: Server;
   beforeAll(async () => {
