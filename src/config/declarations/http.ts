@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
-import { choice, integer, list, matches, ORIGIN, text } from '../setting.js';
+import { choice, integer, list, isOrigin, text } from '../setting.js';
 
 const MODES = ['production', 'development', 'test'] as const;
 const MAX_WORKERS = 256;
@@ -40,20 +40,23 @@ export const PROCESS_SETTINGS = {
       value === 'auto' ? Math.min(availableParallelism(), MAX_WORKERS) : Number(value),
   },
   PUBLIC_URL: text({
-    rule: matches(ORIGIN, 'must be an origin such as https://broker.example.com, without a path'),
+    rule: {
+      accepts: isOrigin,
+      fault: 'must be an origin such as https://broker.example.com, without a path',
+    },
     doc: 'The origin where browsers reach the broker: scheme, host and port, no path. Google redirects to this + `/callback`.',
     example: 'https://broker.example.com',
   }),
   TOKEN_BROKER_URL: text({
     default: null,
-    rule: matches(ORIGIN, 'must be an origin such as http://token-broker:3000, without a path'),
+    rule: { accepts: isOrigin, fault: 'must be an origin such as http://token-broker:3000, without a path' },
     doc: 'Where the commands `credentials-file`, `sidecar` and `client-config` reach the broker, when that is not `PUBLIC_URL`.',
     more: 'The broker itself does not read it. See [libraries](libraries.md).',
     example: 'http://token-broker:3000',
   }),
   RETURN_TO_ORIGINS: list({
     default: [],
-    rule: matches(ORIGIN, 'must be origins such as https://app.example.com, comma separated'),
+    rule: { accepts: isOrigin, fault: 'must be origins such as https://app.example.com, comma separated' },
     doc: "Origins of your apps that a connect ticket's `return_to` may name, comma separated.",
     more: 'Without it, the browser ends on a page of the broker.',
     example: 'https://app.example.com',
