@@ -15,8 +15,8 @@ export const PROCESS_SETTINGS = {
   }),
   HOST: text({
     default: '127.0.0.1',
-    doc: 'The address to listen on. `0.0.0.0` is every address of this machine.',
-    more: 'The container image sets it.',
+    doc: 'The address to listen on. `0.0.0.0` is every IPv4 address of this machine, `::` every address.',
+    more: 'The container image sets `0.0.0.0`. Where pods have IPv6 addresses only, set `::`.',
     example: '0.0.0.0',
   }),
   PORT: integer({
