@@ -218,7 +218,7 @@ test.each([
   ['one process', '1', 1],
   ['two workers', '2', 2],
 ] as const)(
-  '%s: /metrics answers within a second while a table of the database does not',
+  '/metrics of %s answers within a second while a table of the database does not',
   async (_, workers, processes) => {
     const broker = await fleet.add({ WORKERS: workers, CACHE_MAX_AGE_SECONDS: '1' });
     await until(async () => buildsIn(await metrics(broker)) === processes);
