@@ -10,7 +10,7 @@ import { BUILD_INFO } from './domain/metrics/system-metrics.js';
 import { Meter } from './domain/metrics/meter.js';
 import { Clock } from './domain/ports/clock.js';
 import { AccessLog } from './http/logging/access-log.js';
-import { BrokerLogger, openLog } from './http/logging/logger.js';
+import { BrokerLogger, logging, openLog } from './http/logging/logger.js';
 import { serveOpenApi } from './http/openapi-document.js';
 import { registerHandlers, registerHooks } from './http/pipeline.js';
 import { ClientAddresses } from './http/rate-limit/client-address.js';
@@ -85,7 +85,8 @@ export async function startBroker(
 
   const module = AppModule.with(settings, { log, version, meter, ...(clock ? { clock } : {}) });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
-    bufferLogs: true,
+    // Not buffered: what the start waits for is said while it waits.
+    logger: new BrokerLogger(new PinoLogger(logging(log)), {}),
     // main.ts explains what the start failed of.
     abortOnError: false,
   });
@@ -104,8 +105,6 @@ export async function startBroker(
     warmPath: new WarmPath({ ...around, publicUrl, coldPath, responses: app.get(ResponseCache) }),
   };
   app.get(ServiceUsageJob).countWith(() => limits.takeCalls());
-  app.useLogger(new BrokerLogger(pinoLogger, {}));
-  app.flushLogs();
   serveOpenApi(app, WEBHOOKS, publicUrl);
   await app.listen({ port, host, backlog: BACKLOG });
   const { adminPort } = settings;

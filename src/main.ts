@@ -22,6 +22,11 @@ try {
     await serve(settings);
   }
 } catch (error) {
+  if (error instanceof KmsFailure && error.isTransient) {
+    process.stderr.write(`KEY_RING_FILE cannot be unwrapped: ${error.message}\n`);
+    // EX_UNAVAILABLE of sysexits.h: a supervisor and the platform start it again.
+    process.exit(69);
+  }
   const fault = error instanceof ConfigurationError ? error : (keyRingFault(error) ?? listenFault(error));
   if (!fault) throw error;
   process.stderr.write(`${fault.message}\nSee docs/configuration.md for every setting.\n`);
@@ -40,7 +45,7 @@ function refuseInspector({ NODE_ENV }: NodeJS.ProcessEnv): void {
   ]);
 }
 
-/** What a restart may correct ends like any other fault, so that the platform restarts it. */
+/** The KMS refuses: a missing role, a disabled version, another key. */
 function keyRingFault(error: unknown): ConfigurationError | null {
   if (!(error instanceof KmsFailure)) return null;
   return new ConfigurationError([`KEY_RING_FILE cannot be unwrapped: ${error.message}`]);

@@ -27,8 +27,8 @@ and run again. From then on migrate without it does what is new there, too.
 
 With --grant-runtime the owner of the tables runs this command, and the broker
 runs as that other role: docs/configuration.md. Pass it with each migrate.
-AUDIT_RETENTION_DAYS, where it is set, is stored in the database, which then
-refuses to delete younger events.
+AUDIT_RETENTION_DAYS is stored in the database, which then refuses to delete
+younger events. Where it is not set, at least 400 days are.
 
 Needs DATABASE_URL or DATABASE_URL_FILE and no other setting; behind a pooler,
 DATABASE_DIRECT_URL (or DATABASE_DIRECT_URL_FILE) past it is used instead. Run
@@ -63,6 +63,7 @@ async function apply(
   command: Command,
 ): Promise<CommandResult> {
   const source = await addressOf(process.env);
+  const days = auditRetention(process.env);
   const [store, { DatabaseBusy }, { databaseFault }, { NotDistributable }] = await Promise.all([
     import('../token-store/migrations/migrate.js'),
     import('../token-store/migrations/lock-wait.js'),
@@ -86,10 +87,9 @@ async function apply(
         `The database was not migrated.\n${error.message.trim()}`,
       );
     });
-  const days = auditRetention(process.env);
   const { grantPrivileges, setAuditRetention, UnfitRole } =
     await import('../token-store/migrations/runtime-privileges.js');
-  if (days !== null) await setAuditRetention(source, days);
+  await setAuditRetention(source, days);
   if (role !== undefined) {
     await grantPrivileges(source, role).catch((error: unknown) => {
       if (error instanceof UnfitRole) throw new Failure(EXIT.refused, 'role_unfit', error.message);

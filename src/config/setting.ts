@@ -1,3 +1,5 @@
+import { isURL } from 'class-validator';
+
 /** One setting, declared once: its environment variable, docs/configuration.md and .env.example follow from this. */
 export interface Setting<Raw, IsSecret extends boolean = false> {
   /** One sentence for .env.example; begins the meaning in docs/configuration.md. */
@@ -22,8 +24,16 @@ export interface Setting<Raw, IsSecret extends boolean = false> {
   readonly faultOf: (value: unknown) => string | null;
 }
 
-/** Of a URL: no path, query or fragment, so that joining a path has one meaning. */
-export const ORIGIN = /^https?:\/\/[^/?#\s]+$/;
+/** A URL without path, query or fragment, so that joining a path has one meaning. */
+export function isOrigin(value: string): boolean {
+  return /^https?:\/\/[^/?#\s]+$/.test(value) && URL.canParse(value);
+}
+
+/** `isURL` takes hosts that are no address, such as 256.1.1.1, and fail only where a request is sent. */
+export function isHttpUrl(value: string): boolean {
+  const options = { require_tld: false, protocols: ['http', 'https'], require_protocol: true };
+  return isURL(value, options) && URL.canParse(value);
+}
 
 export type Unit = 'milliseconds' | 'seconds' | 'days' | 'requests a minute' | 'a second';
 

@@ -25,6 +25,7 @@ import {
   OverviewRepository,
 } from '../token-store/console/overview.repository.js';
 import { CountGrantsJob } from './count-grants.job.js';
+import { within } from './metric-registry.js';
 
 /** Reads of one moment share one statement. */
 const MAX_AGE_MS = 2_000;
@@ -97,7 +98,10 @@ export class StoreFigures implements OnModuleInit {
     const now = performance.now();
     if (!this.#reading || now - this.#readAt > MAX_AGE_MS) {
       this.#readAt = now;
-      this.#reading = within(READ_TIMEOUT_MS, this.overview.read(this.clock.now()));
+      this.#reading = within(
+        READ_TIMEOUT_MS,
+        this.overview.read(this.clock.now()).catch(() => null),
+      );
     }
     return this.#reading;
   }
@@ -125,13 +129,4 @@ function deadSeries(
     counts.set(key, [{ cause, who_must_act }, (counts.get(key)?.[1] ?? 0) + row.count]);
   }
   return [...counts.values()];
-}
-
-async function within<T>(ms: number, reading: Promise<T>): Promise<T | null> {
-  const { promise: timedOut, resolve } = Promise.withResolvers<null>();
-  const timer = setTimeout(resolve, ms, null);
-  const read = reading.catch(() => null);
-  return Promise.race([read, timedOut]).finally(() => {
-    clearTimeout(timer);
-  });
 }

@@ -49,8 +49,16 @@ let proxies: Proxies | undefined;
 
 type Undici = typeof import('undici');
 
-/** Loaded with the first request: the start need not wait for it. */
 let undici: Promise<Undici> | undefined;
+
+/** Loaded with the first request: the start need not wait for it. Again, where a new version was just built over this one's files. */
+function loadUndici(): Promise<Undici> {
+  undici ??= import('undici').catch((error: unknown) => {
+    undici = undefined;
+    throw error;
+  });
+  return undici;
+}
 
 /**
  * Sends every outbound request of the broker, bounded in time and in bytes: a compressed body counts decompressed, an endless
@@ -104,7 +112,7 @@ async function exchange(
   signal: AbortSignal,
 ): Promise<OutboundResponse> {
   const target = new URL(url);
-  const { request } = await (undici ??= import('undici'));
+  const { request } = await loadUndici();
   const response = await request(target, {
     method,
     headers: { ...DEFAULT_HEADERS, ...(body instanceof URLSearchParams ? FORM : {}), ...headers },
@@ -175,7 +183,7 @@ async function dispatcherFor(target: URL, timeoutMs: number): Promise<Dispatcher
   const name = proxy === null ? '' : `${timeoutMs} ${proxy.reveal()}`;
   let agent = agents.get(name);
   if (!agent) {
-    const { Agent } = await (undici ??= import('undici'));
+    const { Agent } = await loadUndici();
     agent = proxy === null ? new Agent() : await proxyAgent(proxy, timeoutMs);
     agents.set(name, agent);
   }
@@ -183,7 +191,7 @@ async function dispatcherFor(target: URL, timeoutMs: number): Promise<Dispatcher
 }
 
 async function proxyAgent(proxy: Secret, timeoutMs: number): Promise<Dispatcher> {
-  const { Pool, ProxyAgent } = await (undici ??= import('undici'));
+  const { Pool, ProxyAgent } = await loadUndici();
   const { username, password, origin } = new URL(proxy.reveal());
   const userInfo = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   // RFC 7617. https goes through a tunnel (RFC 9110 section 9.3.6), plain http is forwarded.

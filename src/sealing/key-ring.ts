@@ -4,7 +4,8 @@ import { KeyRingError, readRingFile } from './ring-file.js';
 
 /**
  * A JSON Web Key Set (RFC 7517) of symmetric keys. Key rotation: the first A256GCM key seals, every one opens, so a new key
- * is put in front and the old ones stay until nothing is sealed under them. From the one HS256 key come the keys of
+ * is put in front and the old ones stay until nothing is sealed under them. It seals from a time on, by which every replica has the file:
+ * one that has it sooner would seal what the others cannot open. From the one HS256 key come the keys of
  * fingerprints and MACs, one for each purpose; it never rotates, or the slot ledger would no longer recognise its tokens.
  */
 interface KeyRingFile {
@@ -17,14 +18,24 @@ interface RingKey {
   readonly alg: 'A256GCM' | 'HS256';
   readonly use: 'enc' | 'sig';
   readonly k: string;
+  /** An RFC 3339 time, of a sealing key; until then it only opens. Versions that do not know it seal with the key at once. */
+  readonly seals_from?: string;
 }
 
 export interface KeyRing {
+  /** Of the key that seals now. */
   readonly sealingKeyId: string;
+  /** The newest key, where it does not seal yet. */
+  readonly nextKey: NextKey | null;
   /** Objects, not bytes: nothing prints them, and Node need not make one for each value. */
   readonly sealingKeys: ReadonlyMap<string, KeyObject>;
   /** The key for one purpose of fingerprints and MACs. */
   readonly keyFor: (purpose: string) => KeyObject;
+}
+
+export interface NextKey {
+  readonly id: string;
+  readonly sealsFrom: Date;
 }
 
 /** Of a file that is not wrapped. @throws {KeyRingError} what is wrong with it, without any of its content */
@@ -47,11 +58,24 @@ export function keyRingOf(json: string): KeyRing {
   if (!only || fingerprint.length > 1) throw new KeyRingError('must have exactly one HS256 key');
   if (new Set(sealing.map((key) => key.kid)).size < sealing.length)
     throw new KeyRingError('uses a key id twice');
+  const sealsFrom = sealing.map(sealingTime);
+  const current = () => sealing.find((_, at) => (sealsFrom[at] as number) <= Date.now()) ?? first;
   return {
-    sealingKeyId: first.kid,
+    get sealingKeyId() {
+      return current().kid;
+    },
+    get nextKey() {
+      return current() === first ? null : { id: first.kid, sealsFrom: new Date(sealsFrom[0] as number) };
+    },
     sealingKeys: new Map(sealing.map((key) => [key.kid, createSecretKey(bytes(key))])),
     keyFor: derive(createSecretKey(bytes(only))),
   };
+}
+
+function sealingTime({ seals_from: time }: RingKey): number {
+  const ms = time === undefined ? 0 : Date.parse(time);
+  if (Number.isNaN(ms)) throw new KeyRingError('has a key whose seals_from is not a time');
+  return ms;
 }
 
 /** HKDF (RFC 5869) with the purpose as `info`: what is learned of one key says nothing of the others (section 3.2). */
@@ -81,11 +105,15 @@ export function keyRingFaults(path: string, kmsKey: string | null = null): strin
   }
 }
 
-/** A new key ring's JSON; or, given that of an older one, the same with a new sealing key in front. */
-export function generateKeyRing(now: Date, olderJson?: string): string {
+/**
+ * A new key ring's JSON; or, given that of an older one, the same with a new sealing key in front.
+ * @param sealsFrom null: the new key seals at once
+ */
+export function generateKeyRing(now: Date, olderJson?: string, sealsFrom: Date | null = null): string {
   const older = olderJson === undefined ? [] : parse(olderJson).keys;
   const kid = `${now.toISOString().slice(0, 10)}-${randomBytes(3).toString('hex')}`;
-  const keys: RingKey[] = [{ ...newKey(kid), alg: 'A256GCM', use: 'enc' }, ...older];
+  const from = sealsFrom === null ? {} : { seals_from: sealsFrom.toISOString() };
+  const keys: RingKey[] = [{ ...newKey(kid), alg: 'A256GCM', use: 'enc', ...from }, ...older];
   if (older.length === 0) keys.push({ ...newKey(`${kid}-fingerprint`), alg: 'HS256', use: 'sig' });
   return `${JSON.stringify({ keys }, null, 2)}\n`;
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
 import { KmsFailure } from '../domain/google/google-failure.js';
 import type { KmsAccess } from '../google/kms/google-kms.js';
 import { type KeyRing, keyRingOf } from './key-ring.js';
@@ -8,6 +9,8 @@ interface Source extends KmsAccess {
   readonly keyRingFile: string;
   readonly keyRingKmsKey: string | null;
 }
+
+const log = new Logger('KeyRing');
 
 const FIRST_PAUSE_MS = 250;
 const MAX_PAUSE_MS = 5_000;
@@ -32,15 +35,18 @@ export async function loadKeyRing(source: Source, mayBePlain = true): Promise<Ke
   return keyRingOf(await unwrapRing(file, source));
 }
 
-/** The same at the start: a KMS that is unavailable is asked again for a while. */
+/** The same at the start: a KMS that is unavailable is asked again for a while. The log says so at once: a platform may not wait as long. */
 export async function loadFirstKeyRing(source: Source, waitMs: number): Promise<KeyRing> {
   const until = performance.now() + waitMs;
+  let isLogged = false;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
     try {
       return await loadKeyRing(source);
     } catch (error) {
       const mayComeBack = error instanceof KmsFailure && error.isTransient;
       if (!mayComeBack || performance.now() + pauseMs > until) throw error;
+      if (!isLogged) log.warn({ err: error, wait_seconds: waitMs / 1000 }, 'the start waits for the KMS');
+      isLogged = true;
       await sleep(pauseMs);
     }
   }

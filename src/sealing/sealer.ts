@@ -5,7 +5,7 @@ import { Settings } from '../config/settings.js';
 import { KmsFailure } from '../domain/google/google-failure.js';
 import { Secret } from '../domain/secret.js';
 import { type CompactJwe, decrypt, encrypt, parseJwe } from './compact-jwe.js';
-import { type KeyRing, readKeyRing } from './key-ring.js';
+import { type KeyRing, type NextKey, readKeyRing } from './key-ring.js';
 import { loadFirstKeyRing, loadKeyRing } from './load-key-ring.js';
 import { readRingFile } from './ring-file.js';
 
@@ -38,8 +38,8 @@ export type MacPurpose =
 const POLL_MS = 5_000;
 /** When a KMS that refused is asked again: to grant a role or to enable a version changes no file. */
 const REFUSED_MS = 60_000;
-/** How long the start waits for a key management service. */
-const START_WAIT_MS = 60_000;
+/** How long the start waits for a key management service: less than the chart's startup probe, so that the process says why it ends. */
+const START_WAIT_MS = 40_000;
 
 /**
  * Seals secrets for storage. `aad` is the AAD, associated data (RFC 5116 section 2.1): the column and row a secret belongs to, and
@@ -164,7 +164,13 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
 
   /** The ids of the keys that open, the one that seals in front. */
   get keyIds(): readonly string[] {
-    return [...this.#ring.sealingKeys.keys()];
+    const { sealingKeyId, sealingKeys } = this.#ring;
+    return [sealingKeyId, ...[...sealingKeys.keys()].filter((id) => id !== sealingKeyId)];
+  }
+
+  /** The newest key, where it does not seal yet. */
+  get nextKey(): NextKey | null {
+    return this.#ring.nextKey;
   }
 
   /** How many values this process sealed, by key id. */

@@ -9,6 +9,9 @@ import { type FromWorker, onStopSignal, type ToWorker, workerNumber } from './pr
 /** Longer than the supervisor waits for the slowest worker. */
 const METRICS_TIMEOUT_MS = 3000;
 
+/** A connect is four requests; several people may have one address. */
+const MIN_BROWSER_SHARE = 30;
+
 export class WorkerLink {
   readonly #reads = new Map<number, (text: string) => void>();
   #lastId = 0;
@@ -26,13 +29,14 @@ export class WorkerLink {
 
   /**
    * Each worker counts calls for itself and the system spreads callers over them, so each allows its share: all together
-   * never allow more than the limit.
+   * allow no more than the limit. A browser keeps its connection, and so stays with one worker: there is a least share for it.
    */
   share(settings: Settings): Settings {
-    const share = (limit: number) => Math.max(1, Math.floor(limit / settings.workers));
+    const share = (limit: number, least = 1) =>
+      Math.max(Math.min(least, limit), Math.floor(limit / settings.workers));
     const shares = {
       serviceRateLimit: share(settings.serviceRateLimit),
-      browserRateLimit: share(settings.browserRateLimit),
+      browserRateLimit: share(settings.browserRateLimit, MIN_BROWSER_SHARE),
       securityEventRateLimit: share(settings.securityEventRateLimit),
     };
     return Object.freeze(Object.assign({}, settings, shares));

@@ -85,6 +85,7 @@ describe('token-broker keys generate', () => {
     expect(first.output).toEqual({
       file: realpathSync(out),
       sealing_key_id: sealingIds(out)[0],
+      seals_from: null,
       older_key_ids: [],
       added: false,
     });
@@ -98,11 +99,18 @@ describe('token-broker keys generate', () => {
       sealing_key_id: sealingIds(out)[0],
     });
     expect(read(out).keys.slice(1)).toEqual(old);
-    expect(readKeyRing(out).sealingKeyId).not.toBe(old[0]?.kid);
+    expect(readKeyRing(out).nextKey).toEqual({
+      id: sealingIds(out)[0],
+      sealsFrom: new Date(String(output?.['seals_from'])),
+    });
+    expect(readKeyRing(out).sealingKeyId).toBe(old[0]?.kid);
     expect(modeOf(out)).toBe('640');
     expect(readdirSync(dirname(out))).toEqual(['ring.json']);
-    const { stdout } = await tokenBroker(generate(out, '--add'));
+    const { stdout } = await tokenBroker(generate(out, '--add', '--now'));
     expect(stdout).toContain('token-broker keys reseal');
+    expect(stdout).not.toContain('It seals from');
+    expect(readKeyRing(out)).toMatchObject({ sealingKeyId: sealingIds(out)[0], nextKey: null });
+    expect((await asJson(generate(join(dirname(out), 'new.json'), '--now'))).code).toBe(2);
     for (const { k } of read(out).keys) expect(stdout).not.toContain(k);
   });
 
@@ -209,7 +217,7 @@ describe('token-broker keys reseal', () => {
   test('completes a rotation in which a key is added, rows are resealed and the old key removed, and tokens are still served', async () => {
     const oldId = readKeyRing(ring).sealingKeyId;
     const token = await tokenOf('alice');
-    await tokenBroker(generate(ring, '--add'));
+    await tokenBroker(generate(ring, '--add', '--now'));
     const newId = readKeyRing(ring).sealingKeyId;
     await bed.restart();
 
@@ -292,7 +300,7 @@ describe('token-broker keys reseal', () => {
     'reseals more rows than one batch, and more grants of one moment than a statement looks at, in every column',
     async () => {
       const oldId = readKeyRing(ring).sealingKeyId;
-      await tokenBroker(generate(ring, '--add'));
+      await tokenBroker(generate(ring, '--add', '--now'));
       // Copies stand in other places than their seal says; they do not open, and each must be met exactly once.
       await bed.sql(`INSERT INTO grants (id, user_id, client, account_sub, status, sealed_refresh_token, refresh_token_issued_at, created_at, consented_at)
       SELECT gen_random_uuid(), 'copy-' || n, client, account_sub, status, sealed_refresh_token, now(), now(), now()
@@ -338,7 +346,7 @@ describe('token-broker keys reseal', () => {
   );
 
   exhaustive.test('leaves a value that the broker changes meanwhile as the broker wrote it', async () => {
-    await tokenBroker(generate(ring, '--add'));
+    await tokenBroker(generate(ring, '--add', '--now'));
     const [before] = await bed.sql(
       `SELECT sealed_refresh_token AS sealed FROM grants WHERE user_id = 'alice'`,
     );
@@ -369,7 +377,7 @@ describe('token-broker keys reseal', () => {
   });
 
   test('leaves a value that the ring cannot open alone, names it, and exits with 3', async () => {
-    await tokenBroker(generate(ring, '--add'));
+    await tokenBroker(generate(ring, '--add', '--now'));
     const before = await bed.sql('SELECT sealed_refresh_token FROM grants ORDER BY id');
     const another = join(emptyFolder(), 'another.json');
     writeFileSync(another, generateKeyRing(new Date()), { mode: 0o600 });

@@ -87,6 +87,18 @@ describe('token-broker migrate', () => {
     expect({ code, ...(JSON.parse(stderr) as object) }).toMatchObject({ code: 78, faults: [fault] });
   });
 
+  test('changes nothing where AUDIT_RETENTION_DAYS is faulty', async () => {
+    const DATABASE_URL = await emptyDatabase();
+    const { code, failure } = await asJson(['migrate'], { DATABASE_URL, AUDIT_RETENTION_DAYS: '90d' });
+    expect({ code, faults: failure?.['faults'] }).toEqual({
+      code: 78,
+      faults: [expect.stringMatching(/^AUDIT_RETENTION_DAYS must be/)],
+    });
+    expect(await query(DATABASE_URL, `SELECT to_regclass('_prisma_migrations') AS migrations`)).toEqual([
+      { migrations: null },
+    ]);
+  });
+
   test.each(
     fewOf(
       [

@@ -167,6 +167,10 @@ withHelm(`the chart${WITHOUT_HELM}`, () => {
       });
     });
 
+    test('listens where the settings say, as pods with IPv6 addresses only need it', () => {
+      expect(env(render({ settings: { HOST: '::' } }))).toMatchObject({ HOST: '::' });
+    });
+
     test('mounts what it names and nothing else, so that no other user reads it and changes arrive', () => {
       const keys = ['ads.json', 'client_secret.json', 'console-secret', 'database-url', 'key-ring.json'];
       expect(at(pod(all), 'volumes.0.secret')).toEqual({
@@ -342,6 +346,26 @@ withHelm(`the chart${WITHOUT_HELM}`, () => {
       { ports: [{ port: 53 }, { port: 53 }] },
       { ports: [{ port: 443 }] },
       { ports: [{ port: 5432 }], to: [{ ipBlock: { cidr: '10.1.0.0/16' } }] },
+    ]);
+    // What the documentation of the KMS says to add, as it stands there.
+    const [, section = ''] = readFileSync('docs/configuration.md', 'utf8').split('### A wrapped key ring');
+    const [, example = ''] = /```yaml\n(.*?)```/s.exec(section) ?? [];
+    const reachesMetadata = render(parse(example) as object);
+    expect((one(reachesMetadata, 'NetworkPolicy').spec['egress'] as unknown[]).slice(3)).toEqual([
+      {
+        to: [{ ipBlock: { cidr: '169.254.169.254/32' } }],
+        ports: [
+          { port: 80, protocol: 'TCP' },
+          { port: 8080, protocol: 'TCP' },
+        ],
+      },
+      {
+        to: [{ ipBlock: { cidr: '169.254.169.252/32' } }],
+        ports: [
+          { port: 987, protocol: 'TCP' },
+          { port: 988, protocol: 'TCP' },
+        ],
+      },
     ]);
     // A rule without `from` would allow every source.
     const closed = render({ networkPolicy: { enabled: true, callers: [], admins: [] } });

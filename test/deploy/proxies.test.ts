@@ -171,6 +171,43 @@ for (const [name, file, places, start] of SAMPLES) {
   });
 }
 
+test.each(['deploy/envoy/envoy.yaml', 'deploy/envoy/cells.yaml', 'docs/injection.md'])(
+  'each cluster of %s closes idle connections before the broker does',
+  (path) => {
+    const text = readFileSync(path, 'utf8');
+    const samples = path.endsWith('.md')
+      ? [...text.matchAll(/```yaml\n(.*?)```/gs)]
+          .map(([, sample = '']) => sample)
+          .filter((sample) => sample.includes('static_resources'))
+      : [text];
+    const clusters = samples.flatMap(
+      (sample) => (parse(sample) as { static_resources: { clusters: Cluster[] } }).static_resources.clusters,
+    );
+    // Those of Google are not the broker's.
+    const own = clusters.filter(({ transport_socket }) => transport_socket === undefined);
+    expect(own.length).toBeGreaterThan(0);
+    for (const { name, typed_extension_protocol_options: options } of own) {
+      const { common_http_protocol_options: http, explicit_http_config: version } =
+        options?.['envoy.extensions.upstreams.http.v3.HttpProtocolOptions'] ?? {};
+      const seconds = Number(/^(\d+)s$/.exec(http?.idle_timeout ?? '')?.[1]);
+      expect({ name, isShorter: seconds * 1000 < 620_000, version }).toEqual({
+        name,
+        isShorter: true,
+        version: { http_protocol_options: {} },
+      });
+    }
+  },
+);
+
+interface Cluster {
+  readonly name: string;
+  readonly transport_socket?: unknown;
+  readonly typed_extension_protocol_options?: Record<
+    string,
+    { common_http_protocol_options?: { idle_timeout: string }; explicit_http_config?: object }
+  >;
+}
+
 describe('Envoy with deploy/envoy/envoy.yaml', () => {
   interface Match {
     path?: string;

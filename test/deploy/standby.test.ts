@@ -1,5 +1,5 @@
 /** deploy/compose: a synchronous standby beside the database of docker-compose.yml, run with PostgreSQL's own programs where they are. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -229,3 +229,52 @@ kill -9 $PPID
   },
   60_000,
 );
+
+describe('the commands of docs/failover.md', () => {
+  const [, section = ''] = readFileSync('docs/failover.md', 'utf8').split('## With Docker Compose');
+  const [, commands = ''] = /```sh\n(.*?)```/s.exec(section) ?? [];
+
+  /** As they are written, by a user whose files belong to another; programs only note what they were called with. */
+  function run(programs: Record<string, string>): { readonly calls: string; readonly urls: string[] } {
+    const folder = mkdtempSync(join(tmpdir(), 'token-broker-failover-'));
+    const programsFolder = join(folder, 'bin');
+    mkdirSync(programsFolder);
+    mkdirSync(join(folder, 'secrets'));
+    const files = ['database-url', 'owner-database-url'].map((name) => join(folder, 'secrets', name));
+    for (const file of files) writeFileSync(file, 'postgresql://role:secret@database:5432/token_broker');
+    for (const [name, script] of Object.entries(programs)) {
+      const path = join(programsFolder, name);
+      writeFileSync(path, `#!/bin/sh\n${script}\n`);
+      chmodSync(path, 0o755);
+    }
+    const shell = spawnSync('sh', ['-c', commands], {
+      cwd: folder,
+      env: { PATH: `${programsFolder}:/usr/bin:/bin`, FOLDER: folder },
+      encoding: 'utf8',
+    });
+    const calls = join(folder, 'calls');
+    const result = {
+      calls: existsSync(calls) ? readFileSync(calls, 'utf8') : '',
+      urls: files.map((file) => readFileSync(file, 'utf8')),
+    };
+    rmSync(folder, { recursive: true });
+    if (shell.error) throw shell.error;
+    return result;
+  }
+
+  const SED = '[ -n "$AS_ROOT" ] || exit 4\nexec /usr/bin/sed "$@"';
+  const SUDO = 'AS_ROOT=1 exec "$@"';
+  const NOTE = 'echo "$(basename "$0") $*" >> "$FOLDER/calls"';
+
+  test('name both servers in both URLs, as root, and start the broker then', () => {
+    const { calls, urls } = run({ sed: SED, sudo: SUDO, docker: NOTE, chown: NOTE });
+    const url =
+      'postgresql://role:secret@database:5432,standby:5432/token_broker?target_session_attrs=read-write';
+    expect(urls).toEqual([url, url]);
+    expect(calls).toMatch(/^chown 65532:65532 .*\ndocker compose .* up --detach\n$/s);
+  });
+
+  test('start nothing where a URL could not be changed', () => {
+    expect(run({ sed: 'exit 4', sudo: SUDO, docker: NOTE, chown: NOTE }).calls).not.toContain('docker');
+  });
+});

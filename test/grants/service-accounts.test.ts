@@ -503,7 +503,7 @@ describe('the key of a service account', () => {
     expect(JSON.stringify(dump)).not.toMatch(/PRIVATE|private_key/);
 
     const ring = bed.settings['KEY_RING_FILE'] ?? '';
-    expect((await runCommand(keysGenerate(), ['--out', ring, '--add'], bed.settings)).code).toBe(0);
+    expect((await runCommand(keysGenerate(), ['--out', ring, '--add', '--now'], bed.settings)).code).toBe(0);
     const { output } = await runCommand(keysReseal(), [], bed.settings);
     const column = (output['columns'] as Record<string, unknown>[]).find(
       (each) => each['column'] === 'grants.sealed_key',

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from '@jest/globals';
 import { startFleet } from '../../sandbox/fleet/fleet.js';
-import { seedService } from '../../sandbox/fleet/seed.js';
+import { seedGrants, seedService } from '../../sandbox/fleet/seed.js';
 import { createDatabase } from '../support/test-bed.js';
 
 const MAX_BYTES = 5_500_000;
@@ -60,5 +60,33 @@ test('the broker reads its bundle and no package a second time, and its classes 
     await fleet.stop();
     await database.end();
     rmSync(folder, { recursive: true, force: true });
+  }
+}, 60_000);
+
+test('a package that could not be loaded for one request to Google is loaded for the next', async () => {
+  const faulty = `
+    import { registerHooks } from 'node:module';
+    let faults = 0;
+    registerHooks({
+      load(url, context, next) {
+        if (/\\/undici[^/]*\\.js$/.test(url) && faults++ === 0) throw new Error('No such file.');
+        return next(url, context);
+      },
+    });`;
+  const databaseUrl = await createDatabase();
+  const database = new pg.Client({ connectionString: databaseUrl });
+  await database.connect();
+  const fleet = await startFleet(databaseUrl, 1, {
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(faulty)}`,
+  });
+  try {
+    const headers = { authorization: `Bearer ${await seedService(fleet, database)}` };
+    await seedGrants(fleet, database, ['first', 'second'], 0);
+    const statusFor = async (user: string) =>
+      (await fetch(`${fleet.replicas[0]?.url ?? ''}/tokens/${user}`, { headers })).status;
+    expect([await statusFor('first'), await statusFor('second')]).toEqual([503, 200]);
+  } finally {
+    await fleet.stop();
+    await database.end();
   }
 }, 60_000);

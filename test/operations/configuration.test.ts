@@ -187,6 +187,22 @@ describe('the configuration', () => {
     }
   });
 
+  test.each([
+    ['PUBLIC_URL', 'https://broker.example.com:99999'],
+    ['RETURN_TO_ORIGINS', 'https://one.example.com,https://app.example.com:99999'],
+    ['ADMIN_URL', 'https://admin.example.com:99999'],
+    ['TOKEN_BROKER_URL', 'http://[::1'],
+    ['CELL_PEERS', 'http://broker-us1.internal:99999'],
+    ['CONSOLE_ISSUER', 'https://login.example.com:99999'],
+    ['GOOGLE_STAND_IN_URL', 'http://256.1.1.1:3001'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://256.1.1.1:4318'],
+    ['HTTPS_PROXY', 'http://proxy.example.com:99999'],
+  ])('has a fault that names %s where it is the address %s, which no URL has', (name, value) => {
+    const faults = faultsOf({ NODE_ENV: 'development', [name]: value });
+    expect(faults).toContainEqual(expect.stringMatching(`^${name} must be `));
+    expect(faults.join()).not.toContain(value);
+  });
+
   test.each(['http://localhost:3000', 'http://127.0.0.1:3000', 'http://[::1]:3000'])(
     'accepts the loopback address %s, which keeps the rules',
     (publicUrl) => {

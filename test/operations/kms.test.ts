@@ -360,7 +360,7 @@ test('token-broker keys generate makes a wrapped key ring, and --add keeps it wr
   const made = await asJson(['keys', 'generate', '--out', path, '--kms-key', kms.key], kms.env);
   expect(made.code).toBe(0);
   expect(fileOf(path).kms_key).toBe(kms.key);
-  const added = await asJson(['keys', 'generate', '--out', path, '--add'], kms.env);
+  const added = await asJson(['keys', 'generate', '--out', path, '--add', '--now'], kms.env);
   expect(added.output).toMatchObject({ older_key_ids: [made.output?.['sealing_key_id']], added: true });
   expect(fileOf(path).kms_key).toBe(kms.key);
   expect((await sealerOf(path)).keyIds).toEqual([
@@ -375,7 +375,7 @@ test('a broker runs with a wrapped key ring, and seals with a key that is added 
   try {
     await bed.api.connectUrl({ user_id: 'alice', scope: YOUTUBE });
     expect(kms.calls.filter((call) => call === 'decrypt')).toHaveLength(2);
-    expect((await asJson(['keys', 'generate', '--out', path, '--add'], kms.env)).code).toBe(0);
+    expect((await asJson(['keys', 'generate', '--out', path, '--add', '--now'], kms.env)).code).toBe(0);
     const [newest] = (await sealerOf(path)).keyIds;
     await until(() => bed.app.get(Sealer).keyIds[0] === newest);
     // Another process with the same settings does not start where the KMS refuses, and says why.

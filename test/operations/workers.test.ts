@@ -8,12 +8,15 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { Agent, request } from 'undici';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Fleet, type Replica, startFleet } from '../../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../../sandbox/fleet/seed.js';
+import { wrapRing } from '../../src/sealing/ring-file.js';
 import { emptyFolder } from '../cli/token-broker.js';
+import { startKms } from '../support/kms-stand-in.js';
 import { asRuntime, createDatabase } from '../support/test-bed.js';
 import { until } from '../support/until.js';
 
@@ -211,6 +214,51 @@ describe('two workers', () => {
   });
 });
 
+test.each([
+  ['one process', '1', 1],
+  ['two workers', '2', 2],
+] as const)(
+  '/metrics of %s answers within a second while a table of the database does not',
+  async (_, workers, processes) => {
+    const broker = await fleet.add({ WORKERS: workers, CACHE_MAX_AGE_SECONDS: '1' });
+    await until(async () => buildsIn(await metrics(broker)) === processes);
+    await database.query('BEGIN');
+    try {
+      await database.query('LOCK TABLE webhooks IN ACCESS EXCLUSIVE MODE');
+      await pause(1500);
+      for (let scrape = 0; scrape < 3; scrape++) {
+        const startedAt = performance.now();
+        const text = await metrics(broker);
+        expect({ builds: buildsIn(text), isFast: performance.now() - startedAt < 1000 }).toEqual({
+          builds: processes,
+          isFast: true,
+        });
+        expect(text).not.toContain('token_broker_webhook_receivers{');
+      }
+    } finally {
+      await database.query('ROLLBACK');
+    }
+    await until(async () => (await metrics(broker)).includes('token_broker_webhook_receivers{'));
+    await broker.end('SIGTERM');
+  },
+);
+
+const buildsIn = (text: string) => text.split('\ntoken_broker_build_info{').length - 1;
+
+test('two workers let a browser on one connection make the requests of a connect, with a low BROWSER_RATE_LIMIT', async () => {
+  const broker = await start({ BROWSER_RATE_LIMIT: '4' });
+  const dispatcher = new Agent({ connections: 1, pipelining: 1 });
+  const statuses: number[] = [];
+  for (const path of ['/connect', '/connect', '/callback', '/connect/result', '/me/grants']) {
+    const { statusCode, body } = await request(`${broker.url}${path}`, { dispatcher });
+    await body.dump();
+    statuses.push(statusCode);
+  }
+  await dispatcher.close();
+  expect(statuses.map((status) => status === 429)).toEqual([false, false, false, false, true]);
+  await broker.end('SIGTERM');
+});
+
 describe('a fault of the configuration', () => {
   let taken: Server;
   beforeAll(async () => {
@@ -257,6 +305,40 @@ describe('a fault of the configuration', () => {
     expect(broker.log().split('SERVICE_ISSUERS_FILE')).toHaveLength(2);
   });
 });
+
+onLinux(
+  'an outage of the KMS does not stop workers that run, and one that was killed is back after it',
+  async () => {
+    const kms = await startKms();
+    const before = process.env['GOOGLE_APPLICATION_CREDENTIALS'];
+    process.env['GOOGLE_APPLICATION_CREDENTIALS'] = kms.env['GOOGLE_APPLICATION_CREDENTIALS'];
+    try {
+      const ring = readFileSync(fleet.settings['KEY_RING_FILE'] ?? '', 'utf8');
+      const path = `${emptyFolder()}/key-ring.json`;
+      const access = { googleStandInUrl: kms.url, googleTimeoutMs: 2000 };
+      writeFileSync(path, (await wrapRing(ring, kms.key, access)).content, { mode: 0o600 });
+      const broker = await start({ ...kms.env, KEY_RING_FILE: path, KEY_RING_KMS_KEY: kms.key });
+      await seedGrants(fleet, database, ['outage'], 3000);
+      kms.failNext('unavailable', 10_000);
+      process.kill(workerPids(broker)[1] ?? 0, 'SIGKILL');
+      await until(() => broker.log().includes('Google Cloud KMS is unavailable'));
+      await until(() => broker.log().includes('"exit_code":69'), 60_000);
+      for (let call = 0; call < 3; call++) {
+        const [connection] = connect(broker, 1) as [Connection];
+        expect((await connection.ask('/tokens/outage')).status).toBe(200);
+        await connection.close();
+      }
+      kms.failNext('unavailable', 0);
+      await untilUp(broker, 2);
+      expect(await broker.end('SIGTERM')).toBe(0);
+    } finally {
+      if (before === undefined) delete process.env['GOOGLE_APPLICATION_CREDENTIALS'];
+      else process.env['GOOGLE_APPLICATION_CREDENTIALS'] = before;
+      await kms.close();
+    }
+  },
+  120_000,
+);
 
 onLinux('one process alone has no supervisor, and no label for it', async () => {
   const broker = await fleet.add();

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { NextKey } from '../../sealing/key-ring.js';
 import type { ResealReport } from '../../token-store/sealed/reseal.js';
 import { printResult, type TableResult } from '../shared/command-result.js';
 import { EXIT } from '../shared/failure.js';
@@ -16,9 +17,9 @@ Opens every value in the database that an older key sealed and seals it again
 with the newest key, so that older keys can be removed from the key ring. What
 the newest key sealed is only counted; with --verify it is opened as well, as
 after a restore: that takes longer, and damaged values are found. Safe while the
-broker runs, safe to interrupt and to run again. Restart every replica with the
-new key ring first: one that has only the older keys cannot open what the new
-one sealed.
+broker runs, safe to interrupt and to run again. Every replica must have the new
+key ring first: one that has only the older keys cannot open what the new one
+sealed. So a key that seals only from a later time on is not used before.
 Each service has a MAC, and the broker refuses rows without one. --adopt signs
 such rows, once, after an update from a version without MACs: look at
 \`token-broker service list\` first, since it also accepts rows that someone else
@@ -53,10 +54,11 @@ async function resealAll({ adopt = false, verify = false }: Options): Promise<Ta
     const adopted = adopt ? await adoptServices(broker.get(Database), broker.get(Sealer)) : [];
     const report = await reseal(broker.get(Database), broker.get(Sealer), verify);
     const unverified = (await broker.get(ServicesRepository).listUnverified()).map(({ name }) => name);
-    const unused = broker
-      .get(Sealer)
-      .keyIds.filter((id) => id !== report.newestKeyId && !report.keysInUse.has(id));
-    return resultOf(report, unused, { adopted, unverified });
+    const { keyIds, nextKey } = broker.get(Sealer);
+    const unused = keyIds.filter(
+      (id) => id !== report.newestKeyId && id !== nextKey?.id && !report.keysInUse.has(id),
+    );
+    return resultOf(report, unused, nextKey, { adopted, unverified });
   });
 }
 
@@ -65,9 +67,15 @@ interface Services {
   readonly unverified: readonly string[];
 }
 
-function resultOf(report: ResealReport, unused: readonly string[], services: Services): TableResult {
-  const { newestKeyId, columns, keysInUse, problems } = report;
-  const isDone = [...keysInUse.keys()].every((id) => id === newestKeyId);
+function resultOf(
+  report: ResealReport,
+  unused: readonly string[],
+  nextKey: NextKey | null,
+  services: Services,
+): TableResult {
+  const { newestKeyId, columns, keysInUse } = report;
+  const problems = [...report.problems, ...(nextKey ? [sealsLater(nextKey)] : [])];
+  const isDone = nextKey === null && [...keysInUse.keys()].every((id) => id === newestKeyId);
   const areOpened = columns.every(({ unopened }) => unopened === 0);
   const inUse = [...keysInUse].map(
     ([id, count]) => `  ${id}: ${count} value(s)${id === newestKeyId ? ', newest' : ''}`,
@@ -114,17 +122,20 @@ function aboutServices({ adopted, unverified }: Services): string[] {
   ];
 }
 
+const sealsLater = ({ id, sealsFrom }: NextKey) =>
+  `The key ${id} seals from ${sealsFrom.toISOString()} on. Run this again then; nothing is sealed under it before.`;
+
 const NOT_OPENED =
   'What is counted under NOT OPENED cannot be used: it was damaged, or sealed by a key that the key ring lacks.';
 
 const NOT_DONE =
-  'Older keys are still in use: do not remove them. Restart every replica with the new key ring and run this again.';
+  'Older keys are still in use: do not remove them. Give every replica the new key ring and run this again.';
 
 function aboutUnused(unused: readonly string[]): string {
   if (unused.length === 0) return 'The key ring holds no key that could be removed.';
   return (
     `Nothing stored needs these keys any more: ${unused.join(', ')}.\n` +
-    'They may be removed from the key ring 30 minutes after the last replica read the new key: until then, connect links\n' +
+    'They may be removed from the key ring 30 minutes after the newest key began to seal: until then, connect links\n' +
     'that were made with the older ones may still be used.'
   );
 }

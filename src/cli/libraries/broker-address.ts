@@ -2,7 +2,7 @@
  * Where a command reaches the broker, and how its token endpoint names a user. Owns the order of option and settings, and
  * the audience of a token exchange. Does not own the exchange itself (token-request.ts), nor what is in a file.
  */
-import { ORIGIN } from '../../config/setting.js';
+import { isOrigin } from '../../config/setting.js';
 import { isUserId, USER_ID_RULE } from '../../domain/access/user-rule.js';
 import { faultyConfiguration, wrongUsage } from '../shared/failure.js';
 import { readSomeSettings } from '../shared/some-settings.js';
@@ -78,7 +78,7 @@ async function discoverIssuer(origin: string): Promise<string | null> {
       `${origin}/.well-known/oauth-authorization-server`,
       DISCOVERY_TIMEOUT_MS,
     );
-    return typeof issuer === 'string' && ORIGIN.test(issuer) ? issuer : null;
+    return typeof issuer === 'string' && isOrigin(issuer) ? issuer : null;
   } catch {
     return null;
   }

@@ -1,5 +1,5 @@
 import { CELL_NAME } from '../../domain/cell.js';
-import { integer, list, matches, text } from '../setting.js';
+import { integer, isOrigin, list, matches, text } from '../setting.js';
 
 /** The key ring, the services, what is cached, what is recorded and who is notified. */
 export const BROKER_SETTINGS = {
@@ -33,10 +33,10 @@ export const BROKER_SETTINGS = {
   }),
   CELL_PEERS: list({
     default: [],
-    rule: matches(
-      /^https?:\/\/[^/?#\s@]+$/,
-      'must be origins such as http://broker-us1.internal:3000, comma separated',
-    ),
+    rule: {
+      accepts: (value) => isOrigin(value) && !value.includes('@'),
+      fault: 'must be origins such as http://broker-us1.internal:3000, comma separated',
+    },
     doc: "The other cells, where Google's security events are passed on to: the origin of each on your own network, comma separated.",
     more: 'See [security events of cells](cells.md#security-events).',
     example: 'http://broker-us1.internal:3000',

@@ -1,5 +1,5 @@
 import { isSafeAddress } from '../service-issuers.js';
-import { integer, list, matches, ORIGIN, secret, text } from '../setting.js';
+import { integer, list, isOrigin, matches, secret, text } from '../setting.js';
 
 /** An email address, or a domain with @ in front. */
 const PEOPLE = matches(
@@ -62,7 +62,10 @@ export const CONSOLE_SETTINGS = {
   }),
   ADMIN_URL: text({
     default: null,
-    rule: matches(ORIGIN, 'must be an origin such as https://broker-admin.example.com, without a path'),
+    rule: {
+      accepts: isOrigin,
+      fault: 'must be an origin such as https://broker-admin.example.com, without a path',
+    },
     doc: 'The origin where browsers reach `ADMIN_PORT`.',
     more: 'Needed for the console on that port.',
     example: 'https://broker-admin.example.com',

@@ -1,6 +1,5 @@
-import { isURL } from 'class-validator';
 import { isProxyAddress } from '../proxies.js';
-import { flag, integer, list, matches, secret, text } from '../setting.js';
+import { flag, integer, isHttpUrl, list, matches, secret, text } from '../setting.js';
 
 const PROXY_RULE = {
   accepts: isProxyAddress,
@@ -23,8 +22,7 @@ export const GOOGLE_SETTINGS = {
   GOOGLE_STAND_IN_URL: text({
     default: null,
     rule: {
-      accepts: (value) =>
-        isURL(value, { require_tld: false, protocols: ['http', 'https'], require_protocol: true }),
+      accepts: isHttpUrl,
       fault: 'must be a URL',
     },
     doc: 'The stand-in for Google, for trials and tests only. Production refuses it.',

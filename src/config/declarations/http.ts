@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
-import { choice, integer, list, matches, ORIGIN, text } from '../setting.js';
+import { choice, integer, list, isOrigin, text } from '../setting.js';
 
 const MODES = ['production', 'development', 'test'] as const;
 const MAX_WORKERS = 256;
@@ -15,8 +15,8 @@ export const PROCESS_SETTINGS = {
   }),
   HOST: text({
     default: '127.0.0.1',
-    doc: 'The address to listen on. `0.0.0.0` is every address of this machine.',
-    more: 'The container image sets it.',
+    doc: 'The address to listen on. `0.0.0.0` is every IPv4 address of this machine, `::` every address.',
+    more: 'The container image sets `0.0.0.0`. Where pods have IPv6 addresses only, set `::`.',
     example: '0.0.0.0',
   }),
   PORT: integer({
@@ -40,20 +40,23 @@ export const PROCESS_SETTINGS = {
       value === 'auto' ? Math.min(availableParallelism(), MAX_WORKERS) : Number(value),
   },
   PUBLIC_URL: text({
-    rule: matches(ORIGIN, 'must be an origin such as https://broker.example.com, without a path'),
+    rule: {
+      accepts: isOrigin,
+      fault: 'must be an origin such as https://broker.example.com, without a path',
+    },
     doc: 'The origin where browsers reach the broker: scheme, host and port, no path. Google redirects to this + `/callback`.',
     example: 'https://broker.example.com',
   }),
   TOKEN_BROKER_URL: text({
     default: null,
-    rule: matches(ORIGIN, 'must be an origin such as http://token-broker:3000, without a path'),
+    rule: { accepts: isOrigin, fault: 'must be an origin such as http://token-broker:3000, without a path' },
     doc: 'Where services reach the broker, when that is not `PUBLIC_URL`.',
     more: 'For the commands `credentials-file`, `sidecar` and `client-config`, and the `token_endpoint` of the metadata. See [libraries](libraries.md).',
     example: 'http://token-broker:3000',
   }),
   RETURN_TO_ORIGINS: list({
     default: [],
-    rule: matches(ORIGIN, 'must be origins such as https://app.example.com, comma separated'),
+    rule: { accepts: isOrigin, fault: 'must be origins such as https://app.example.com, comma separated' },
     doc: "Origins of your apps that a connect ticket's `return_to` may name, comma separated.",
     more: 'Without it, the browser ends on a page of the broker.',
     example: 'https://app.example.com',

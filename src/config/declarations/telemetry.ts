@@ -1,5 +1,4 @@
-import { isURL } from 'class-validator';
-import { choice, flag, matches, text } from '../setting.js';
+import { choice, flag, isHttpUrl, matches, text } from '../setting.js';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const LOG_FORMATS = ['json', 'pretty', 'gcp', 'ecs'] as const;
@@ -15,8 +14,7 @@ const SAMPLERS = [
 ] as const;
 
 const COLLECTOR = {
-  accepts: (value: string) =>
-    isURL(value, { require_tld: false, protocols: ['http', 'https'], require_protocol: true }),
+  accepts: isHttpUrl,
   fault: 'must be an http or https URL',
 };
 
