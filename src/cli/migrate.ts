@@ -28,7 +28,7 @@ and run again. From then on migrate without it does what is new there, too.
 With --grant-runtime the owner of the tables runs this command, and the broker
 runs as that other role: docs/configuration.md. Pass it with each migrate.
 AUDIT_RETENTION_DAYS is stored in the database, which then refuses to delete
-younger events. Where it is not set, at least 400 days are.
+younger events; 400 days where it was never set.
 
 Needs DATABASE_URL or DATABASE_URL_FILE and no other setting; behind a pooler,
 DATABASE_DIRECT_URL (or DATABASE_DIRECT_URL_FILE) past it is used instead. Run
@@ -89,7 +89,7 @@ async function apply(
     });
   const { grantPrivileges, setAuditRetention, UnfitRole } =
     await import('../token-store/migrations/runtime-privileges.js');
-  await setAuditRetention(source, days);
+  if (days !== null) await setAuditRetention(source, days);
   if (role !== undefined) {
     await grantPrivileges(source, role).catch((error: unknown) => {
       if (error instanceof UnfitRole) throw new Failure(EXIT.refused, 'role_unfit', error.message);

@@ -55,6 +55,7 @@ export function readConfiguration(env: EnvironmentVariables): Settings {
     redirectUri: callbackOf(environment.PUBLIC_URL),
     databaseUrlFile: env['DATABASE_URL_FILE'] || null,
     databaseDirectUrlFile: env['DATABASE_DIRECT_URL_FILE'] || null,
+    refusalRateLimit: environment.BROWSER_RATE_LIMIT,
     clients: new GoogleClients(clients),
     serviceIssuers: issuers,
     console,

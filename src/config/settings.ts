@@ -31,6 +31,8 @@ export class Settings extends Declared {
   /** The file of DATABASE_URL, read again for each connection; null: the environment has the URL. */
   readonly databaseUrlFile!: string | null;
   readonly databaseDirectUrlFile!: string | null;
+  /** BROWSER_RATE_LIMIT too: how many requests of one address without a verified credential are refused before it has to wait. */
+  readonly refusalRateLimit!: number;
   /** Read from GOOGLE_CLIENT_SECRETS. */
   readonly clients!: GoogleClients;
   /** Read from SERVICE_ISSUERS_FILE. */

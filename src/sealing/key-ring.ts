@@ -25,15 +25,15 @@ interface RingKey {
 export interface KeyRing {
   /** Of the key that seals now. */
   readonly sealingKeyId: string;
-  /** The newest key, where it does not seal yet. */
-  readonly nextKey: NextKey | null;
+  /** Those that do not seal yet, the newest in front. */
+  readonly waitingKeys: readonly WaitingKey[];
   /** Objects, not bytes: nothing prints them, and Node need not make one for each value. */
   readonly sealingKeys: ReadonlyMap<string, KeyObject>;
   /** The key for one purpose of fingerprints and MACs. */
   readonly keyFor: (purpose: string) => KeyObject;
 }
 
-export interface NextKey {
+export interface WaitingKey {
   readonly id: string;
   readonly sealsFrom: Date;
 }
@@ -59,13 +59,18 @@ export function keyRingOf(json: string): KeyRing {
   if (new Set(sealing.map((key) => key.kid)).size < sealing.length)
     throw new KeyRingError('uses a key id twice');
   const sealsFrom = sealing.map(sealingTime);
-  const current = () => sealing.find((_, at) => (sealsFrom[at] as number) <= Date.now()) ?? first;
+  const current = () =>
+    Math.max(
+      0,
+      sealsFrom.findIndex((time) => time <= Date.now()),
+    );
   return {
     get sealingKeyId() {
-      return current().kid;
+      return (sealing[current()] as RingKey).kid;
     },
-    get nextKey() {
-      return current() === first ? null : { id: first.kid, sealsFrom: new Date(sealsFrom[0] as number) };
+    get waitingKeys() {
+      const waiting = sealing.slice(0, current());
+      return waiting.map(({ kid }, at) => ({ id: kid, sealsFrom: new Date(sealsFrom[at] as number) }));
     },
     sealingKeys: new Map(sealing.map((key) => [key.kid, createSecretKey(bytes(key))])),
     keyFor: derive(createSecretKey(bytes(only))),

@@ -5,7 +5,7 @@ import { Settings } from '../config/settings.js';
 import { KmsFailure } from '../domain/google/google-failure.js';
 import { Secret } from '../domain/secret.js';
 import { type CompactJwe, decrypt, encrypt, parseJwe } from './compact-jwe.js';
-import { type KeyRing, type NextKey, readKeyRing } from './key-ring.js';
+import { type KeyRing, readKeyRing, type WaitingKey } from './key-ring.js';
 import { loadFirstKeyRing, loadKeyRing } from './load-key-ring.js';
 import { readRingFile } from './ring-file.js';
 
@@ -168,9 +168,9 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
     return [sealingKeyId, ...[...sealingKeys.keys()].filter((id) => id !== sealingKeyId)];
   }
 
-  /** The newest key, where it does not seal yet. */
-  get nextKey(): NextKey | null {
-    return this.#ring.nextKey;
+  /** Those that do not seal yet, the newest in front. */
+  get waitingKeys(): readonly WaitingKey[] {
+    return this.#ring.waitingKeys;
   }
 
   /** How many values this process sealed, by key id. */

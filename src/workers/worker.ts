@@ -37,6 +37,7 @@ export class WorkerLink {
     const shares = {
       serviceRateLimit: share(settings.serviceRateLimit),
       browserRateLimit: share(settings.browserRateLimit, MIN_BROWSER_SHARE),
+      refusalRateLimit: share(settings.refusalRateLimit),
       securityEventRateLimit: share(settings.securityEventRateLimit),
     };
     return Object.freeze(Object.assign({}, settings, shares));

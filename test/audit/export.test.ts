@@ -9,6 +9,7 @@ import type { Api } from '../support/api.js';
 import { exhaustive } from '../support/exhaustive.js';
 import { startTestBed, type TestBed } from '../support/test-bed.js';
 import { until } from '../support/until.js';
+import { ExportFile } from '../../src/cli/audit/export-file.js';
 
 /** A reader that copies the audit trail elsewhere gets each event once, wherever it stopped and however late an event was written. */
 interface Line {
@@ -248,7 +249,29 @@ describe('an export that is added to a file', () => {
     expect((await append(path)).ids).toEqual([first]);
   });
 
-  test('does not touch a file of something else, and takes no other beginning', async () => {
+  test('fails where another process writes to the file meanwhile, and leaves what that wrote', async () => {
+    await add('a', 300);
+    const path = join(emptyFolder(), 'audit.ndjson');
+    const file = await ExportFile.open(path);
+    await file.write('{"id":"1"}\n');
+    writeFileSync(path, '{"id":"2"}\n', { flag: 'a' });
+    await expect(file.write('{"id":"3"}\n')).rejects.toThrow('Another process writes to');
+    await file.close();
+    expect(readFileSync(path, 'utf8')).toBe('{"id":"1"}\n{"id":"2"}\n');
+  });
+
+  test.each(['a note\nand its end', '{"installed":{}}', 'postgresql://broker@localhost/broker', '{'])(
+    'does not touch a file of something else, such as %j, also where the database does not answer',
+    async (text) => {
+      const path = join(emptyFolder(), 'file');
+      writeFileSync(path, text);
+      const settings = { ...bed.settings, DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/none' };
+      expect((await tokenBroker(['audit', 'export', '--append', path], settings)).code).not.toBe(0);
+      expect(readFileSync(path, 'utf8')).toBe(text);
+    },
+  );
+
+  test('says that a file is of something else, and takes no other beginning', async () => {
     const path = join(emptyFolder(), 'notes');
     writeFileSync(path, 'a note\nand its end');
     const run = (...args: string[]) =>

@@ -99,17 +99,19 @@ describe('token-broker keys generate', () => {
       sealing_key_id: sealingIds(out)[0],
     });
     expect(read(out).keys.slice(1)).toEqual(old);
-    expect(readKeyRing(out).nextKey).toEqual({
-      id: sealingIds(out)[0],
-      sealsFrom: new Date(String(output?.['seals_from'])),
-    });
+    expect(readKeyRing(out).waitingKeys).toEqual([
+      { id: sealingIds(out)[0], sealsFrom: new Date(String(output?.['seals_from'])) },
+    ]);
     expect(readKeyRing(out).sealingKeyId).toBe(old[0]?.kid);
     expect(modeOf(out)).toBe('640');
     expect(readdirSync(dirname(out))).toEqual(['ring.json']);
     const { stdout } = await tokenBroker(generate(out, '--add', '--now'));
     expect(stdout).toContain('token-broker keys reseal');
     expect(stdout).not.toContain('It seals from');
-    expect(readKeyRing(out)).toMatchObject({ sealingKeyId: sealingIds(out)[0], nextKey: null });
+    expect(readKeyRing(out)).toMatchObject({ sealingKeyId: sealingIds(out)[0], waitingKeys: [] });
+    for (let keys = 0; keys < 2; keys++) await tokenBroker(generate(out, '--add'));
+    const waiting = readKeyRing(out).waitingKeys.map(({ id }) => id);
+    expect(waiting).toEqual(sealingIds(out).slice(0, 2));
     expect((await asJson(generate(join(dirname(out), 'new.json'), '--now'))).code).toBe(2);
     for (const { k } of read(out).keys) expect(stdout).not.toContain(k);
   });

@@ -78,7 +78,10 @@ describe('a sidecar of the real broker', () => {
     const [grant] = body['grants'] as { id: string }[];
     await bed.api.delete(`/grants/${grant?.id ?? ''}`, { mode: 'local' });
     const refused = await ask('email');
-    expect(refused).toMatchObject({ status: 400, text: expect.stringMatching(/^http\S+\/connect\S* /) });
+    expect(refused).toMatchObject({
+      status: 400,
+      text: expect.stringMatching(/^Not connected: \D+ http\S+\/connect\S* /),
+    });
 
     await connect();
     await bed.restart();

@@ -256,6 +256,17 @@ test('two workers let a browser on one connection make the requests of a connect
   }
   await dispatcher.close();
   expect(statuses.map((status) => status === 429)).toEqual([false, false, false, false, true]);
+  // False credentials have no least share.
+  const one = new Agent({ connections: 1, pipelining: 1 });
+  const refused: number[] = [];
+  for (let call = 0; call < 4; call++) {
+    const headers = { authorization: 'Bearer tbk_false' };
+    const { statusCode, body } = await request(`${broker.url}/tokens/alice`, { headers, dispatcher: one });
+    await body.dump();
+    refused.push(statusCode);
+  }
+  await one.close();
+  expect(refused).toEqual([401, 401, 429, 429]);
   await broker.end('SIGTERM');
 });
 

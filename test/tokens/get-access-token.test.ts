@@ -448,6 +448,13 @@ describe('GET /tokens/:userId', () => {
       expect((await service.token('alice', { scope: 'openid' })).body['access_token']).toBe(tokenOf(token));
     });
 
+    test('of profile is refused with what is missing where the grant has no scope of it', async () => {
+      const service = await bed.service({ scopes: ['profile', 'https://www.googleapis.com/auth/adwords'] });
+      const { status, body } = await service.token('alice');
+      expect([status, body['code']]).toEqual([403, 'insufficient_scope']);
+      expect(body['missing_scopes']).toContain('https://www.googleapis.com/auth/userinfo.profile');
+    });
+
     test('of openid alone gives a token that does not tell the email address', async () => {
       const service = await bed.service({ scopes: ['openid'] });
       expect((await service.token('alice')).body['scope']).toBe('openid');

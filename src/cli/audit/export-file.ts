@@ -1,6 +1,7 @@
 /*
  * A file to which `audit export --append` writes. Owns where an earlier export ended in it, after a sudden stop too: a last line
- * without its end is cut off, and comes again. Does not own what is written.
+ * without its end is cut off before the first write, and comes again. What an export did not write is not touched. Does not own what
+ * is written.
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { type ExportPosition, readExportCursor } from '../../domain/list-position.js';
@@ -10,30 +11,59 @@ import { explainWrite } from '../shared/files.js';
 
 const CHUNK = 65_536;
 const LINE_FEED = 0x0a;
+/** How each line of an export begins (audit/audit-formats.ts). */
+const LINE_START = '{"id":"';
 
 export class ExportFile {
+  /** In bytes, as this process knows it. */
+  #size: number;
+  /** Where a line that is not whole begins. */
+  #cutAt: number | null;
+
   private constructor(
     private readonly path: string,
     private readonly file: FileHandle,
+    { size, whole }: End,
     /** Of its last event; null: it has none. */
     readonly after: ExportPosition | null,
-  ) {}
+  ) {
+    this.#size = size;
+    this.#cutAt = whole < size ? whole : null;
+  }
 
-  /** @throws {Failure} also where its last whole line is no event: the file is something else */
+  /** @throws {Failure} also where its last line is no event, nor the beginning of one: the file is something else */
   static async open(path: string): Promise<ExportFile> {
     const file = await open(path, 'a+', 0o600).catch((error: unknown) => {
       throw explainWrite(error, path);
     });
     try {
-      return new ExportFile(path, file, await endOf(file, path));
+      const end = await endOf(file, path);
+      return new ExportFile(
+        path,
+        file,
+        end,
+        end.whole === 0 ? null : await positionBefore(file, end.whole, path),
+      );
     } catch (error) {
       await file.close();
       throw error;
     }
   }
 
+  /** @throws {Failure} also where another process has written to the file since: events would come twice */
   async write(text: string): Promise<void> {
-    await this.file.appendFile(text).catch((error: unknown) => {
+    if ((await this.file.stat()).size !== this.#size)
+      throw new Failure(
+        EXIT.refused,
+        'written_by_another',
+        `Another process writes to ${this.path}. Run one export to a file at a time.`,
+      );
+    try {
+      if (this.#cutAt !== null) await this.file.truncate(this.#cutAt);
+      await this.file.appendFile(text);
+      this.#size = (this.#cutAt ?? this.#size) + Buffer.byteLength(text);
+      this.#cutAt = null;
+    } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       const what = `${this.path} cannot be written any more (${code ?? 'unknown'}).`;
       throw new Failure(
@@ -41,7 +71,7 @@ export class ExportFile {
         'not_writable',
         `${what} The same command goes on where this one stopped.`,
       );
-    });
+    }
   }
 
   async close(): Promise<void> {
@@ -49,13 +79,22 @@ export class ExportFile {
   }
 }
 
-async function endOf(file: FileHandle, path: string): Promise<ExportPosition | null> {
+/** In bytes. */
+interface End {
+  readonly size: number;
+  /** Of the whole lines. */
+  readonly whole: number;
+}
+
+async function endOf(file: FileHandle, path: string): Promise<End> {
   const stat = await file.stat();
   if (!stat.isFile()) throw wrongUsage('--append takes a regular file.', 'token-broker audit export');
-  const end = await endOfLine(file, stat.size);
-  const position = end === 0 ? null : await positionBefore(file, end, path);
-  if (end < stat.size) await file.truncate(end);
-  return position;
+  const { size } = stat;
+  const whole = await endOfLine(file, size);
+  const length = Math.min(size - whole, LINE_START.length);
+  const { buffer } = await file.read(Buffer.alloc(length), 0, length, whole);
+  if (!LINE_START.startsWith(buffer.toString())) throw notAnExport(path);
+  return { size, whole };
 }
 
 /** Of the line that ends there. */
@@ -65,7 +104,11 @@ async function positionBefore(file: FileHandle, end: number, path: string): Prom
   const { cursor } = readJsonObject(buffer.toString()) ?? {};
   const position = typeof cursor === 'string' ? readExportCursor(cursor) : null;
   if (position) return position;
-  throw new Failure(
+  throw notAnExport(path);
+}
+
+function notAnExport(path: string): Failure {
+  return new Failure(
     EXIT.refused,
     'not_an_export',
     `The last line of ${path} is no event with a cursor. Name a file that \`audit export\` wrote, or a new one.`,

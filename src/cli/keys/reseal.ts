@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { NextKey } from '../../sealing/key-ring.js';
+import type { WaitingKey } from '../../sealing/key-ring.js';
 import type { ResealReport } from '../../token-store/sealed/reseal.js';
 import { printResult, type TableResult } from '../shared/command-result.js';
 import { EXIT } from '../shared/failure.js';
@@ -54,11 +54,10 @@ async function resealAll({ adopt = false, verify = false }: Options): Promise<Ta
     const adopted = adopt ? await adoptServices(broker.get(Database), broker.get(Sealer)) : [];
     const report = await reseal(broker.get(Database), broker.get(Sealer), verify);
     const unverified = (await broker.get(ServicesRepository).listUnverified()).map(({ name }) => name);
-    const { keyIds, nextKey } = broker.get(Sealer);
-    const unused = keyIds.filter(
-      (id) => id !== report.newestKeyId && id !== nextKey?.id && !report.keysInUse.has(id),
-    );
-    return resultOf(report, unused, nextKey, { adopted, unverified });
+    const { keyIds, waitingKeys } = broker.get(Sealer);
+    const kept = [report.newestKeyId, ...waitingKeys.map(({ id }) => id), ...report.keysInUse.keys()];
+    const unused = keyIds.filter((id) => !kept.includes(id));
+    return resultOf(report, unused, waitingKeys, { adopted, unverified });
   });
 }
 
@@ -70,12 +69,12 @@ interface Services {
 function resultOf(
   report: ResealReport,
   unused: readonly string[],
-  nextKey: NextKey | null,
+  waitingKeys: readonly WaitingKey[],
   services: Services,
 ): TableResult {
   const { newestKeyId, columns, keysInUse } = report;
-  const problems = [...report.problems, ...(nextKey ? [sealsLater(nextKey)] : [])];
-  const isDone = nextKey === null && [...keysInUse.keys()].every((id) => id === newestKeyId);
+  const problems = [...report.problems, ...waitingKeys.map(sealsLater)];
+  const isDone = waitingKeys.length === 0 && [...keysInUse.keys()].every((id) => id === newestKeyId);
   const areOpened = columns.every(({ unopened }) => unopened === 0);
   const inUse = [...keysInUse].map(
     ([id, count]) => `  ${id}: ${count} value(s)${id === newestKeyId ? ', newest' : ''}`,
@@ -122,7 +121,7 @@ function aboutServices({ adopted, unverified }: Services): string[] {
   ];
 }
 
-const sealsLater = ({ id, sealsFrom }: NextKey) =>
+const sealsLater = ({ id, sealsFrom }: WaitingKey) =>
   `The key ${id} seals from ${sealsFrom.toISOString()} on. Run this again then; nothing is sealed under it before.`;
 
 const NOT_OPENED =

@@ -32,7 +32,7 @@ export const PROCESS_SETTINGS = {
       min: 1,
       max: MAX_WORKERS,
       doc: 'How many processes serve on this port. `auto`: one for each processor that this process may use.',
-      more: 'More than one have a supervisor, which replaces those that end. Rate limits hold for all together, most other limits for each: see [workers](scaling.md#workers).',
+      more: 'More than one have a supervisor, which replaces those that end. They share the rate limits, and most other limits are for each: see [workers](scaling.md#workers).',
       example: 'auto',
     }),
     values: `1 to ${MAX_WORKERS}, or \`auto\``,

@@ -76,7 +76,7 @@ export function overviewPage({ person, now, current, system, activity }: Overvie
         <Figures grants={grants} current={current} system={system} now={now} />
         <Charts activity={activity} />
         {grants === null ? null : <GrantsByClient grants={grants} />}
-        <System system={system} current={current} />
+        <System system={system} current={current} now={now} />
         {grants === null ? null : <Grants grants={grants} slotLimit={system.slotLimit} />}
       </div>
     </Layout>,

@@ -48,6 +48,7 @@ export class ReadOverview {
     const system = {
       version: this.build.version,
       keyIds: this.sealer.keyIds,
+      waitingKeys: this.sealer.waitingKeys,
       changeFeedFault: this.changes.fault?.reason ?? null,
       slotLimit,
       sendsWebhooks: webhooks.length > 0,

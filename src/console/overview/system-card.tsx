@@ -1,10 +1,12 @@
 import type { OverviewNow } from '../../token-store/console/overview.repository.js';
-import { Badge, Card, compact, whole } from '../views/parts.js';
+import { Badge, Card, compact, Time, whole } from '../views/parts.js';
 
 export interface SystemFacts {
   readonly version: string;
   /** The first one seals. */
   readonly keyIds: readonly string[];
+  /** Those of them that do not seal yet. */
+  readonly waitingKeys: readonly { readonly id: string; readonly sealsFrom: Date }[];
   /** Null: this replica is notified of changes. */
   readonly changeFeedFault: string | null;
   readonly slotLimit: number;
@@ -15,9 +17,16 @@ export interface SystemFacts {
 /** A key of AES-GCM seals so many values at most (NIST SP 800-38D section 8.3). */
 const KEY_LIMIT = 2 ** 32;
 
-export function System({ system, current }: { readonly system: SystemFacts; readonly current: OverviewNow }) {
-  const { version, keyIds, changeFeedFault } = system;
+interface SystemProps {
+  readonly system: SystemFacts;
+  readonly current: OverviewNow;
+  readonly now: Date;
+}
+
+export function System({ system, current, now }: SystemProps) {
+  const { version, keyIds, waitingKeys, changeFeedFault } = system;
   const [sealing = '', ...others] = keyIds;
+  const older = others.filter((id) => waitingKeys.every((waiting) => waiting.id !== id));
   const seals = current.seals[sealing] ?? 0;
   const percent = Math.ceil((100 * seals) / KEY_LIMIT);
   return (
@@ -42,10 +51,21 @@ export function System({ system, current }: { readonly system: SystemFacts; read
             {compact(seals)} values sealed, {percent} % of what it is good for
           </div>
         </dd>
+        {waitingKeys.map(({ id, sealsFrom }) => (
+          <>
+            <dt>Next key</dt>
+            <dd>
+              <code>{id}</code>
+              <div class="soft small">
+                seals <Time at={sealsFrom} now={now} />, when every replica has it
+              </div>
+            </dd>
+          </>
+        ))}
         <dt>Older keys</dt>
         <dd>
-          {others.length === 0 ? 'None' : others.map((id) => <code>{id} </code>)}
-          {others.length === 0 ? null : (
+          {older.length === 0 ? 'None' : older.map((id) => <code>{id} </code>)}
+          {older.length === 0 ? null : (
             <div class="soft small">
               <code>token-broker keys reseal</code> ends their use
             </div>

@@ -43,12 +43,13 @@ describe('a policy', () => {
   });
 
   test.each([
-    ['email', ['openid']],
-    [`${USERINFO}profile`, ['openid']],
+    ['email', [`${USERINFO}email`, 'openid']],
+    [`${USERINFO}profile`, []],
     ['https://x.example/a', []],
     ['openid', ['openid']],
-  ])('of %s allows of openid and another scope %j', (scope, allowed) => {
-    expect(allowedScopes({ ...policy, scopes: [scope] }, ['openid', 'https://x.example/b'])).toEqual(allowed);
+  ])('of %s allows of openid, email and another scope %j', (scope, allowed) => {
+    const granted = ['openid', 'email', 'https://x.example/b'];
+    expect(allowedScopes({ ...policy, scopes: [scope] }, granted)).toEqual(allowed);
   });
 
   test('takes * for any, and only as a whole word', () => {

@@ -57,7 +57,10 @@ function forbiddenScopes(policy: Policy, scopes: readonly string[]): string[] {
 /** Of the given scopes, those the policy allows. */
 export function allowedScopes(policy: Policy, scopes: readonly string[]): string[] {
   const forbidden = new Set(forbiddenScopes(policy, scopes));
-  return scopeSet(scopes).filter((scope) => !forbidden.has(scope));
+  const allowed = scopeSet(scopes).filter((scope) => !forbidden.has(scope));
+  // Where it is not in the policy by name, it comes beside `email` or `profile` only: by itself it is access to nothing.
+  const isNamed = policy.scopes.some((scope) => scope === '*' || scope === 'openid');
+  return isNamed || addsOpenId(allowed) ? allowed : allowed.filter((scope) => scope !== 'openid');
 }
 
 const RIGHT_NAMES: Readonly<Record<Right, string>> = {

@@ -40,43 +40,43 @@ describe('the circuit breaker', () => {
     expect(judge('outage', 1)).toBe('opened');
   });
 
-  test('lets one trial request through after five seconds', () => {
+  test('lets one probe through after five seconds', () => {
     const { clock, breaker, opened } = circuit();
     opened();
     clock.ms += OPEN_MS - 1;
     expect(breaker.enter()).toBe('open');
     clock.ms += 1;
-    expect([breaker.enter(), breaker.enter()]).toEqual(['try', 'half_open']);
+    expect([breaker.enter(), breaker.enter()]).toEqual(['probe', 'half_open']);
   });
 
-  test('closes after a trial with an answer, and has forgotten the outages', () => {
+  test('closes after a probe with an answer, and has forgotten the outages', () => {
     const { clock, breaker, judge, opened } = circuit();
     opened();
     clock.ms += OPEN_MS;
     breaker.enter();
-    expect(breaker.judge('try', 'answers')).toBe('closed');
+    expect(breaker.judge('probe', 'answers')).toBe('closed');
     expect(judge('outage', 19)).toBeNull();
     expect(breaker.enter()).toBe('pass');
   });
 
-  test('stays open for five more seconds after a trial that fails', () => {
+  test('stays open for five more seconds after a probe that fails', () => {
     const { clock, breaker, opened } = circuit();
     opened();
     clock.ms += OPEN_MS;
     breaker.enter();
-    expect(breaker.judge('try', 'outage')).toBeNull();
+    expect(breaker.judge('probe', 'outage')).toBeNull();
     clock.ms += OPEN_MS - 1;
     expect(breaker.enter()).toBe('open');
     clock.ms += 1;
-    expect(breaker.enter()).toBe('try');
+    expect(breaker.enter()).toBe('probe');
   });
 
-  test('lets the next request be the trial after one that was not sent', () => {
+  test('lets the next request be the probe after one that was not sent', () => {
     const { clock, breaker, opened } = circuit();
     opened();
     clock.ms += OPEN_MS;
     breaker.enter();
-    breaker.judge('try', 'nothing');
-    expect(breaker.enter()).toBe('try');
+    breaker.judge('probe', 'nothing');
+    expect(breaker.enter()).toBe('probe');
   });
 });

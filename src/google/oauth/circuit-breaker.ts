@@ -4,7 +4,7 @@ import type { CIRCUIT_STATES } from '../../domain/metrics/google-metrics.js';
 const SAMPLE_SECONDS = 10;
 const MIN_RESPONSES = 20;
 const FAILING_SHARE = 0.6;
-/** How long the circuit stays open; then one trial request is sent. */
+/** How long the circuit stays open; then one probe is sent. */
 export const OPEN_MS = 5_000;
 
 /** What a response says of the other side. `nothing`: no request was sent, or it was cancelled. */
@@ -32,18 +32,18 @@ export class CircuitBreaker {
     return this.#isHalfOpen ? 'half_open' : 'open';
   }
 
-  /** @returns `pass`, or `try` for one trial request while open; each is followed by `judge` */
-  enter(): 'pass' | 'try' | 'open' | 'half_open' {
+  /** @returns `pass`, or `probe` for one probe while open; each is followed by `judge` */
+  enter(): 'pass' | 'probe' | 'open' | 'half_open' {
     if (this.#openedAt === null) return 'pass';
     if (this.#isHalfOpen) return 'half_open';
     if (this.monotonicMs() - this.#openedAt < OPEN_MS) return 'open';
     this.#isHalfOpen = true;
-    return 'try';
+    return 'probe';
   }
 
   /** @returns whether the circuit opened or closed by this */
-  judge(entered: 'pass' | 'try', verdict: Verdict): 'opened' | 'closed' | null {
-    if (entered === 'try') return this.#judgeTrial(verdict);
+  judge(entered: 'pass' | 'probe', verdict: Verdict): 'opened' | 'closed' | null {
+    if (entered === 'probe') return this.#judgeProbe(verdict);
     if (verdict === 'nothing' || this.#openedAt !== null) return null;
     const { answers, outages } = this.#count(verdict);
     if (verdict !== 'outage' || answers < MIN_RESPONSES || outages <= FAILING_SHARE * answers) return null;
@@ -51,7 +51,7 @@ export class CircuitBreaker {
     return 'opened';
   }
 
-  #judgeTrial(verdict: Verdict): 'closed' | null {
+  #judgeProbe(verdict: Verdict): 'closed' | null {
     this.#isHalfOpen = false;
     if (verdict === 'answers') {
       this.#openedAt = null;

@@ -19,8 +19,8 @@ import { Clock } from '../../domain/ports/clock.js';
 import { FairQueue } from '../../outbound/fair-queue.js';
 import { CircuitBreaker, OPEN_MS, type Verdict } from './circuit-breaker.js';
 
-/** About what the trial request needs. */
-const TRIAL_SECONDS = 1;
+/** About what the probe needs. */
+const PROBE_SECONDS = 1;
 
 /** The turns at Google's token endpoint of one process (GOOGLE_CONCURRENCY), for refreshes and imports alike. */
 @Injectable()
@@ -63,8 +63,8 @@ export class RefreshRequests {
     const circuit = this.#circuitOf(client);
     const entered = circuit.enter();
     if (entered === 'open') throw this.#withhold(client, OPEN_MS / 1000);
-    // One trial request is under way; others would wait for it, and hold their leases and turns.
-    if (entered === 'half_open') throw this.#withhold(client, TRIAL_SECONDS);
+    // One probe is under way; others would wait for it, and hold their leases and turns.
+    if (entered === 'half_open') throw this.#withhold(client, PROBE_SECONDS);
     const startedAt = performance.now();
     try {
       const response = await ask();

@@ -7,7 +7,7 @@ import type { Meter } from '../../domain/metrics/meter.js';
 import { tracing } from '../../tracing/tracing.js';
 import { callerOf } from '../caller.decorator.js';
 import type { ClientAddresses } from '../rate-limit/client-address.js';
-import { handedOver } from '../request-context.js';
+import { handedOver, pathOf } from '../request-context.js';
 
 /** Longer than the longest user id, percent-encoded: 255 characters of up to four bytes. */
 const MAX_PATH = 3_200;
@@ -127,7 +127,7 @@ export class AccessLog {
     const counted = { method: method ?? 'none', route: 'none', status, code, source: 'none' } as const;
     this.seriesOf(counted).observe(ms / 1000);
     if (request) tracing()?.answered(request, { status });
-    const path = url === undefined ? undefined : pathOf(url);
+    const path = url === undefined ? undefined : pathOf(url).slice(0, MAX_PATH);
     const line = { request_id: requestId, method, path, status, ms: Math.round(ms), reason };
     this.#lines.info(ADDRESSED.has(status) ? { ...line, address } : line);
   }
@@ -135,8 +135,4 @@ export class AccessLog {
   #addressAt(status: number, request: IncomingMessage): string | undefined {
     return ADDRESSED.has(status) ? this.addresses.of(request) : undefined;
   }
-}
-
-function pathOf(url: string): string | undefined {
-  return url.split('?', 1)[0]?.slice(0, MAX_PATH);
 }

@@ -38,5 +38,5 @@ export const CLIENT_FAULTS = {
   414: 'The address is too long.',
   417: 'Expect: only 100-continue is supported (RFC 9110 section 10.1.1).',
   431: 'The headers are too large.',
-  415: 'This content type is not supported here. /docs has the ones that are.',
+  415: 'This content type is not supported here. /openapi.json has the ones that are.',
 } as const;

@@ -9,6 +9,8 @@ import type { RATE_LIMITED } from '../../domain/metrics/call-metrics.js';
 export interface RatesPerMinute {
   readonly serviceRateLimit: number;
   readonly browserRateLimit: number;
+  /** Of one address without a verified credential; `BROWSER_RATE_LIMIT` too. */
+  readonly refusalRateLimit: number;
   readonly securityEventRateLimit: number;
 }
 
@@ -56,7 +58,7 @@ export const ROUTE_LIMITS: Readonly<Record<RouteKind, RouteLimits>> = {
       '/audit/export',
     ],
     byService: SERVICE_LIMIT,
-    byAddress: { name: 'address', max: 'browserRateLimit', counts: 'unverified refusals' },
+    byAddress: { name: 'address', max: 'refusalRateLimit', counts: 'unverified refusals' },
   },
   browser: {
     routes: [

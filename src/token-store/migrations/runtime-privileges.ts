@@ -131,18 +131,12 @@ async function assertNoDdl(client: pg.Client, role: string): Promise<void> {
   );
 }
 
-/**
- * @param days below which no audit event is deleted, whatever a broker asks for; null: the default, or what is stored where that is
- * longer, so that a command without the setting shortens nothing
- */
-export async function setAuditRetention(
-  database: string | AddressSource,
-  days: number | null,
-): Promise<void> {
+/** @param days below which no audit event is deleted, whatever a broker asks for */
+export async function setAuditRetention(database: string | AddressSource, days: number): Promise<void> {
   const client = new DatabaseClient({ source: sourceOf(database) });
   await client.connect();
   try {
-    await client.query('UPDATE audit_retention SET days = coalesce($1, greatest(days, 400))', [days]);
+    await client.query('UPDATE audit_retention SET days = $1', [days]);
   } finally {
     await client.end();
   }
