@@ -59,6 +59,7 @@ const FLOWS = [
   'cli/risc',
   'database/cluster-commits',
   'database/cluster-migrations',
+  'database/cluster-workers',
 ];
 /** Cuts off servers, and kills them: after the others, and alone. */
 const ALONE = 'test/database/cluster.test.ts';

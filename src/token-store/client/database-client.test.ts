@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Secret } from '../../domain/secret.js';
 import { AddressSource } from './address-source.js';
 import { DatabaseClient } from './database-client.js';
+import { DatabasePool } from './database-pool.js';
 
 /** A message of PostgreSQL: type, length, content. */
 function message(type: string, content: Buffer): Buffer {
@@ -41,4 +42,11 @@ test('a session that the server ends with its login ends no process', async () =
   await client.connect();
   await ended;
   await expect(client.query('SELECT 1')).rejects.toThrow('not queryable');
+});
+
+test('a pool refuses a connection that the server ends with its login', async () => {
+  const admit = () => Promise.resolve();
+  const pool = new DatabasePool({ source, size: 1, pooler: null, lifetimeMs: 1000, answerMs: 1000, admit });
+  await expect(pool.query('SELECT 1')).rejects.toThrow();
+  await pool.end();
 });
