@@ -137,12 +137,19 @@ const NAMES_FOR_ONE = 10;
       }
     };
     await expectRefreshes(first);
-    for (const mode of ['force_logical', 'block_writes']) {
+    // A logical move may forget a lease of its last moment, whichever server took it (docs/citus.md).
+    const moves = [
+      { mode: 'force_logical', mayForget: 1 },
+      { mode: 'block_writes', mayForget: 0 },
+    ];
+    for (const { mode, mayForget } of moves) {
       const move = { isOver: false };
-      const moving = moveRows(user, mode).finally(() => (move.isOver = true));
+      const moving = moveRows(user, mode);
+      void moving.catch(() => undefined).then(() => (move.isOver = true));
       const done: boolean[] = [];
       while (!move.isOver) for (const port of clients.keys()) done.push(await refresh(port));
-      expect(new Set(done)).toEqual(new Set([true]));
+      expect(done.filter((isDone) => !isDone).length).toBeLessThanOrEqual(mayForget);
+      expect(done).toContain(true);
       await expectRefreshes((await moving).to);
     }
   }, 120_000);
