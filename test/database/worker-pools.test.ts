@@ -26,7 +26,6 @@ describe('the connections to a worker', () => {
       databaseDirectUrl: null,
       databasePooler: null,
       databasePoolSize: 2,
-      databaseConnectionLifetimeMs: 30_000,
     };
     const { hostname, port } = new URL(url);
     return new WorkerPool(settings as Settings, { host: hostname, port: Number(port) }, listenedRun);

@@ -46,7 +46,15 @@ test('a session that the server ends with its login ends no process', async () =
 
 test('a pool refuses a connection that the server ends with its login', async () => {
   const admit = () => Promise.resolve();
-  const pool = new DatabasePool({ source, size: 1, pooler: null, lifetimeMs: 1000, answerMs: 1000, admit });
+  const pool = new DatabasePool({
+    source,
+    size: 1,
+    pooler: null,
+    lifetimeMs: 1000,
+    idleMs: 1000,
+    answerMs: 1000,
+    admit,
+  });
   await expect(pool.query('SELECT 1')).rejects.toThrow();
   await pool.end();
 });

@@ -18,6 +18,8 @@ interface PoolSettings {
   readonly pooler: Pooler;
   /** After so long a connection is replaced. */
   readonly lifetimeMs: number;
+  /** One that was not used for so long is closed. */
+  readonly idleMs: number;
   /** How long a statement is waited for. */
   readonly answerMs: number;
   /** Learns to which server a new connection leads, before anything else is asked on it. */
@@ -35,12 +37,13 @@ export class DatabasePool extends pg.Pool {
   /** Whether no pooler is in between, or one that the operator says keeps sessions. */
   isDirect = false;
 
-  constructor({ source, size, pooler, lifetimeMs, answerMs, admit }: PoolSettings) {
+  constructor({ source, size, pooler, lifetimeMs, idleMs, answerMs, admit }: PoolSettings) {
     const options: pg.PoolConfig & { source: AddressSource } = {
       source,
       max: size,
       Client: DatabaseClient as unknown as new () => pg.ClientBase,
       maxLifetimeSeconds: lifetimeMs / 1000,
+      idleTimeoutMillis: idleMs,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: answerMs,
       keepAlive: true,

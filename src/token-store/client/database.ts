@@ -18,6 +18,8 @@ interface TimedRows {
   readonly receivedAt: number;
 }
 
+const IDLE_MS = 10_000;
+
 /** PostgreSQL through Prisma. */
 @Injectable()
 export class Database extends PrismaClient implements OnApplicationShutdown {
@@ -36,6 +38,7 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
       pooler: settings.databasePooler,
       // An address may lead to another server by now, while the old one still answers.
       lifetimeMs: settings.databaseConnectionLifetimeMs,
+      idleMs: IDLE_MS,
       answerMs: ANSWER_MS,
       admit: (client) => servers.admit(client),
     });
