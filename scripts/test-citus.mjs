@@ -60,8 +60,11 @@ const FLOWS = [
   'database/cluster-commits',
   'database/cluster-migrations',
 ];
-/** Cuts off servers, and kills them: after the others, and alone. */
-const ALONE = 'test/database/cluster.test.ts';
+/**
+ * After the others, and each alone: they cut off servers, kill them, and move rows logically, which waits for the transactions of all
+ * databases of a server.
+ */
+const ALONE = ['test/database/cluster-workers.test.ts', 'test/database/cluster.test.ts'];
 
 const { values, positionals } = parseArgs({ options: { url: { type: 'string' } }, allowPositionals: true });
 if (!values.url) {
@@ -70,8 +73,10 @@ if (!values.url) {
   );
   process.exit(64);
 }
-const files = positionals.length > 0 ? positionals : [...FLOWS.map((name) => `test/${name}.test.ts`), ALONE];
-const runs = [files.filter((file) => file !== ALONE), files.filter((file) => file === ALONE)];
+const files =
+  positionals.length > 0 ? positionals : [...FLOWS.map((name) => `test/${name}.test.ts`), ...ALONE];
+const isAlone = (file) => ALONE.includes(file);
+const runs = [files.filter((file) => !isAlone(file)), ...files.filter(isAlone).map((file) => [file])];
 const failed = runs
   .filter((some) => some.length > 0)
   .map(run)

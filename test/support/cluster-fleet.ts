@@ -12,6 +12,8 @@ import { asRuntime, createDatabase } from './test-bed.js';
 
 export interface ClusterFleet {
   readonly fleet: Fleet;
+  /** Its name, at each server. */
+  readonly database: string;
   /** In front of each worker, by the port of that. */
   readonly proxies: ReadonlyMap<number, TcpProxy>;
   api(replica: number): Api;
@@ -50,6 +52,7 @@ export async function startClusterFleet(replicas: number): Promise<ClusterFleet>
   const key = await seedService(fleet, database);
   return {
     fleet,
+    database: new URL(url).pathname.slice(1),
     proxies,
     rows,
     api: (replica) => new Api(fleet.replicas.at(replica)?.url ?? '', key),

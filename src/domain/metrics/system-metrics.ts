@@ -4,19 +4,22 @@ import { counter, gauge, sharedGauge } from './declaration.js';
 
 const KEY = 'key ids of the key ring';
 
+/** All workers together: how many there are is not fixed. */
+const POOL_SERVERS = ['database', 'workers'] as const;
+
 export const POOL_CONNECTIONS = gauge({
   name: 'token_broker_database_pool_connections',
-  help: 'Connections to PostgreSQL in the pool.',
+  help: 'Connections to PostgreSQL in the pool; those of `workers` lead straight to the workers of Citus.',
   unit: 'connections',
-  labels: { state: ['in_use', 'idle'] },
+  labels: { server: POOL_SERVERS, state: ['in_use', 'idle'] },
   see: 'database.md',
 });
 
 export const POOL_MAX_CONNECTIONS = gauge({
   name: 'token_broker_database_pool_max_connections',
-  help: 'How many connections the pool may hold: DATABASE_POOL_SIZE.',
+  help: 'How many connections the pool may hold: DATABASE_POOL_SIZE, and as many for each worker of Citus that is asked directly.',
   unit: 'connections',
-  labels: {},
+  labels: { server: POOL_SERVERS },
   see: 'configuration.md',
 });
 
@@ -24,7 +27,7 @@ export const POOL_WAITING = gauge({
   name: 'token_broker_database_pool_waiting',
   help: 'Statements that wait for a connection of the pool.',
   unit: 'statements',
-  labels: {},
+  labels: { server: POOL_SERVERS },
   see: 'database.md',
 });
 

@@ -53,7 +53,6 @@ export class ChangeListener {
       keepAlive: true,
       application_name: 'token-broker changes',
     });
-    client.on('error', () => undefined);
     try {
       await client.connect();
       await prepareSession(client, pooler);

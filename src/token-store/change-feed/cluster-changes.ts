@@ -2,6 +2,8 @@ import type { Logger } from '@nestjs/common';
 import type { Settings } from '../../config/settings.js';
 import type { DatabaseHealth } from '../client/database-health.js';
 import type { Database } from '../client/database.js';
+import type { ListenedWorker } from '../client/worker-pools.js';
+import { HASH_PROBES, READ_USER_SHARDS, UserShards, type UserShardsRow } from '../distributed/user-shards.js';
 import type { ChangeHeartbeats } from './change-heartbeats.js';
 import type { Change } from './change-listener.js';
 import type { ChangesFault } from './feed-freshness.js';
@@ -14,10 +16,11 @@ interface ClusterNode {
   readonly place: string;
 }
 
-/** Where each shard is, and in which order: it differs after each move, and when a server comes or goes. */
+/** Where each shard is: it differs after each move, also of one that came back, and when a server comes, goes or lags. */
 const SHARDS = `
-  SELECT string_agg(shardid || ' ' || groupid, ',' ORDER BY shardid, groupid) || (
-    SELECT string_agg(nodename || ':' || nodeport, ',' ORDER BY nodeid) FROM pg_dist_node WHERE noderole = 'primary') AS shards
+  SELECT string_agg(shardid || ' ' || groupid || ' ' || placementid, ',' ORDER BY placementid) || (
+    SELECT string_agg(concat_ws(' ', nodename, nodeport, isactive, metadatasynced), ',' ORDER BY nodeid)
+    FROM pg_dist_node WHERE noderole = 'primary') AS shards
   FROM pg_dist_placement`;
 
 /** The coordinator is not among them: change-feed.ts listens there. */
@@ -91,7 +94,10 @@ export class ClusterChanges {
     try {
       const [found] = await this.database.unprepared<{ shards: string }>(SHARDS);
       if (found && found.shards !== this.#shards) {
-        await this.#update(await this.database.unprepared<ClusterNode>(SERVERS));
+        await this.#update(
+          await this.database.unprepared<ClusterNode>(SERVERS),
+          await this.#readUserShards(),
+        );
         this.#shards = found.shards;
       }
       this.#knownAt = askedAt;
@@ -114,8 +120,8 @@ export class ClusterChanges {
   }
 
   /** A heartbeat is written where its shard is: after a move of that, the server is listened to again with another. */
-  async #update(found: readonly ClusterNode[]): Promise<void> {
-    const wanted = new Map(found.map((server) => [`${server.host}:${server.port} ${server.place}`, server]));
+  async #update(found: readonly ClusterNode[], shards: UserShards): Promise<void> {
+    const wanted = new Map(found.map((server) => [keyOf(server), server]));
     for (const [key, server] of this.#servers) {
       if (wanted.has(key)) continue;
       this.#servers.delete(key);
@@ -128,8 +134,32 @@ export class ClusterChanges {
       this.#servers.set(key, changes);
       added.push(changes);
     }
+    this.database.workers.update(shards, this.#workers(found));
+    // A worker may have answered from rows that had just moved away.
+    this.publish({ kind: 'everything' });
     // Before its first heartbeat nothing is answered from memory.
     await Promise.all(added.map((changes) => changes.open()));
+  }
+
+  async #readUserShards(): Promise<UserShards> {
+    const [row] = await this.database.unprepared<UserShardsRow>(READ_USER_SHARDS, [HASH_PROBES]);
+    const shards = row ? UserShards.of(row) : null;
+    if (!shards)
+      this.log.warn(
+        'the database hashes user ids in a way that is not known: their statements go through the coordinator',
+      );
+    return shards ?? UserShards.NONE;
+  }
+
+  /** Those that may be asked directly, while it is known where rows are and their changes are received. */
+  #workers(found: readonly ClusterNode[]): ReadonlyMap<string, ListenedWorker> {
+    return new Map(
+      found.map(({ host, port, place }) => {
+        const changes = this.#servers.get(keyOf({ host, port, place }));
+        const run = () => (performance.now() - this.#knownAt < KNOWN_MS ? (changes?.run ?? null) : null);
+        return [`${host}:${port}`, { host, port, run }];
+      }),
+    );
   }
 
   #listenTo({ host, port, place }: ClusterNode): ServerChanges {
@@ -142,4 +172,8 @@ export class ClusterChanges {
     };
     return new ServerChanges(this.settings, this.log, this.health, events, { host, port });
   }
+}
+
+function keyOf({ host, port, place }: ClusterNode): string {
+  return `${host}:${port} ${place}`;
 }

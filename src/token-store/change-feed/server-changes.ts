@@ -80,6 +80,11 @@ export class ServerChanges {
     return this.#connection.current !== null;
   }
 
+  /** Which run of the server is listened to: change-listener.ts, SERVER. Null while its changes are not received. */
+  get run(): string | null {
+    return this.freshness.isReceiving ? (this.#connection.current?.server ?? null) : null;
+  }
+
   open(): Promise<void> {
     return this.#connection.open();
   }

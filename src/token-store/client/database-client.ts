@@ -41,6 +41,8 @@ export class DatabaseClient extends pg.Client {
     super({ ...config, ...address.hosts[0], types: readingTimestamps(pg.types, (date) => date) });
     this.#source = config.source;
     this.#address = address;
+    // Queries and pools learn what ended a session; in between, from the login on, its end would end the process.
+    this.on('error', () => undefined);
     const connection = this.connection as NodeJS.EventEmitter;
     connection.on('parameterStatus', (message: { parameterName: string; parameterValue: string }) => {
       this.reported.set(message.parameterName, message.parameterValue);

@@ -7,7 +7,7 @@ import { IS_DISTRIBUTED } from '../distributed/distributed-tables.js';
 import { tracing } from '../../tracing/tracing.js';
 import type { AddressSource } from './address-source.js';
 import { DatabaseClient } from './database-client.js';
-import { type Pooler, prepareSession, STATEMENT_TIMEOUT_MS } from './session.js';
+import { type Pooler, prepareSession } from './session.js';
 
 /** For a new connection, and for one of the pool to come free. */
 export const CONNECT_TIMEOUT_MS = 5_000;
@@ -18,6 +18,10 @@ interface PoolSettings {
   readonly pooler: Pooler;
   /** After so long a connection is replaced. */
   readonly lifetimeMs: number;
+  /** One that was not used for so long is closed. */
+  readonly idleMs: number;
+  /** How long a statement is waited for. */
+  readonly answerMs: number;
   /** Learns to which server a new connection leads, before anything else is asked on it. */
   readonly admit: (client: pg.ClientBase) => Promise<void>;
 }
@@ -33,15 +37,15 @@ export class DatabasePool extends pg.Pool {
   /** Whether no pooler is in between, or one that the operator says keeps sessions. */
   isDirect = false;
 
-  constructor({ source, size, pooler, lifetimeMs, admit }: PoolSettings) {
+  constructor({ source, size, pooler, lifetimeMs, idleMs, answerMs, admit }: PoolSettings) {
     const options: pg.PoolConfig & { source: AddressSource } = {
       source,
       max: size,
       Client: DatabaseClient as unknown as new () => pg.ClientBase,
       maxLifetimeSeconds: lifetimeMs / 1000,
+      idleTimeoutMillis: idleMs,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      // For a network that swallows the response; the server's own timeouts end statements that it received.
-      query_timeout: STATEMENT_TIMEOUT_MS + 2000,
+      query_timeout: answerMs,
       keepAlive: true,
       application_name: 'token-broker',
       // pg-pool waits for it before it hands the connection out, whatever @types/pg says.
@@ -83,8 +87,6 @@ export class DatabasePool extends pg.Pool {
   }
 
   #watch(client: pg.PoolClient): void {
-    // The pool listens while it is idle, and a query while it runs; in between, its end would end the process.
-    client.on('error', () => undefined);
     const { connection } = client as pg.Client;
     connection.on('errorMessage', ({ code }: { code?: string }) => {
       // The server became a standby: new connections may reach the new primary.

@@ -1,19 +1,16 @@
 import type pg from 'pg';
-import { createHash } from 'node:crypto';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { Meter } from '../../domain/metrics/meter.js';
-import { POOL_CONNECTIONS, POOL_MAX_CONNECTIONS, POOL_WAITING } from '../../domain/metrics/system-metrics.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { type Prisma, PrismaClient } from '../prisma-client/client.js';
 import { AddressSource } from './address-source.js';
-import { codesOf } from './database-error.js';
 import { CONNECT_TIMEOUT_MS, DatabasePool, PooledServers } from './database-pool.js';
-import { TRANSACTION_TIMEOUT_MS } from './session.js';
+import { NamedStatements } from './named-statements.js';
+import { observePools } from './pool-metrics.js';
+import { ANSWER_MS, TRANSACTION_TIMEOUT_MS } from './session.js';
 import { AdapterWithZones } from './timestamps.js';
-
-/** A statement of this name is not in the session, is there already, or was prepared for a table that changed since. */
-const NAME_FAULTS = ['26000', '42P05', '0A000'];
+import { type UserStatement, WorkerPools } from './worker-pools.js';
 
 interface TimedRows {
   readonly rows: readonly object[];
@@ -21,14 +18,16 @@ interface TimedRows {
   readonly receivedAt: number;
 }
 
+const IDLE_MS = 10_000;
+
 /** PostgreSQL through Prisma. */
 @Injectable()
 export class Database extends PrismaClient implements OnApplicationShutdown {
   readonly #pool: DatabasePool;
   readonly #servers: PooledServers;
-  readonly #names = new Map<string, string>();
-  readonly #namesAreOff: boolean;
-  #areNamesRefused = false;
+  readonly #statements: NamedStatements;
+  /** Past the server of DATABASE_URL, where the tables are distributed over several. */
+  readonly workers: WorkerPools;
   #keepsSessions: () => boolean = () => false;
 
   constructor(settings: Settings, clock: Clock, meter: Meter) {
@@ -39,6 +38,8 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
       pooler: settings.databasePooler,
       // An address may lead to another server by now, while the old one still answers.
       lifetimeMs: settings.databaseConnectionLifetimeMs,
+      idleMs: IDLE_MS,
+      answerMs: ANSWER_MS,
       admit: (client) => servers.admit(client),
     });
     super({
@@ -49,15 +50,17 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
     });
     this.#pool = pool;
     this.#servers = servers;
-    const connections = meter.gauge(POOL_CONNECTIONS);
-    connections.observe({ state: 'in_use' }, () => pool.totalCount - pool.idleCount);
-    connections.observe({ state: 'idle' }, () => pool.idleCount);
-    meter.gauge(POOL_MAX_CONNECTIONS).observe({}, () => settings.databasePoolSize);
-    meter.gauge(POOL_WAITING).observe({}, () => pool.waitingCount);
+    this.workers = new WorkerPools(settings);
     // Notifications received through the pooler of this pool prove that it keeps sessions.
-    this.#namesAreOff =
+    const areNamesOff =
       settings.databasePooler === 'transaction' ||
       (settings.databasePooler === null && settings.databaseDirectUrl !== null);
+    this.#statements = new NamedStatements({
+      areDirect: () => pool.isDirect,
+      areKept: () => !areNamesOff && this.#keepsSessions(),
+    });
+    observePools(meter, 'database', () => [pool]);
+    observePools(meter, 'workers', () => this.workers.all.map(({ connections }) => connections));
   }
 
   /** Whether the tables are distributed over several servers: distributed/distribute.ts. */
@@ -75,17 +78,16 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
    * prepared once by PostgreSQL, and without Prisma's share, which is most of what such a statement costs.
    * @param name one for each text
    */
-  async prepared<Row extends object>(name: string, text: string, values: unknown[]): Promise<Row[]> {
-    if (!this.#mayName()) return (await this.#pool.query<Row>({ text, values })).rows;
-    try {
-      return (await this.#pool.query<Row>({ name: this.#nameOf(name, text), text, values })).rows;
-    } catch (error) {
-      const fault = codesOf(error).find((code) => NAME_FAULTS.includes(code));
-      if (fault === undefined) throw error;
-      if (fault !== '0A000') this.#areNamesRefused = true;
-      // It was refused before it ran.
-      return (await this.#pool.query<Row>({ text, values })).rows;
-    }
+  prepared<Row extends object>(name: string, text: string, values: unknown[]): Promise<Row[]> {
+    return this.#statements.run(this.#pool, name, text, values);
+  }
+
+  /** The same for a statement about one user of distributed tables: sent to the worker that has the rows, where that can be. */
+  async preparedForUser<Row extends object>(statement: UserStatement): Promise<Row[]> {
+    const { userId, name, text, values } = statement;
+    const throughCoordinator = () => this.prepared<Row>(name, text, values);
+    const worker = this.workers.poolOf(userId);
+    return worker ? worker.query(statement, throughCoordinator) : throughCoordinator();
   }
 
   /** One statement past Prisma that is not prepared. */
@@ -119,22 +121,7 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await this.$disconnect();
-    await this.#pool.end();
-  }
-
-  #mayName(): boolean {
-    if (this.#pool.isDirect) return true;
-    return !this.#namesAreOff && !this.#areNamesRefused && this.#keepsSessions();
-  }
-
-  /** Behind a pooler, a session may hold statements of another version: one name never stands for two texts. */
-  #nameOf(name: string, text: string): string {
-    let full = this.#names.get(name);
-    if (full === undefined) {
-      full = `${name} ${createHash('sha256').update(text).digest('hex').slice(0, 12)}`;
-      this.#names.set(name, full);
-    }
-    return full;
+    await Promise.all([this.#pool.end(), this.workers.end()]);
   }
 }
 

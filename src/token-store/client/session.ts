@@ -3,6 +3,8 @@ import { SessionFault } from './database-error.js';
 
 /** A query that takes longer is stuck; better an error than a pool without connections. */
 export const STATEMENT_TIMEOUT_MS = 10_000;
+/** For a network that swallows the response; the server's own timeouts end statements that it received. */
+export const ANSWER_MS = STATEMENT_TIMEOUT_MS + 2000;
 /** No lock is held for long: Google is never asked inside a transaction. */
 const LOCK_TIMEOUT_MS = 5_000;
 export const TRANSACTION_TIMEOUT_MS = 10_000;

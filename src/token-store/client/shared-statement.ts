@@ -63,21 +63,20 @@ export class SharedStatement<Row extends object> {
 
   /** Each at the server of its user: a statement for several would be one of several servers, with a commit of two phases. */
   async #runEach(inputs: readonly (readonly unknown[])[]): Promise<Row[]> {
-    const name = `${this.name}, distributed`;
-    const settled = await Promise.allSettled(
+    const found = await Promise.all(
       inputs.map(async (input, index) => {
-        const rows = await this.database.prepared<Row & { row?: Row | null }>(name, this.#distributed, [
-          ...input,
-        ]);
+        const rows = await this.database.preparedForUser<Row & { row?: Row | null }>({
+          userId: String(input[0]),
+          name: `${this.name}, distributed`,
+          text: this.#distributed,
+          values: [...input],
+          // What changes rows is a function there.
+          isRead: this.distributed === null,
+        });
         if (this.distributed !== null) return rows.flatMap(({ row }) => row ?? []);
         return rows.map((row) => ({ ...row, place: index + 1 }));
       }),
     );
-    const found = settled.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
-    const failed = settled.find((each) => each.status === 'rejected');
-    // A server that is away concerns its own users: theirs are repeated alone, and fail there.
-    const isOfSome = settled.some((each) => each.status === 'fulfilled');
-    if (failed && !isOfSome) throw failed.reason;
-    return found;
+    return found.flat();
   }
 }

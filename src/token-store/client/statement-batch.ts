@@ -32,12 +32,21 @@ export class StatementBatch<Input, Output> {
   #running = 0;
   #isScheduled = false;
 
-  constructor(private readonly run: RunStatement<Input, Output>) {}
+  /** @param isApart where inputs are of several servers: each is a statement of its own, and waits for no other */
+  constructor(
+    private readonly run: RunStatement<Input, Output>,
+    private readonly isApart: () => boolean = () => false,
+  ) {}
 
   /** @returns null where nothing was done */
   add(input: Input): Promise<Output | null> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ input, resolve, reject });
+      const pending = { input, resolve, reject };
+      if (this.isApart()) {
+        void this.#runAlone(pending);
+        return;
+      }
+      this.#waiting.push(pending);
       this.#schedule();
     });
   }

@@ -8,7 +8,6 @@ export type DistributionState = 'one server' | 'in part' | 'distributed';
 /** Whether the tables of a database are distributed over several servers, whatever version did it. */
 export async function distributionState(source: AddressSource): Promise<DistributionState> {
   const client = new DatabaseClient({ source, application_name: 'token-broker migrate' });
-  client.on('error', () => undefined);
   await client.connect();
   try {
     const { rows } = await client.query<Record<'isDistributed' | 'isUnfinished' | 'isCluster', boolean>>(

@@ -17,7 +17,6 @@ export async function withOwnSession<T>(
   use: (client: DatabaseClient) => Promise<T>,
 ): Promise<T> {
   const client = new DatabaseClient({ source, application_name: 'token-broker migrate', keepAlive: true });
-  client.on('error', () => undefined);
   await client.connect();
   try {
     await prepareSession(client, null, NO_LIMITS);

@@ -59,7 +59,10 @@ const NO_TOKENS: ReadonlyMap<string, AccessToken> = new Map();
 @Injectable()
 export class AccessTokens {
   readonly #grantsWithTokens: SharedStatement<ReadRow>;
-  readonly #reads = new StatementBatch<TokensOfUser, ReadRow[]>((asked) => this.#read(asked));
+  readonly #reads = new StatementBatch<TokensOfUser, ReadRow[]>(
+    (asked) => this.#read(asked),
+    () => this.database.isDistributed(),
+  );
 
   constructor(
     private readonly database: Database,

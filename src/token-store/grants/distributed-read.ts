@@ -1,6 +1,6 @@
 /**
  * The cold read where the tables are distributed over several servers: two statements at the same time, each about one table and
- * one user, which the coordinator sends on to the worker without planning it. A join is planned for each execution, and takes longer
+ * one user, which the worker of the user answers itself, and the coordinator sends on to it without planning. A join is planned for each execution, and takes longer
  * with each column that it returns (docs/citus.md). Owns neither the cold read of one server nor what a row proves: access-tokens.ts.
  */
 import type { Database } from '../client/database.js';
@@ -21,7 +21,7 @@ export async function readDistributed(
   now: Date,
 ): Promise<GrantWithTokensRow[]> {
   const read = (name: string, text: string, values: unknown[]) =>
-    database.prepared<{ row: JsonRow }>(name, text, values);
+    database.preparedForUser<{ row: JsonRow }>({ userId, name, text, values, isRead: true });
   const [grants, tokens] = await Promise.all([
     read('grants of a user', GRANTS, [userId, client]),
     read('tokens of a user', TOKENS, [userId, now]),

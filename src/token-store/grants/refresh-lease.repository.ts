@@ -72,8 +72,9 @@ export class RefreshLeaseRepository {
   readonly #held = new Set<string>();
   readonly #outcomes: Counter<typeof LEASES.labels>;
   readonly #lost: Counter<typeof LEASES_LOST.labels>;
-  readonly #takes = new StatementBatch<AskedLease, TakenLease>((asked, isAlone) =>
-    this.#takeAll(asked, isAlone),
+  readonly #takes = new StatementBatch<AskedLease, TakenLease>(
+    (asked, isAlone) => this.#takeAll(asked, isAlone),
+    () => this.database.isDistributed(),
   );
 
   constructor(

@@ -57,10 +57,13 @@ const SAVE_TYPES = 'text uuid integer uuid timestamptz text text timestamptz tim
 @Injectable()
 export class SaveRefresh {
   readonly #save: SharedStatement<{ owner: string }>;
-  readonly #saves = new StatementBatch<NewToken, true>((tokens, isAlone) => this.#saveAll(tokens, isAlone));
+  readonly #saves = new StatementBatch<NewToken, true>(
+    (tokens, isAlone) => this.#saveAll(tokens, isAlone),
+    () => this.database.isDistributed(),
+  );
 
   constructor(
-    database: Database,
+    private readonly database: Database,
     private readonly accessTokens: AccessTokens,
     private readonly refreshTokens: RefreshTokens,
     private readonly ledger: SlotBookings,

@@ -202,7 +202,6 @@ function unknownMigrations(source: AddressSource, folder: string): Promise<strin
 
 async function withClient<T>(source: AddressSource, use: (client: DatabaseClient) => Promise<T>): Promise<T> {
   const client = new DatabaseClient({ source, application_name: 'token-broker migrate' });
-  client.on('error', () => undefined);
   await client.connect();
   try {
     return await use(client);

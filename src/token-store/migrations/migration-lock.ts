@@ -45,8 +45,6 @@ export class MigrationLock {
       application_name: 'token-broker migrate',
       keepAlive: true,
     });
-    // The next query on it fails and reports it.
-    client.on('error', () => undefined);
     const lock = new MigrationLock(source, client);
     try {
       await client.connect();
@@ -67,7 +65,6 @@ export class MigrationLock {
     // Not within the transaction of the lock: CREATE INDEX CONCURRENTLY waits for the end of each one that it met reading.
     if (!this.#watch) {
       const watch = new DatabaseClient({ source: this.source, application_name: 'token-broker migrate' });
-      watch.on('error', () => undefined);
       await watch.connect();
       this.#watch = watch;
     }

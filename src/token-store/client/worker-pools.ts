@@ -1,0 +1,175 @@
+/**
+ * Connections to the workers over which the tables are distributed, past the coordinator, for statements about one user. Whether a
+ * worker may be asked is for those who listen to it (change-feed/cluster-changes.ts), where the rows of a user are for
+ * distributed/user-shards.ts. Owns no time of the database and not whether tables are distributed: database-pool.ts, PooledServers.
+ */
+import type pg from 'pg';
+import type { Settings } from '../../config/settings.js';
+import { SERVER } from '../change-feed/change-listener.js';
+import { UserShards } from '../distributed/user-shards.js';
+import { directAddress, type ServerPlace } from './address-source.js';
+import { databaseFault } from './database-error.js';
+import { DatabasePool } from './database-pool.js';
+import { NamedStatements } from './named-statements.js';
+import { STATEMENT_TIMEOUT_MS } from './session.js';
+
+/** What fails later than this is not tried again through the coordinator: no call waits twice for a server that is silent. */
+const REPEATED_WITHIN_MS = 500;
+/** A worker that refuses connections is not asked for one with each call. */
+const REFUSED_PAUSE_MS = 1000;
+
+/**
+ * To open one takes as long as some twenty statements, with its first statement (8.4 ms against 0.4). That another server took over the address is seen by the
+ * connection that listens, which is replaced as often as those to DATABASE_URL.
+ */
+const CONNECTION_LIFETIME_MS = 10 * 60_000;
+
+export interface UserStatement {
+  readonly userId: string;
+  readonly name: string;
+  readonly text: string;
+  readonly values: unknown[];
+  /** Whether it changes nothing, and may be sent twice. */
+  readonly isRead: boolean;
+}
+
+/** A worker to which the broker listens. */
+export interface ListenedWorker extends ServerPlace {
+  /** Which run of it is listened to (change-listener.ts, SERVER); null while its changes are not received. */
+  readonly run: () => string | null;
+}
+
+/** A pool for each worker, made when it is first used. */
+export class WorkerPools {
+  #shards = UserShards.NONE;
+  #workers: ReadonlyMap<string, ListenedWorker> = new Map();
+  readonly #pools = new Map<string, WorkerPool>();
+  #isEnded = false;
+
+  constructor(private readonly settings: Settings) {}
+
+  get all(): readonly WorkerPool[] {
+    return [...this.#pools.values()];
+  }
+
+  /** @param workers by `host:port` */
+  update(shards: UserShards, workers: ReadonlyMap<string, ListenedWorker>): void {
+    this.#shards = shards;
+    this.#workers = workers;
+    for (const name of this.#pools.keys()) if (!workers.has(name)) this.#end(name);
+  }
+
+  /** @returns null where the statements about this user go through the coordinator */
+  poolOf(userId: string): WorkerPool | null {
+    const name = this.#shards.workerOf(userId);
+    const worker = name === null ? undefined : this.#workers.get(name);
+    const run = worker?.run() ?? null;
+    if (name === null || !worker || run === null || this.#isEnded) return null;
+    const known = this.#pools.get(name);
+    if (known?.run === run) return known;
+    this.#end(name);
+    const pool = new WorkerPool(this.settings, worker, run);
+    this.#pools.set(name, pool);
+    return pool;
+  }
+
+  async end(): Promise<void> {
+    this.#isEnded = true;
+    const pools = this.all;
+    this.#pools.clear();
+    await Promise.all(pools.map((pool) => pool.end()));
+  }
+
+  #end(name: string): void {
+    void this.#pools.get(name)?.end();
+    this.#pools.delete(name);
+  }
+}
+
+/** Connections to one run of the PostgreSQL of one worker, and to no other server at its address. */
+export class WorkerPool {
+  readonly connections: DatabasePool;
+  readonly #statements: NamedStatements;
+  readonly #size: number;
+  #pausedUntil = 0;
+
+  constructor(
+    settings: Settings,
+    place: ServerPlace,
+    readonly run: string,
+  ) {
+    this.#size = settings.databasePoolSize;
+    this.connections = new DatabasePool({
+      source: directAddress(settings, place),
+      size: this.#size,
+      // As for LISTEN, which goes the same way: listen-connection.ts.
+      pooler: settings.databaseDirectUrl === null ? settings.databasePooler : 'session',
+      lifetimeMs: CONNECTION_LIFETIME_MS,
+      idleMs: CONNECTION_LIFETIME_MS,
+      // As long as the coordinator would wait for the worker.
+      answerMs: STATEMENT_TIMEOUT_MS,
+      admit: (client) => this.#admit(client),
+    });
+    // What is notified on the same way proves that sessions are kept there.
+    this.#statements = new NamedStatements({
+      areDirect: () => this.connections.isDirect,
+      areKept: () => true,
+    });
+  }
+
+  /**
+   * Runs a statement here, or through the coordinator where no connection is free. One that fails is repeated there if that is safe:
+   * it was not sent, or changes nothing.
+   */
+  async query<Row extends object>(
+    { name, text, values, isRead }: UserStatement,
+    throughCoordinator: () => Promise<Row[]>,
+  ): Promise<Row[]> {
+    if (!this.#hasConnection()) return throughCoordinator();
+    const startedAt = performance.now();
+    const mayRepeat = () => performance.now() - startedAt < REPEATED_WITHIN_MS;
+    let client: pg.PoolClient;
+    try {
+      client = await this.connections.connect();
+    } catch (error) {
+      if (!mayRepeat()) throw error;
+      return throughCoordinator();
+    }
+    try {
+      const rows = await this.#statements.run<Row>(client, name, text, values);
+      client.release();
+      return rows;
+    } catch (error) {
+      client.release(true);
+      if (!isRead || !mayRepeat() || !databaseFault(error)) throw error;
+      return throughCoordinator();
+    }
+  }
+
+  end(): Promise<void> {
+    return this.connections.end();
+  }
+
+  /** No call waits until a connection is open: one is opened for those that follow. Where all are in use, it waits for one of them. */
+  #hasConnection(): boolean {
+    const { idleCount, totalCount } = this.connections;
+    if (idleCount > 0 || totalCount >= this.#size) return true;
+    if (performance.now() >= this.#pausedUntil) void this.#open();
+    return false;
+  }
+
+  async #open(): Promise<void> {
+    try {
+      const client = await this.connections.connect();
+      client.release();
+    } catch {
+      this.#pausedUntil = performance.now() + REFUSED_PAUSE_MS;
+    }
+  }
+
+  async #admit(client: pg.ClientBase): Promise<void> {
+    const { rows } = await client.query<{ server: string }>(`SELECT ${SERVER} AS server`);
+    if (rows[0]?.server !== this.run)
+      throw new Error('Another server than the one that is listened to answers at the address of a worker.');
+  }
+}
