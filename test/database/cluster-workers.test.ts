@@ -5,7 +5,16 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Database } from '../../src/token-store/client/database.js';
 import { STATEMENT_TIMEOUT_MS } from '../../src/token-store/client/session.js';
+import type { UserStatement } from '../../src/token-store/client/worker-pools.js';
+import {
+  HASH_PROBES,
+  READ_USER_SHARDS,
+  UserShards,
+  type UserShardsRow,
+} from '../../src/token-store/distributed/user-shards.js';
+import { ShardRead } from '../../src/token-store/grants/shard-read.js';
 import { isCluster, servers } from '../support/cluster.js';
 import { type ClusterFleet, startClusterFleet } from '../support/cluster-fleet.js';
 import { until } from '../support/until.js';
@@ -101,6 +110,21 @@ const NAMES_FOR_ONE = 10;
     for (const port of [coordinator, from]) await refuse(port);
     await until(async () => (await statusOf(user, 0)) === 200);
   }, 60_000);
+
+  test('read no rows that a move left behind, though their table is still there', async () => {
+    const [[first, [user = '']] = [0, []]] = await usersOfEach(1);
+    const [row] = await cluster.rows(READ_USER_SHARDS, [HASH_PROBES]);
+    const shard = UserShards.of(row as unknown as UserShardsRow)?.shardOf(user);
+    const query = ({ text, values }: UserStatement) => rowsAt(first, text, values);
+    // As of a broker that has not noticed the move.
+    const database = { workers: { placeOf: () => ({ pool: { query }, shard }) } } as unknown as Database;
+    const read = (who: string) => new ShardRead(database, () => 'grants.id').run(who, 'default', new Date());
+    expect([await read(user), await read('another')]).toEqual([[expect.anything()], []]);
+    await moveRows(user, 'block_writes');
+    // Citus removes it within a quarter of a minute.
+    const [left] = await rowsAt(first, 'SELECT to_regclass($1) IS NOT NULL AS is_there', [shard?.grants]);
+    expect([left?.['is_there'], await read(user)]).toEqual([true, null]);
+  });
 
   test('are done at whichever server they are sent to, also while rows move, and notify where the rows are', async () => {
     const [[first, [user = '']] = [0, []]] = await usersOfEach(1);

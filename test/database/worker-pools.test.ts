@@ -32,7 +32,7 @@ describe('the connections to a worker', () => {
   };
   const ask = (statement: UserStatement) =>
     pool
-      .query<{ pid: number }>(statement, () => Promise.resolve(ELSEWHERE))
+      .query<{ pid: number }, { pid: number }[]>(statement, () => Promise.resolve(ELSEWHERE))
       .then(([row]) => row?.pid ?? null);
   const openBoth = async () => {
     await until(async () => {

@@ -33,7 +33,6 @@ export const EXHAUSTIVE = [
   'test/deploy/two-cells',
   'test/security-events/relay',
   'test/operations/backlogs',
-  'test/database/distributed-read',
   'test/tokens/fair-turns',
   'test/docs/bench',
   'test/cli/migrate-waits',

@@ -86,8 +86,8 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
   async preparedForUser<Row extends object>(statement: UserStatement): Promise<Row[]> {
     const { userId, name, text, values } = statement;
     const throughCoordinator = () => this.prepared<Row>(name, text, values);
-    const worker = this.workers.poolOf(userId);
-    return worker ? worker.query(statement, throughCoordinator) : throughCoordinator();
+    const place = this.workers.placeOf(userId);
+    return place ? place.pool.query<Row, Row[]>(statement, throughCoordinator) : throughCoordinator();
   }
 
   /** One statement past Prisma that is not prepared. */

@@ -35,11 +35,6 @@ export function parseTimestamp(text: string): Date {
   return new Date(local.getTime() - (sign === '-' ? -offset : offset) * 1000);
 }
 
-/** Reads a time in a value of JSON, which is in ISO 8601 whatever DateStyle is. */
-export function parseJsonTimestamp(text: string): Date {
-  return ENDS_OF_TIME.get(text) ?? parseTimestamp(text.replace('T', ' '));
-}
-
 /** @param as what a time becomes: a Date, or what Prisma wants */
 export function readingTimestamps(
   parsers: pg.CustomTypesConfig,

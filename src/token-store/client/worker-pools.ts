@@ -6,7 +6,7 @@
 import type pg from 'pg';
 import type { Settings } from '../../config/settings.js';
 import { SERVER } from '../change-feed/change-listener.js';
-import { UserShards } from '../distributed/user-shards.js';
+import { type UserShard, UserShards } from '../distributed/user-shards.js';
 import { directAddress, type ServerPlace } from './address-source.js';
 import { databaseFault } from './database-error.js';
 import { DatabasePool } from './database-pool.js';
@@ -60,17 +60,17 @@ export class WorkerPools {
   }
 
   /** @returns null where the statements about this user go through the coordinator */
-  poolOf(userId: string): WorkerPool | null {
-    const name = this.#shards.workerOf(userId);
-    const worker = name === null ? undefined : this.#workers.get(name);
+  placeOf(userId: string): { readonly pool: WorkerPool; readonly shard: UserShard } | null {
+    const shard = this.#shards.shardOf(userId);
+    const worker = shard && this.#workers.get(shard.worker);
     const run = worker?.run() ?? null;
-    if (name === null || !worker || run === null || this.#isEnded) return null;
-    const known = this.#pools.get(name);
-    if (known?.run === run) return known;
-    this.#end(name);
+    if (!worker || run === null || this.#isEnded) return null;
+    const known = this.#pools.get(shard.worker);
+    if (known?.run === run) return { pool: known, shard };
+    this.#end(shard.worker);
     const pool = new WorkerPool(this.settings, worker, run);
-    this.#pools.set(name, pool);
-    return pool;
+    this.#pools.set(shard.worker, pool);
+    return { pool, shard };
   }
 
   async end(): Promise<void> {
@@ -118,13 +118,13 @@ export class WorkerPool {
   }
 
   /**
-   * Runs a statement here, or through the coordinator where no connection is free. One that fails is repeated there if that is safe:
+   * Runs a statement here, or something else in its place where no connection is free, and where the statement fails if that is safe:
    * it was not sent, or changes nothing.
    */
-  async query<Row extends object>(
-    { name, text, values, isRead }: UserStatement,
-    throughCoordinator: () => Promise<Row[]>,
-  ): Promise<Row[]> {
+  async query<Row extends object, Other>(
+    { name, text, values, isRead }: Omit<UserStatement, 'userId'>,
+    throughCoordinator: () => Promise<Other>,
+  ): Promise<Row[] | Other> {
     if (!this.#hasConnection()) return throughCoordinator();
     const startedAt = performance.now();
     const mayRepeat = () => performance.now() - startedAt < REPEATED_WITHIN_MS;

@@ -1,21 +1,26 @@
 /**
- * Which worker has the rows of a user, by the cluster's own tables. What it says is never needed for a right answer: each worker
- * sends on what another one has. Owns no connection: client/worker-pools.ts.
+ * Which worker has the rows of a user, and in which tables, by the cluster's own tables. What it says is never needed for a right answer:
+ * each worker sends on what another one has, and a read of a shard looks whether the shard is still there. Owns no connection:
+ * client/worker-pools.ts.
  */
 import { hashText } from './hash-text.js';
-import { DISTRIBUTED_TABLES } from './distributed-tables.js';
 
-interface Shard {
+export interface UserShard {
   /** The hashes of its users, from and to. */
   readonly min: number;
   readonly max: number;
   /** `host:port` */
   readonly worker: string;
+  /** Of `grants`. */
+  readonly id: number;
+  /** The tables at the worker that are this part of `grants` and of `access_tokens`. */
+  readonly grants: string;
+  readonly accessTokens: string;
 }
 
 /** A row of `READ_USER_SHARDS`. */
 export interface UserShardsRow {
-  readonly shards: readonly Shard[] | null;
+  readonly shards: readonly UserShard[] | null;
   readonly hashes: readonly number[];
 }
 
@@ -28,15 +33,17 @@ export const HASH_PROBES: readonly string[] = [
 
 /** Those on the coordinator are left out, and those on a worker whose own tables may be old. @param $1 HASH_PROBES */
 export const READ_USER_SHARDS = `
-  SELECT (SELECT json_agg(json_build_object('min', shardminvalue::int, 'max', shardmaxvalue::int,
-        'worker', nodename || ':' || nodeport) ORDER BY shardminvalue::int)
-      FROM pg_dist_shard JOIN pg_dist_placement USING (shardid) JOIN pg_dist_node USING (groupid)
-      WHERE logicalrelid = 'public.${DISTRIBUTED_TABLES[0]?.name ?? ''}'::regclass AND groupid <> 0
-        AND noderole = 'primary' AND isactive AND hasmetadata AND metadatasynced) AS shards,
+  SELECT (SELECT json_agg(json_build_object('min', grants.shardminvalue::int, 'max', grants.shardmaxvalue::int,
+        'worker', nodename || ':' || nodeport, 'id', grants.shardid, 'grants', shard_name(grants.logicalrelid, grants.shardid),
+        'accessTokens', shard_name(tokens.logicalrelid, tokens.shardid)) ORDER BY grants.shardminvalue::int)
+      FROM pg_dist_shard grants JOIN pg_dist_shard tokens USING (shardminvalue, shardmaxvalue)
+        JOIN pg_dist_placement placement ON placement.shardid = grants.shardid JOIN pg_dist_node USING (groupid)
+      WHERE grants.logicalrelid = 'public.grants'::regclass AND tokens.logicalrelid = 'public.access_tokens'::regclass
+        AND groupid <> 0 AND noderole = 'primary' AND isactive AND hasmetadata AND metadatasynced) AS shards,
     ARRAY(SELECT hashtext(probe) FROM unnest($1::text[]) WITH ORDINALITY AS probes (probe, place) ORDER BY place) AS hashes`;
 
 export class UserShards {
-  private constructor(private readonly shards: readonly Shard[]) {}
+  private constructor(private readonly shards: readonly UserShard[]) {}
 
   static readonly NONE = new UserShards([]);
 
@@ -46,8 +53,8 @@ export class UserShards {
     return isSame ? new UserShards(shards ?? []) : null;
   }
 
-  /** @returns `host:port`; null where it is unknown */
-  workerOf(userId: string): string | null {
+  /** @returns null where it is unknown */
+  shardOf(userId: string): UserShard | null {
     const hash = hashText(userId);
     let [low, high] = [0, this.shards.length - 1];
     while (low <= high) {
@@ -56,7 +63,7 @@ export class UserShards {
       if (!shard) break;
       if (hash < shard.min) high = middle - 1;
       else if (hash > shard.max) low = middle + 1;
-      else return shard.worker;
+      else return shard;
     }
     return null;
   }

@@ -15,14 +15,12 @@ import { StatementBatch } from '../client/statement-batch.js';
 import type { Prisma } from '../prisma-client/client.js';
 import { accessTokenAad, type SealedGrant } from '../sealed/aad.js';
 import { CredentialSealer } from './credential-sealer.js';
-import { readDistributed } from './distributed-read.js';
 import { fromRow, type GrantWithTokensRow, type TokenRow } from './grant-row.js';
 import { GrantWatermarks } from './grant-watermarks.js';
+import { ShardRead } from './shard-read.js';
 
 /** @property place of the user who asked, from 1 */
 type ReadRow = GrantWithTokensRow & { readonly place: number };
-
-type Report = (fault: IntegrityFault) => void;
 
 interface TokensOfUser {
   readonly userId: string;
@@ -31,10 +29,9 @@ interface TokensOfUser {
   readonly now: Date;
 }
 
-/** Of several users, in one query: Prisma's own joins would need two. */
-const READ_TYPES = ['text', 'text', 'timestamptz'];
-const read: SharedText = ({ asked, isUser }) => `
-  SELECT asked.place::integer, id, kind, grants.user_id AS "userId", grants.client, account_sub AS "accountSub",
+/** Of `grants`, with the access tokens that have not expired. */
+const columns = (tokens: string, isUser: string, now: string) => `
+    id, kind, grants.user_id AS "userId", grants.client, account_sub AS "accountSub",
     account_email AS "accountEmail", subject, requested_scopes AS "requestedScopes", granted_scopes AS "grantedScopes", status,
     diagnosis, revocation_id AS "revocationId",
     refresh_token_issued_at AS "refreshTokenIssuedAt", refresh_token_expires_at AS "refreshTokenExpiresAt",
@@ -44,7 +41,12 @@ const read: SharedText = ({ asked, isUser }) => `
     (SELECT json_agg(json_build_object('scope_set', scope_set, 'sealed_token', sealed_token,
         'obtained_ms', extract(epoch FROM obtained_at) * 1000, 'expires_ms', extract(epoch FROM expires_at) * 1000,
         'replaces_refused', replaces_refused))
-      FROM access_tokens WHERE ${isUser('access_tokens.user_id')} AND grant_id = grants.id AND expires_at > asked.now) AS tokens
+      FROM ${tokens} WHERE ${isUser} AND grant_id = grants.id AND expires_at > ${now}) AS tokens`;
+
+/** Of several users, in one query: Prisma's own joins would need two. */
+const READ_TYPES = ['text', 'text', 'timestamptz'];
+const read: SharedText = ({ asked, isUser }) => `
+  SELECT asked.place::integer, ${columns('access_tokens', isUser('access_tokens.user_id'), 'asked.now')}
   FROM ${asked('user_id, client, now')}
     JOIN grants ON ${isUser('grants.user_id')} AND grants.client = asked.client
   ORDER BY created_at`;
@@ -59,6 +61,7 @@ const NO_TOKENS: ReadonlyMap<string, AccessToken> = new Map();
 @Injectable()
 export class AccessTokens {
   readonly #grantsWithTokens: SharedStatement<ReadRow>;
+  readonly #ofShard: ShardRead;
   readonly #reads = new StatementBatch<TokensOfUser, ReadRow[]>(
     (asked) => this.#read(asked),
     () => this.database.isDistributed(),
@@ -72,24 +75,15 @@ export class AccessTokens {
     private readonly reporter: IntegrityReporter,
   ) {
     this.#grantsWithTokens = new SharedStatement(database, 'grants with tokens', READ_TYPES, read);
+    this.#ofShard = new ShardRead(database, (tokens) => columns(tokens, 'access_tokens.user_id = $1', '$3'));
   }
 
   async ofUser(userId: string, client: string, now: Date): Promise<GrantWithTokens[]> {
     const before = this.watermarks.before(userId, client);
-    const prove = (rows: readonly GrantWithTokensRow[], report: Report) => {
-      const older = this.watermarks.judge(userId, client, before, rows);
-      return Promise.all(rows.map((row) => this.#withTokens(row, older.has(row.id), report)));
-    };
-    if (this.database.isDistributed()) {
-      const faults: IntegrityFault[] = [];
-      const rows = await readDistributed(this.database, userId, client, now);
-      const grants = await prove(rows, (fault) => faults.push(fault));
-      // Otherwise the grant may have changed between the two statements; one statement decides.
-      if (faults.length === 0) return grants;
-    }
-    return prove((await this.#reads.add({ userId, client, now })) ?? [], (fault) => {
-      this.reporter.report(fault);
-    });
+    const found = this.database.isDistributed() ? await this.#ofShard.run(userId, client, now) : null;
+    const rows = found ?? (await this.#reads.add({ userId, client, now })) ?? [];
+    const older = this.watermarks.judge(userId, client, before, rows);
+    return Promise.all(rows.map((row) => this.#withTokens(row, older.has(row.id))));
   }
 
   async #read(asked: readonly TokensOfUser[]): Promise<ReadRow[][]> {
@@ -122,14 +116,10 @@ export class AccessTokens {
     return this.sealer.seal(answer.accessToken, accessTokenAad(grant, credentialVersion, key, answer));
   }
 
-  /**
-   * Leaves out what the broker did not write, with an alarm; the user's other grants are not affected.
-   * @param report takes the faults of access tokens
-   */
+  /** Leaves out what the broker did not write, with an alarm; the user's other grants are not affected. */
   async #withTokens(
     { tokens, credential, ...row }: GrantWithTokensRow,
     isOlder: boolean,
-    report: Report,
   ): Promise<GrantWithTokens> {
     const grant = fromRow(row);
     if (isOlder) {
@@ -147,9 +137,7 @@ export class AccessTokens {
       row.credentialVersion,
     );
     const opened = isIntact
-      ? await Promise.all(
-          (tokens ?? []).map((each) => this.#open(grant, row.credentialVersion ?? 0, each, report)),
-        )
+      ? await Promise.all((tokens ?? []).map((each) => this.#open(grant, row.credentialVersion ?? 0, each)))
       : [];
     return { grant, tokens: new Map(opened.flatMap((token) => (token ? [token] : []))), isIntact };
   }
@@ -167,16 +155,11 @@ export class AccessTokens {
     return false;
   }
 
-  async #open(
-    grant: Grant,
-    credentialVersion: number,
-    row: TokenRow,
-    report: Report,
-  ): Promise<[string, AccessToken] | null> {
+  async #open(grant: Grant, credentialVersion: number, row: TokenRow): Promise<[string, AccessToken] | null> {
     const { scope_set: key, sealed_token: sealed, replaces_refused: replacesRefused } = row;
     const times = { obtainedAt: new Date(row.obtained_ms), expiresAt: new Date(row.expires_ms) };
     if (Object.values(times).some((time) => Number.isNaN(time.getTime()))) {
-      report({ kind: 'access_token', id: grant.id, reason: 'Its times are not valid.' });
+      this.reporter.report({ kind: 'access_token', id: grant.id, reason: 'Its times are not valid.' });
       return null;
     }
     try {
@@ -184,7 +167,7 @@ export class AccessTokens {
       return [key, { token, ...times, scopes: scopeSet(key.split(' ')), replacesRefused }];
     } catch (error) {
       if (!(error instanceof SealBroken)) throw error;
-      report({ kind: 'access_token', id: grant.id, reason: error.message });
+      this.reporter.report({ kind: 'access_token', id: grant.id, reason: error.message });
       return null;
     }
   }
