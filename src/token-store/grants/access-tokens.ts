@@ -7,7 +7,7 @@ import {
   isActive,
   type GoogleTokenResponse,
 } from '../../domain/grant/grant.js';
-import { type IntegrityFault, IntegrityReporter } from '../../domain/ports/reporters.js';
+import { IntegrityReporter } from '../../domain/ports/reporters.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { Database } from '../client/database.js';
 import { SharedStatement, type SharedText } from '../client/shared-statement.js';

@@ -22,6 +22,9 @@ function textOf({ id, grants, accessTokens }: UserShard, columns: (tokens: strin
     ORDER BY created_at`;
 }
 
+/** Without a grant there is one row, of the placement alone. */
+type FoundRow = GrantWithTokensRow | { readonly id: null };
+
 export class ShardRead {
   /** Of one map of the cluster: another one has other objects. */
   readonly #texts = new WeakMap<UserShard, string>();
@@ -41,9 +44,9 @@ export class ShardRead {
     this.#texts.set(shard, text);
     const statement = { name: `shard ${shard.id}`, text, values: [userId, client, now], isRead: true };
     try {
-      const rows = await pool.query<GrantWithTokensRow, null>(statement, () => Promise.resolve(null));
+      const rows = await pool.query<FoundRow, null>(statement, () => Promise.resolve(null));
       if (!rows || rows.length === 0) return null;
-      return rows.filter(({ id }) => id !== null);
+      return rows.filter((row): row is GrantWithTokensRow => row.id !== null);
     } catch (error) {
       if (codesOf(error).some((code) => NOT_READABLE.includes(code))) return null;
       throw error;
