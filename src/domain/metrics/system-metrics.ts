@@ -5,11 +5,11 @@ import { counter, gauge, sharedGauge } from './declaration.js';
 const KEY = 'key ids of the key ring';
 
 /** All workers together: how many there are is not fixed. */
-const POOL_SERVERS = ['database', 'workers'] as const;
+const POOL_SERVERS = ['database', 'citus_workers'] as const;
 
 export const POOL_CONNECTIONS = gauge({
   name: 'token_broker_database_pool_connections',
-  help: 'Connections to PostgreSQL in the pool; those of `workers` lead straight to the workers of Citus.',
+  help: 'Connections to PostgreSQL in the pool; those of `citus_workers` lead straight to the workers of Citus.',
   unit: 'connections',
   labels: { server: POOL_SERVERS, state: ['in_use', 'idle'] },
   see: 'database.md',

@@ -60,7 +60,7 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
       areKept: () => !areNamesOff && this.#keepsSessions(),
     });
     observePools(meter, 'database', () => [pool]);
-    observePools(meter, 'workers', () => this.workers.all.map(({ connections }) => connections));
+    observePools(meter, 'citus_workers', () => this.workers.all.map(({ connections }) => connections));
   }
 
   /** Whether the tables are distributed over several servers: distributed/distribute.ts. */

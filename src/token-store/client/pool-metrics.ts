@@ -6,7 +6,7 @@ import { POOL_CONNECTIONS, POOL_MAX_CONNECTIONS, POOL_WAITING } from '../../doma
 /** @param pools those that there are when Prometheus asks */
 export function observePools(
   meter: Meter,
-  server: 'database' | 'workers',
+  server: 'database' | 'citus_workers',
   pools: () => readonly pg.Pool[],
 ): void {
   const sum = (countOf: (pool: pg.Pool) => number) => () =>
