@@ -1,9 +1,11 @@
 /** The overview of the console: what it counts, for all replicas together, and what it says about that. */
 import pg from 'pg';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Settings } from '../../src/config/settings.js';
 import { STORED_STATUSES } from '../../src/domain/grant/grant.js';
 import { Clock } from '../../src/domain/ports/clock.js';
+import { generateKeyRing } from '../../src/sealing/key-ring.js';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
 import { Database } from '../../src/token-store/client/database.js';
 import { ActivityRepository } from '../../src/token-store/console/activity.repository.js';
@@ -205,6 +207,20 @@ describe('the overview', () => {
     }
     await countAgain();
     expect(await page()).not.toContain('could not be counted');
+  });
+
+  test('shows a key that waits as the next one, and not among the older ones', async () => {
+    const path = bed.settings['KEY_RING_FILE'] ?? '';
+    const former = readFileSync(path, 'utf8');
+    const sealsFrom = new Date(Date.now() + 600_000);
+    writeFileSync(path, generateKeyRing(new Date(), former, sealsFrom));
+    try {
+      await until(async () => (await page()).includes('Next key'));
+      expect(await page()).toMatch(/Next key.*seals <time.*Older keys<\/dt><dd>None/s);
+    } finally {
+      writeFileSync(path, former);
+      await until(async () => !(await page()).includes('Next key'));
+    }
   });
 
   test('is counted by one at a time, however long it takes and however often it is asked for', async () => {

@@ -118,7 +118,8 @@ const NAMES_FOR_ONE = 10;
     const query = ({ text, values }: UserStatement) => rowsAt(first, text, values);
     // As of a broker that has not noticed the move.
     const database = { workers: { placeOf: () => ({ pool: { query }, shard }) } } as unknown as Database;
-    const read = (who: string) => new ShardRead(database, () => 'grants.id').run(who, 'default', new Date());
+    const read = (who: string) =>
+      new ShardRead(database, () => 'grants.id, $3::timestamptz AS asked').run(who, 'default', new Date());
     expect([await read(user), await read('another')]).toEqual([[expect.anything()], []]);
     await moveRows(user, 'block_writes');
     // Citus removes it within a quarter of a minute.

@@ -10,6 +10,21 @@ import { createDatabase } from '../support/test-bed.js';
 
 const MAX_BYTES = 5_500_000;
 
+/** A broker that runs these lines before its own. */
+async function startWith(lines: string) {
+  const databaseUrl = await createDatabase();
+  const database = new pg.Client({ connectionString: databaseUrl });
+  await database.connect();
+  const fleet = await startFleet(databaseUrl, 1, {
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(lines)}`,
+  });
+  const stop = async () => {
+    await fleet.stop();
+    await database.end();
+  };
+  return { fleet, database, stop };
+}
+
 test('the broker reads its bundle and no package a second time, and its classes have their names', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'token-broker-bundle-'));
   const list = join(folder, 'read');
@@ -22,12 +37,7 @@ test('the broker reads its bundle and no package a second time, and its classes 
         return next(url, context);
       },
     });`;
-  const databaseUrl = await createDatabase();
-  const database = new pg.Client({ connectionString: databaseUrl });
-  await database.connect();
-  const fleet = await startFleet(databaseUrl, 1, {
-    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(listing)}`,
-  });
+  const { fleet, database, stop } = await startWith(listing);
   try {
     const url = fleet.replicas[0]?.url ?? '';
     const headers = {
@@ -57,8 +67,7 @@ test('the broker reads its bundle and no package a second time, and its classes 
     expect(existsSync('dist/bundle/otlp.js')).toBe(true);
     expect(loaded).not.toContain(file('dist/bundle/otlp.js'));
   } finally {
-    await fleet.stop();
-    await database.end();
+    await stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }, 60_000);
@@ -73,12 +82,7 @@ test('a package that could not be loaded for one request to Google is loaded for
         return next(url, context);
       },
     });`;
-  const databaseUrl = await createDatabase();
-  const database = new pg.Client({ connectionString: databaseUrl });
-  await database.connect();
-  const fleet = await startFleet(databaseUrl, 1, {
-    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(faulty)}`,
-  });
+  const { fleet, database, stop } = await startWith(faulty);
   try {
     const headers = { authorization: `Bearer ${await seedService(fleet, database)}` };
     await seedGrants(fleet, database, ['first', 'second'], 0);
@@ -86,7 +90,6 @@ test('a package that could not be loaded for one request to Google is loaded for
       (await fetch(`${fleet.replicas[0]?.url ?? ''}/tokens/${user}`, { headers })).status;
     expect([await statusFor('first'), await statusFor('second')]).toEqual([503, 200]);
   } finally {
-    await fleet.stop();
-    await database.end();
+    await stop();
   }
 }, 60_000);

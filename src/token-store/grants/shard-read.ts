@@ -18,7 +18,7 @@ function textOf({ id, grants, accessTokens }: UserShard, columns: (tokens: strin
     SELECT ${columns(`${accessTokens} AS access_tokens`)}
     FROM pg_catalog.pg_dist_placement placement JOIN pg_catalog.pg_dist_local_group USING (groupid)
       LEFT JOIN ${grants} AS grants ON grants.user_id = $1::text AND grants.client = $2::text
-    WHERE placement.shardid = ${id} AND $3::timestamptz IS NOT NULL
+    WHERE placement.shardid = ${id}
     ORDER BY created_at`;
 }
 
