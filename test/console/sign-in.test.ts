@@ -146,6 +146,22 @@ describe('a sign-in', () => {
     expect(await isSignedIn()).toBe(true);
   });
 
+  test.each(['without iss, as from Google', 'with iss'])(
+    'ends with what the person chose where that is no, %s',
+    async (how) => {
+      const back = await browser.throughIssuer(ALICE.email);
+      back.searchParams.delete('code');
+      back.searchParams.set('error', 'access_denied');
+      if (how !== 'with iss') back.searchParams.delete('iss');
+      const { status, text } = await browser.get(back);
+      expect([status, text]).toEqual([
+        403,
+        expect.stringContaining('You did not allow the console to see who you are.'),
+      ]);
+      expect(await isSignedIn()).toBe(false);
+    },
+  );
+
   test('is refused for an answer of another issuer (RFC 9207)', async () => {
     const back = await browser.throughIssuer(ALICE.email);
     back.searchParams.set('iss', 'https://elsewhere.example');

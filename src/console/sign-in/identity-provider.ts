@@ -82,6 +82,11 @@ export class IdentityProvider {
    * @throws {BrokerError} `invalid_request` or `not_allowed` for an answer that proves no identity, `issuer_unavailable`
    */
   async identify(response: URLSearchParams, pending: PendingSignIn): Promise<ConsoleIdentity> {
+    // Before `iss` is looked for (RFC 9207): Google names none in an error. The state shows whose sign-in ends.
+    if (response.get('error') === 'access_denied' && response.get('state') === pending.state)
+      throw new BrokerError('not_allowed', 'You did not allow the console to see who you are.', {
+        reason: 'access_denied',
+      });
     const server = await this.#discovered();
     const { isGoogle } = this.#console;
     let claims: oauth.IDToken | undefined;
@@ -156,11 +161,6 @@ export class IdentityProvider {
     if (error instanceof BrokerError) return error;
     const { code, error: answered } = error as { code?: unknown; error?: unknown };
     this.#log.warn({ code, answered }, 'a sign-in to the console failed');
-    if (error instanceof oauth.AuthorizationResponseError && answered === 'access_denied') {
-      return new BrokerError('not_allowed', 'You did not allow the console to see who you are.', {
-        reason: 'access_denied',
-      });
-    }
     const isRejected =
       error instanceof oauth.OperationProcessingError ||
       error instanceof oauth.AuthorizationResponseError ||
