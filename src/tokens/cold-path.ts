@@ -10,6 +10,7 @@ import { isUserId } from '../domain/access/user-rule.js';
 import type { TokenSource } from '../domain/metrics/call-metrics.js';
 import type { Clock } from '../domain/ports/clock.js';
 import { AuditNote } from '../http/audit.decorator.js';
+import { decodeCellUser } from '../http/cell-user.js';
 import type { AccessLog } from '../http/logging/access-log.js';
 import { requestId } from '../http/logging/logger.js';
 import type { RateLimits } from '../http/rate-limit/rate-limit.hook.js';
@@ -20,8 +21,9 @@ import type { TokenIssuer } from './token-issuer.js';
 
 /** How a token is counted. */
 const TOKEN = { method: 'GET', route: '/tokens/:userId', status: 200, code: null } as const;
-/** A path that reads the same decoded, whatever a router does with other characters. */
-const PLAIN = /^\/tokens\/([\w.~@-]+)(\?.*)?$/;
+const PATH = /^\/tokens\/([^/?]+)(\?.*)?$/;
+/** What reads the same decoded, and no router takes for anything else. */
+const PLAIN = /^[\w.~@-]+$/;
 
 interface ColdPathParts {
   readonly calls: AcceptedCalls;
@@ -54,10 +56,9 @@ export class ColdPath {
   /** @returns false: nothing was counted and nothing begun */
   serve(cold: ColdRequest): boolean {
     const { calls, audit, limits, log, cell } = this.parts;
-    const [, userId = '', search = ''] = PLAIN.exec(cold.request.url ?? '') ?? [];
-    // The pipeline refuses it where there are cells (http/cell-user.ts): encodeURIComponent changes no other of these characters.
-    if (cell !== null && userId.includes('@')) return false;
-
+    const [, text = '', search = ''] = PATH.exec(cold.request.url ?? '') ?? [];
+    // The pipeline refuses any other text than encodeURIComponent's where there are cells (http/cell-user.ts), and may read it differently.
+    const userId = cell === null && PLAIN.test(text) ? text : (decodeCellUser(text) ?? '');
     const call = isUserId(userId) ? calls.find(cold.digest, search, cold.now) : null;
     const service = call?.caller.service;
     if (!call || !service || !audit.hasCapacity(service.id) || !limits.admitKnown(service.id)) return false;

@@ -13,6 +13,9 @@ import { ChangeFeed } from '../../src/token-store/change-feed/change-feed.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 import { until } from '../support/until.js';
 
+/** As identity providers make them. */
+const ENCODED_USER = 'auth0|5f7c8ec7';
+
 let bed: TestBed;
 let whole: NestFastifyApplication;
 let wholeUrl: string;
@@ -25,6 +28,7 @@ beforeAll(async () => {
   wholeUrl = `http://127.0.0.1:${port}`;
   await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
   await bed.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });
+  await bed.api.connect({ user_id: ENCODED_USER, scope: YOUTUBE }, { account: ALICE.email });
   bed.google.control.revokeByUser(BOB.sub, 'project-a');
   bed.clock.advance(700);
   expect((await bed.api.token('bob', { min_ttl: '3000' })).status).toBe(410);
@@ -86,7 +90,7 @@ async function coldly(path: string, headers: Record<string, string> = {}): Promi
   const search = path.includes('?') ? path.slice(path.indexOf('?')) : '';
   for (;;) {
     await ask(bed.url, `/tokens/alice${search}`, headers);
-    forget('alice', 'bob', 'unknown');
+    forget('alice', 'bob', 'unknown', ENCODED_USER);
     const [response, count] = await countingPipeline(() => ask(bed.url, path, headers));
     // A refusal is handed over: one request, and not one more.
     if (count === (response.status === 200 ? 0 : 1)) return response;
@@ -104,6 +108,8 @@ test.each<[string, string, Record<string, string>]>([
   ['a missing scope', `/tokens/alice?scope=${encodeURIComponent(YOUTUBE_MONEY)}`, {}],
   ['an unknown client', '/tokens/alice?client=nowhere', {}],
   ['two dots', '/tokens/a..b', {}],
+  ['an id that is percent-encoded', `/tokens/${encodeURIComponent(ENCODED_USER)}`, {}],
+  ['an id of two scripts', `/tokens/${encodeURIComponent('søren/李 +?')}`, {}],
 ])('%s is answered as by the pipeline', async (_, path, headers) => {
   expect(await coldly(path, headers)).toEqual(await ask(wholeUrl, path, headers));
 });
