@@ -96,7 +96,7 @@ describe('the codes', () => {
     ['docs/errors.md', 'connect_error'],
     ['docs/connecting.md', 'connect_error'],
     ['docs/audit.md', 'action'],
-    ['docs/access-model.md', 'why'],
+    ['docs/google-ads-access.md', 'why'],
   ])('have in the table of %s with the column %s none that is never emitted', (page, column) => {
     const codes = documented(page, column);
     expect(codes.length).toBeGreaterThan(0);

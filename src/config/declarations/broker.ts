@@ -21,7 +21,7 @@ export const BROKER_SETTINGS = {
   SERVICE_ISSUERS_FILE: text({
     default: null,
     doc: 'The path of a JSON file with the issuers whose JWTs services may present instead of a key.',
-    more: 'See [service identities](service-identities.md).',
+    more: 'See [workload identity](workload-identity.md).',
     example: '/run/secrets/issuers.json',
   }),
   CELL: text({
