@@ -9,7 +9,7 @@ const FIELDS = ['issuer', 'trust_domain', 'jwks_uri', 'jwks_file', 'audience'] a
 type IssuerEntry = Readonly<Partial<Record<(typeof FIELDS)[number], string>>>;
 
 /**
- * Reads SERVICE_ISSUERS_FILE: the issuers whose JWTs services may present. docs/service-identities.md has its format.
+ * Reads SERVICE_ISSUERS_FILE: the issuers whose JWTs services may present. docs/workload-identity.md has its format.
  * @param path null: JWTs are not accepted
  * @returns the issuers, and every fault of the file by the number of its entry
  */

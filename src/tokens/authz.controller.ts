@@ -39,7 +39,7 @@ export class AuthzController {
     operationId: 'authorizeProxiedRequest',
     summary: 'A fresh access token of a user as a header, for a proxy that adds it to a request to Google',
     description:
-      'For auth_request of nginx, forwardAuth of Traefik and ext_authz of Envoy: see docs/injection.md. The proxied request ' +
+      'For auth_request of nginx, forwardAuth of Traefik and ext_authz of Envoy: see docs/forward-auth.md. The proxied request ' +
       'must go to googleapis.com or a host below it: the proxy says so with X-Forwarded-Host or X-Original-URL, or, with ' +
       '/authz/ before its path, with Host. 403 stands for every refusal that someone must remedy; `code` says which.',
   })

@@ -329,7 +329,7 @@ describe('token-broker credentials-file', () => {
     });
   });
 
-  test('mounts the JWT of docs/service-identities.md beside the Secret, and refuses one at its place', async () => {
+  test('mounts the JWT of docs/workload-identity.md beside the Secret, and refuses one at its place', async () => {
     const print = (jwt: string) =>
       run('--user', 'alice', '--for', 'external_account', '--jwt-file', jwt, '--print-env=kubernetes');
     const { stdout } = await print('/var/run/secrets/token-broker/token');

@@ -183,8 +183,8 @@ function load(
 }
 
 /** What the database did not take while it was away, a replica keeps and saves later: by then it has the newer refresh token. */
-async function untilSaved({ promoted }: Pair, { rotated }: Acknowledged): Promise<void> {
-  const database = new pg.Client({ connectionString: promoted?.url('postgres') });
+async function untilSaved(server: RunningPostgres | null, { rotated }: Acknowledged): Promise<void> {
+  const database = new pg.Client({ connectionString: server?.url('postgres') });
   await database.connect();
   const older = 'SELECT user_id FROM grants WHERE user_id = ANY ($1) AND credential_version = 1';
   try {
@@ -241,6 +241,21 @@ describe('with a synchronous standby', () => {
     await until(async () => (await pair.api(1).token('patient')).status === 404);
   }, 60_000);
 
+  test('while it is away, a refresh that brought another refresh token is answered with 200, and that is saved when it is back', async () => {
+    await pair.seed(['rotated'], 0);
+    pair.link.cut();
+    await until(async () => (await pair.database.query('SELECT FROM pg_stat_replication')).rowCount === 0);
+    pair.fleet.google.control.rotateRefreshTokens(true);
+    expect((await pair.api(1).token('rotated')).status).toBe(200);
+    // It was answered without the standby, which does not have it.
+    expect((await pair.database.query('SELECT FROM pg_stat_replication')).rowCount).toBe(0);
+    pair.link.lead(pair.primary.port);
+    const acknowledged = new Acknowledged();
+    acknowledged.rotated.push('rotated');
+    await untilSaved(pair.primary, acknowledged);
+    expect(await lostOf(pair, acknowledged)).toEqual(new Acknowledged());
+  }, 60_000);
+
   test('nothing that was answered with 200 is lost when it is promoted under load', async () => {
     const leaving = await pair.seed(names('leaving', 600), 3000);
     const rotating = names('rotating', 80);
@@ -257,7 +272,7 @@ describe('with a synchronous standby', () => {
     const before = acknowledged.count;
     await until(() => acknowledged.count > before + 20);
     await stop();
-    await untilSaved(pair, acknowledged);
+    await untilSaved(pair.promoted, acknowledged);
     expect(await lostOf(pair, acknowledged)).toEqual(new Acknowledged());
   }, 90_000);
 });

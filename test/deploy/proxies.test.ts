@@ -171,7 +171,7 @@ for (const [name, file, places, start] of SAMPLES) {
   });
 }
 
-test.each(['deploy/envoy/envoy.yaml', 'deploy/envoy/cells.yaml', 'docs/injection.md'])(
+test.each(['deploy/envoy/envoy.yaml', 'deploy/envoy/cells.yaml', 'docs/forward-auth.md'])(
   'each cluster of %s closes idle connections before the broker does',
   (path) => {
     const text = readFileSync(path, 'utf8');

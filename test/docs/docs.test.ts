@@ -103,6 +103,19 @@ test.each(pages)('%s names source files that exist', (page) => {
   expect(named.filter((path) => !existsSync(path) && !existsSync(join('src', path)))).toEqual([]);
 });
 
+test('decision 25 names each file that asks whether the tables are distributed', () => {
+  const decision = read('docs/decisions/0025-one-schema-for-citus.md');
+  const asking = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(
+    (path) =>
+      /\.tsx?$/.test(path) &&
+      !path.endsWith('.test.ts') &&
+      read(join('src', path)).includes('.isDistributed()'),
+  );
+  const others = asking.filter((path) => !path.startsWith('token-store/change-feed/'));
+  expect(others.length).toBeGreaterThan(15);
+  expect(others.filter((path) => !decision.includes(`\`${path}\``))).toEqual([]);
+});
+
 test('git ignores what the commands write under the name that they choose, and what the pages have people put beside it', () => {
   const written = [...FORMATS.map(fileNameOf), ...READER_NAMES.map(fileNameFor)];
   const beside = [

@@ -50,6 +50,12 @@ function documented(page: string, column: string): string[] {
   return [...new Set(codes)].sort();
 }
 
+/** The English ones. */
+const pages = readdirSync('docs')
+  .filter((name) => name.endsWith('.md'))
+  .map((name) => join('docs', name));
+const CONNECT_OUTCOME = 'domain/connect/connect-outcome.ts';
+
 describe('the codes', () => {
   const CAUSE = /\bcause: '([a-z_]+)'/g;
   const REASON = /[rR]efused\(\s*'([a-z_]+)'|\breason: '([a-z_]+)'/;
@@ -62,7 +68,7 @@ describe('the codes', () => {
     [
       'a cause of a dead grant',
       [...Object.keys(DEAD_GRANTS), ...emitted(CAUSE, 'domain/grant/diagnosis', 'security-events/')],
-      'docs/errors.md',
+      'docs/google-errors.md',
       'cause',
     ],
     [
@@ -83,6 +89,12 @@ describe('the codes', () => {
       'docs/errors.md',
       'connect_error',
     ],
+    [
+      'how a connect ended',
+      emitted(/\bconnect: (?:.* : )?'([a-z]+)'/g, CONNECT_OUTCOME),
+      'docs/connecting.md',
+      'connect',
+    ],
     ['an audit action', [...AUDIT_ACTIONS], 'docs/audit.md', 'action'],
   ])('contain each %s on its page, with a row of its table', (_, codes, page, column) => {
     expect(codes.length).toBeGreaterThan(0);
@@ -94,9 +106,9 @@ describe('the codes', () => {
     ['docs/google-errors.md', 'cause'],
     ['docs/errors.md', 'reason'],
     ['docs/errors.md', 'connect_error'],
-    ['docs/connecting.md', 'connect_error'],
+    ['docs/connecting.md', 'connect'],
     ['docs/audit.md', 'action'],
-    ['docs/access-model.md', 'why'],
+    ['docs/google-ads-access.md', 'why'],
   ])('have in the table of %s with the column %s none that is never emitted', (page, column) => {
     const codes = documented(page, column);
     expect(codes.length).toBeGreaterThan(0);
@@ -110,12 +122,27 @@ describe('the codes', () => {
     return Object.fromEntries(rows.map(([, cause = '', actor = '']) => [cause, actor]));
   };
 
-  test('are in docs/errors.md those of the table of dead grants, with who must act, and no others', () => {
-    const rows = Object.entries(DEAD_GRANTS).map(([cause, { whoMustAct }]) => [cause, whoMustAct]);
-    expect(rowsUnder('reconnect_required')).toEqual({
-      ...Object.fromEntries(rows),
-      [REVOKING.cause]: REVOKING.who_must_act,
-    });
+  // The rows of dead grants are compared in src/domain/google/oauth-failures.test.ts.
+  test.each([
+    ['connect', 'docs/connecting.md'],
+    ['connect_error', 'docs/errors.md'],
+  ])('of the column %s are in a table of %s, and of no other page', (column, page) => {
+    const having = pages.filter((path) => documented(path, column).length > 0);
+    expect(having).toEqual([page]);
+  });
+
+  test('of a dead grant are in one table, to which docs/errors.md leads with who may have to act', () => {
+    const section = read('docs/errors.md').split('\n### `reconnect_required`\n')[1]?.split('\n### ')[0] ?? '';
+    expect(section).toContain('(google-errors.md#why-a-grant-is-dead)');
+    const actors = [REVOKING.who_must_act, ...Object.values(DEAD_GRANTS).map(({ whoMustAct }) => whoMustAct)];
+    for (const actor of actors) expect(section).toContain(`\`${actor}\``);
+    const others = pages.filter((path) => path !== 'docs/google-errors.md');
+    const causes = Object.keys(DEAD_GRANTS).filter((cause) => cause !== 'admin_policy_enforced');
+    for (const path of others)
+      expect({ path, causes: documented(path, 'cause').filter((cause) => causes.includes(cause)) }).toEqual({
+        path,
+        causes: [],
+      });
   });
 
   test('are in docs/errors.md those of a refused client, and no others', () => {

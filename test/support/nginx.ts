@@ -1,4 +1,4 @@
-/** Debian's nginx with the file that docs/injection.md recommends, and an upstream that stands for Google's APIs. */
+/** Debian's nginx with the file that docs/forward-auth.md recommends, and an upstream that stands for Google's APIs. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {

@@ -237,13 +237,13 @@ run(`nginx with deploy/nginx/google-apis.conf${WITHOUT_NGINX}`, () => {
     }
   });
 
-  test('holds the key itself, and decides on the user, with the lines of docs/injection.md', async () => {
+  test('holds the key itself, and decides on the user, with the lines of docs/forward-auth.md', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'token-broker-nginx-key-'));
     chmodSync(folder, 0o755);
     const key = join(folder, 'key.conf');
     writeFileSync(key, `proxy_set_header Authorization "Bearer ${bed.api.key}";\n`);
     const [, lines = ''] =
-      /^```nginx\n(include [^]*?)^```/m.exec(readFileSync('docs/injection.md', 'utf8')) ?? [];
+      /^```nginx\n(include [^]*?)^```/m.exec(readFileSync('docs/forward-auth.md', 'utf8')) ?? [];
     expect(lines).toContain('/etc/nginx/token-broker-key.conf');
     const authz = lines.replace('/etc/nginx/token-broker-key.conf', key);
     const holder = await startNginx({ brokerUrl: bed.url, upstream, hosts, authz });

@@ -27,7 +27,7 @@ export interface MountedFile {
   readonly keyFile: string | null;
 }
 
-/** Not where docs/service-identities.md has the JWT: a Pod with two mounts at one path is refused. */
+/** Not where docs/workload-identity.md has the JWT: a Pod with two mounts at one path is refused. */
 const MOUNT = '/var/run/secrets/token-broker-files';
 
 /**

@@ -34,7 +34,7 @@ a star in the user id itself.
 
 The key is shown once: the broker stores only its hash. With --issuer and
 --subject there is no key: the service authenticates with JWTs of its platform
-(docs/service-identities.md). Quote every *, or the shell replaces it with file
+(docs/workload-identity.md). Quote every *, or the shell replaces it with file
 names.
 ${FACE_HELP}`;
 

@@ -21,7 +21,7 @@ export const BROKER_SETTINGS = {
   SERVICE_ISSUERS_FILE: text({
     default: null,
     doc: 'The path of a JSON file with the issuers whose JWTs services may present instead of a key.',
-    more: 'See [service identities](service-identities.md).',
+    more: 'See [workload identity](workload-identity.md).',
     example: '/run/secrets/issuers.json',
   }),
   CELL: text({
@@ -46,7 +46,7 @@ export const BROKER_SETTINGS = {
     min: 0,
     max: 10_000_000,
     doc: 'For how many users one broker process caches grants and tokens; 0: every request reads the database.',
-    more: 'A process takes 280 MB and 3.4 kB a user, garbage included: 345 MB with the default ([what was measured](scaling.md#memory), and how a million fit).',
+    more: 'A process takes 289 MB and 3.3 kB a user, garbage included: 356 MB with the default ([what was measured](scaling.md#memory), and how a million fit).',
     example: '200000',
   }),
   CACHE_WITHOUT_DATABASE_SECONDS: integer({

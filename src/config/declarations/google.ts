@@ -75,7 +75,7 @@ export const GOOGLE_SETTINGS = {
     min: 0,
     unit: 'seconds',
     doc: "How old the cached list of a user's Google Ads accounts may be, unless a caller says otherwise.",
-    more: 'See [how old the answer may be](access-model.md#how-old-the-answer-may-be).',
+    more: 'See [how old the answer may be](google-ads-access.md#how-old-the-answer-may-be).',
     example: '3600',
   }),
   ADS_MIN_AGE: integer({
@@ -84,7 +84,7 @@ export const GOOGLE_SETTINGS = {
     max: 3600,
     unit: 'seconds',
     doc: "The minimum time between two synchronisations of a user's Google Ads accounts, whatever a caller says.",
-    more: 'Until then the same answer, or failure, [is given again](access-model.md#how-old-the-answer-may-be).',
+    more: 'Until then the same answer, or failure, [is given again](google-ads-access.md#how-old-the-answer-may-be).',
     example: '60',
   }),
   ADS_MAX_LISTINGS: integer({
@@ -92,7 +92,7 @@ export const GOOGLE_SETTINGS = {
     min: 1,
     max: 10_000,
     doc: 'How many Google Ads accounts one synchronisation lists at most.',
-    more: 'The rest is [reported as cut off](access-model.md#what-is-asked-of-google-and-its-limits).',
+    more: 'The rest is [reported as cut off](google-ads-access.md#what-is-asked-of-google-and-its-limits).',
     example: '2000',
   }),
   NARROW_SCOPES: flag({

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { ADS_FAILURES, type AdsFailureKind } from '../ads/ads-failure.js';
+import { REVOKING } from '../grant/diagnosis.js';
 import { AUTHORIZATION_RESPONSE_FAILURES, NO_REFRESH_TOKEN } from './authorization-failures.js';
 import { DEAD_GRANTS, type DeadGrantRow } from './dead-grants.js';
 import {
@@ -16,6 +17,7 @@ import {
   REVOCATION_FAILURES,
   TOKEN_ENDPOINT_FAILURES,
   tokenEndpointFailure,
+  UNCONFIRMED_REVOCATION,
 } from './oauth-failures.js';
 import { LOCAL_FAILURES } from './local-failures.js';
 import { RISC_FAILURES, UNKNOWN_RISC_FAILURE } from './risc-failures.js';
@@ -78,14 +80,21 @@ describe('docs/google-errors.md has the same meaning, actor and remedy in every 
 
   test('for dead grants, by their cause', () => {
     const causes = Object.entries<DeadGrantRow>(DEAD_GRANTS);
-    expect(tableUnder(document, 'Why a grant is dead')).toEqual(
-      causes.map(([cause, { meaning, reported, whoMustAct, remedy }]) => [
+    const { meaning: unconfirmed } = UNCONFIRMED_REVOCATION;
+    expect(tableUnder(document, 'Why a grant is dead')).toEqual([
+      ...causes.map(([cause, { meaning, reported, whoMustAct, remedy }]) => [
         `\`${cause}\``,
         reported ? `${meaning} After a security event: ${reported}` : meaning,
         ACTORS[whoMustAct],
         remedy,
       ]),
-    );
+      [
+        `\`${REVOKING.cause}\``,
+        unconfirmed,
+        ACTORS[REVOKING.who_must_act],
+        REVOKING.detail.slice(unconfirmed.length + 1),
+      ],
+    ]);
   });
 
   test('for failures without a code of Google', () => {
