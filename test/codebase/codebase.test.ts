@@ -196,8 +196,8 @@ const VIOLATIONS: readonly [string, string, string][] = [
     '../ads/ads-access.service.js',
   ],
   [
-    'self-service-uses-what-is-declared',
-    'src/self-service/broken-feature.ts',
+    'my-grants-uses-what-is-declared',
+    'src/my-grants/broken-feature.ts',
     '../access-tokens/access-token.service.js',
   ],
   ['ads-uses-what-is-declared', 'src/ads/broken-feature.ts', '../tokens/token.response.js'],

@@ -8,10 +8,10 @@ import { DE } from './de.js';
 import { EN, type Messages } from './en.js';
 import { FR } from './fr.js';
 import { ID } from './id.js';
-import { MANAGE_DE } from './manage.de.js';
-import { MANAGE_EN, type ManageMessages } from './manage.en.js';
-import { MANAGE_FR } from './manage.fr.js';
-import { MANAGE_ID } from './manage.id.js';
+import { MY_GRANTS_DE } from './my-grants.de.js';
+import { MY_GRANTS_EN, type MyGrantsMessages } from './my-grants.en.js';
+import { MY_GRANTS_FR } from './my-grants.fr.js';
+import { MY_GRANTS_ID } from './my-grants.id.js';
 import { PROBLEMS_DE } from './problems.de.js';
 import { PROBLEMS_EN, type ProblemMessages } from './problems.en.js';
 import { PROBLEMS_FR } from './problems.fr.js';
@@ -26,11 +26,11 @@ const PROBLEMS: Readonly<Record<Locale, ProblemMessages>> = {
   de: PROBLEMS_DE,
 };
 
-const MANAGE: Readonly<Record<Locale, ManageMessages>> = {
-  en: MANAGE_EN,
-  id: MANAGE_ID,
-  fr: MANAGE_FR,
-  de: MANAGE_DE,
+const MY_GRANTS: Readonly<Record<Locale, MyGrantsMessages>> = {
+  en: MY_GRANTS_EN,
+  id: MY_GRANTS_ID,
+  fr: MY_GRANTS_FR,
+  de: MY_GRANTS_DE,
 };
 
 export function messagesOf(locale: Locale): Messages {
@@ -41,6 +41,6 @@ export function problemMessagesOf(locale: Locale): ProblemMessages {
   return PROBLEMS[locale];
 }
 
-export function manageMessagesOf(locale: Locale): ManageMessages {
-  return MANAGE[locale];
+export function myGrantsMessagesOf(locale: Locale): MyGrantsMessages {
+  return MY_GRANTS[locale];
 }

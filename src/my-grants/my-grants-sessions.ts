@@ -14,7 +14,7 @@ import { ServiceCache } from '../services/service-cache.js';
 import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 
 /** A browser at the page: for which user, with the authority of which service, read now. */
-export interface ManageSession {
+export interface MyGrantsSession {
   readonly ticketId: string;
   readonly connectRequest: ConnectRequest;
   readonly service: Service;
@@ -25,7 +25,7 @@ export interface ManageSession {
  * cookie: a preview of the link shows nothing of a user. From then on the address holds the id of the ticket only.
  */
 @Injectable()
-export class ManageSessions {
+export class MyGrantsSessions {
   constructor(
     private readonly tickets: ConnectTickets,
     private readonly store: ConnectTicketsRepository,
@@ -74,7 +74,7 @@ export class ManageSessions {
    * The session of a browser that has begun.
    * @throws {BrokerError} `invalid_request`: not in this browser, or over; `not_allowed`: the service may not do this any more
    */
-  async require(ticketId: string, request: FastifyRequest): Promise<ManageSession> {
+  async require(ticketId: string, request: FastifyRequest): Promise<MyGrantsSession> {
     const ticket = await this.#bound(ticketId, request);
     const { connectRequest } = ticket;
     await this.#assertOpen(ticket);
