@@ -3,7 +3,7 @@
  * a caller says of a logo that it does not get.
  */
 import { readFileSync, statSync } from 'node:fs';
-import { MAX_LOGO_BYTES } from '../../domain/access/service-face.js';
+import { MAX_LOGO_BYTES } from '../../domain/access/service-branding.js';
 
 type LogoFile =
   | { readonly kind: 'read'; readonly bytes: Uint8Array<ArrayBuffer> }

@@ -9,7 +9,7 @@ export const INTEGRITY_KINDS = [
   'ledger',
   'rollback',
   'service',
-  'service_face',
+  'branding',
   'delegated_credential',
   'connect_ticket',
   'authorization_request',
