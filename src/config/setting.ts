@@ -1,6 +1,6 @@
 import { isURL } from 'class-validator';
 
-/** One setting, declared once: its environment variable, docs/configuration.md and .env.example follow from this. */
+/** One setting, defined once: its environment variable, docs/configuration.md and .env.example follow from this. */
 export interface Setting<Raw, IsSecret extends boolean = false> {
   /** One sentence for .env.example; begins the meaning in docs/configuration.md. */
   readonly doc: string;
@@ -37,7 +37,7 @@ export function isHttpUrl(value: string): boolean {
 
 export type Unit = 'milliseconds' | 'seconds' | 'days' | 'requests a minute' | 'a second';
 
-/** What every declaration has. `default: null` makes a setting optional; one without `default` must be set. */
+/** What every definition has. `default: null` makes a setting optional; one without `default` must be set. */
 interface Description<Default> {
   readonly doc: string;
   readonly more?: string;

@@ -4,7 +4,7 @@
  * (token-store/console/overview.repository.ts).
  */
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import type { GaugeMetric, Labels, LabelValues } from '../domain/metrics/declaration.js';
+import type { GaugeMetric, Labels, LabelValues } from '../domain/metrics/definition.js';
 import {
   ACCOUNTS_NEARLY_FULL,
   ACCOUNTS_NEARLY_FULL_ACROSS_CLIENTS,

@@ -1,5 +1,5 @@
 /** Metrics of what callers ask and what the broker answers from memory. */
-import { counter, gauge, histogram } from './declaration.js';
+import { counter, gauge, histogram } from './definition.js';
 
 /** What a token came from. */
 const TOKEN_SOURCES = ['memory', 'store', 'refresh', 'none'] as const;

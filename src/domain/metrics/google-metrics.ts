@@ -1,7 +1,7 @@
 /** Metrics of refreshes: at Google, in the queue before it, and the leases by which replicas share them. */
 import { GOOGLE_ERROR_CODES } from '../google/oauth-failures.js';
 import type { GoogleFailure } from '../google/google-failure.js';
-import { counter, gauge, histogram } from './declaration.js';
+import { counter, gauge, histogram } from './definition.js';
 
 const CLIENT = 'aliases of `GOOGLE_CLIENT_SECRETS`';
 

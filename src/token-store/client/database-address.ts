@@ -2,7 +2,7 @@ import pg from 'pg';
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { DATABASE_URL, DATABASE_URL_RULE } from '../../config/declarations/database.js';
+import { DATABASE_URL, DATABASE_URL_RULE } from '../../config/definitions/database.js';
 import { Secret } from '../../domain/secret.js';
 
 /** One server, as pg takes it. */
