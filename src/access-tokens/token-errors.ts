@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ConnectTickets, isLoginHint } from '../connect-tickets/connect-ticket.js';
+import { ConnectTickets, isLoginHint } from '../connect-tickets/connect-tickets.service.js';
 import { allowedScopes, type Service } from '../domain/access/policy.js';
 import { plainConnectRequest } from '../domain/connect/connect-request.js';
 import { BrokerError, type BrokerErrorCode } from '../domain/errors.js';

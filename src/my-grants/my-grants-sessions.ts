@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BrowserBinding } from '../authorization/browser-binding-cookie.js';
 import { PageContexts } from '../authorization/page-contexts.js';
-import { ConnectTickets, type OpenedTicket, ticketUsed } from '../connect-tickets/connect-ticket.js';
+import { ConnectTickets, type OpenedTicket, ticketUsed } from '../connect-tickets/connect-tickets.service.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import type { Service } from '../domain/access/policy.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';

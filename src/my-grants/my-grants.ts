@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
+import { ConnectTickets } from '../connect-tickets/connect-tickets.service.js';
 import { allowedScopes, maySeeGrant, type Policy } from '../domain/access/policy.js';
 import { ANY_CLIENT, type ConnectRequest } from '../domain/connect/connect-request.js';
 import { missingScopes, SIGN_IN_SCOPES } from '../domain/google/scopes.js';

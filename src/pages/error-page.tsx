@@ -1,4 +1,4 @@
-import { messagesOf, problemMessagesOf } from './messages/messages.js';
+import { connectMessagesOf, problemMessagesOf } from './messages/messages.js';
 import type { ProblemMessage } from './messages/problems.en.js';
 import { BackToApp, Page, renderPage, UNTRANSLATED } from './page.js';
 import type { AppBranding, PageContext } from './page-context.js';
@@ -30,7 +30,7 @@ export function errorPage(known: PageContext<AppBranding | null>, problem: Error
         </div>
       )}
       <p class="soft">
-        {messagesOf(context.locale).errorLine(
+        {connectMessagesOf(context.locale).errorLine(
           status,
           <code {...UNTRANSLATED}>{code}</code>,
           <code {...UNTRANSLATED}>{request_id}</code>,

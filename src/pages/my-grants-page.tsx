@@ -1,6 +1,6 @@
 import { formAction } from '../domain/cell.js';
 import type { MyGrantsMessages } from './messages/my-grants.en.js';
-import { messagesOf, myGrantsMessagesOf } from './messages/messages.js';
+import { connectMessagesOf, myGrantsMessagesOf } from './messages/messages.js';
 import { BackToApp, GOOGLE_CONNECTIONS, Name, Page, renderPage } from './page.js';
 import type { PageContext } from './page-context.js';
 import { ScopeList } from './scope-list.js';
@@ -119,7 +119,7 @@ interface GrantSectionProps {
 
 function GrantSection({ context: { locale, app, cell = null }, grant, ticketId }: GrantSectionProps) {
   const messages = myGrantsMessagesOf(locale);
-  const { connect, result } = messagesOf(locale);
+  const { connect, result } = connectMessagesOf(locale);
   const { id, account, status, scopes, missing, since, endsAt, mayReconnect, mayDisconnect } = grant;
   const days = [since && messages.since(since), endsAt && messages.ends(endsAt)].filter(
     (text) => text !== null,

@@ -5,7 +5,7 @@
  */
 import type { ComponentChildren } from 'preact';
 import { render } from 'preact-render-to-string';
-import { messagesOf } from './messages/messages.js';
+import { connectMessagesOf } from './messages/messages.js';
 import { Icon, type IconName } from './icon.js';
 import type { AppBranding, PageContext } from './page-context.js';
 import { STYLE, stylesheetAddress } from './style.js';
@@ -76,7 +76,7 @@ export function BackToApp({
 }) {
   const { app, backUrl, locale } = context;
   if (!app) return null;
-  const messages = messagesOf(locale);
+  const messages = connectMessagesOf(locale);
   const name = <Name>{app.name}</Name>;
   if (backUrl !== null) {
     return (
@@ -125,7 +125,7 @@ function firstLetter(name: string): string {
 
 function AppLinks({ context: { app, locale } }: { readonly context: PageContext<AppBranding | null> }) {
   if (app?.privacyUrl == null && app?.supportUrl == null) return null;
-  const { links, privacy, support } = messagesOf(locale);
+  const { links, privacy, support } = connectMessagesOf(locale);
   return (
     <footer aria-label={links}>
       {app.privacyUrl !== null && <a href={app.privacyUrl}>{privacy}</a>}

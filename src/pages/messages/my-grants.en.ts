@@ -1,4 +1,4 @@
-import type { MessagePart } from './en.js';
+import type { MessagePart } from './connect.en.js';
 import { onDay, plural } from '../locale.js';
 
 /** The page where a user sees what an app holds, and its effects. */

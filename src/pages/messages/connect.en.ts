@@ -4,7 +4,7 @@ import { inMinutes, plural } from '../locale.js';
 /** A name in its own direction, or a text. */
 export type MessagePart = ComponentChildren;
 
-export const EN = {
+export const CONNECT_EN = {
   connect: {
     title: 'Connect your Google account',
     lead: (app: MessagePart): MessagePart => [app, ' asks to use your Google account.'],
@@ -177,4 +177,4 @@ export const EN = {
   },
 };
 
-export type Messages = typeof EN;
+export type ConnectMessages = typeof CONNECT_EN;
