@@ -71,7 +71,7 @@ export class AccountTreeSync {
       if (!(error instanceof TurnNotTaken)) throw error;
       throw new BrokerError(
         'google_unavailable',
-        `This call got no turn at Google Ads (${error.why}). Try again soon.`,
+        `Too many Google Ads requests are queued (${error.why}). Try again soon.`,
         { retry_after: RETRY_AFTER_SECONDS },
       );
     }
@@ -116,10 +116,10 @@ export class AccountTreeSync {
 
   #refusal(error: unknown, { client }: GrantRequest, grant: Grant): unknown {
     if (error instanceof CircularTree) {
-      this.#log.warn({ grant: grant.id, circle: error.circle }, 'Google Ads lists managers in a circle');
+      this.#log.warn({ grant: grant.id, cycle: error.cycle }, 'Google Ads reports a cycle of managers');
       return new BrokerError(
         'google_unavailable',
-        `Google Ads lists managers in a circle (${error.circle.join(', ')}). Nothing was stored; try again later.`,
+        `Google Ads reports a cycle of managers (${error.cycle.join(', ')}). Nothing was stored; try again later.`,
         { retry_after: RETRY_AFTER_SECONDS },
       );
     }

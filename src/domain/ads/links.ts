@@ -17,7 +17,7 @@ export class Links {
     }
     this.clients = clients;
     this.managers = managers;
-    assertNoCircle(this);
+    assertNoCycle(this);
   }
 }
 
@@ -37,8 +37,8 @@ export function distances(starts: Iterable<string>, next: Neighbours): Map<strin
   return found;
 }
 
-/** Takes away accounts without managers until none is left (Kahn); what stays is on or below a circle. */
-function assertNoCircle({ clients, managers }: Links): void {
+/** Takes away accounts without managers until none is left (Kahn); what stays is on or below a cycle. */
+function assertNoCycle({ clients, managers }: Links): void {
   const open = new Map([...managers].map(([client, above]) => [client, above.size]));
   const free = [...clients.keys()].filter((id) => !open.has(id));
   for (let id = free.pop(); id !== undefined; id = free.pop()) {
@@ -52,11 +52,11 @@ function assertNoCircle({ clients, managers }: Links): void {
     }
   }
   const [stuck] = open.keys();
-  if (stuck !== undefined) throw new CircularTree(circleAbove(stuck, managers, open));
+  if (stuck !== undefined) throw new CircularTree(cycleAbove(stuck, managers, open));
 }
 
 /** Each account that is stuck has a manager that is stuck too: going up must come around. */
-function circleAbove(start: string, managers: Neighbours, stuck: ReadonlyMap<string, number>): string[] {
+function cycleAbove(start: string, managers: Neighbours, stuck: ReadonlyMap<string, number>): string[] {
   const path: string[] = [];
   const seen = new Set<string>();
   let id = start;

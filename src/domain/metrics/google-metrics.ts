@@ -29,7 +29,7 @@ export type GoogleAnswer = (typeof ANSWERS)[number];
 
 export const GOOGLE_REFRESHES = counter({
   name: 'token_broker_google_refreshes_total',
-  help: 'Refreshes, by what came of them. Withheld: none was sent.',
+  help: 'Refreshes, by outcome. withheld: no request was sent.',
   unit: 'requests',
   labels: { client: CLIENT, outcome: [...ANSWERS, 'withheld'], cause: CAUSES },
   see: 'google-errors.md',

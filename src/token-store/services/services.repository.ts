@@ -31,7 +31,7 @@ const OLDEST_FIRST: Prisma.ServiceOrderByWithRelationInput[] = [{ createdAt: 'as
  */
 @Injectable()
 export class ServicesRepository {
-  /** The ids of services that this process saw revoked: a row from before that is put back whole is no service again. */
+  /** The ids of services that this process saw revoked. A restored old row does not reactivate a revoked service. */
   readonly #revoked = new Set<string>();
   /** The ids that were active when all were read last: one whose row is missing in a later listing was revoked. */
   #active: ReadonlySet<string> = new Set();
