@@ -59,7 +59,7 @@ export class AccountTreeSync {
       const synced = await this.#work.share(
         grant.id,
         { lane, about: null, callerSignal: request.callerSignal?.() },
-        // All callers share it: it goes on when one of them disconnects.
+        // All callers share it: it continues when one of them disconnects.
         (work) => work.turn(() => this.#sync({ ...request, callerSignal: undefined }, grant, token)),
       );
       // It can take most of a minute: the service may have been revoked or restricted meanwhile.

@@ -21,7 +21,7 @@ export class TicketFormDto extends TicketDto {
 
 @IgnoreUnknown()
 export class ShowTicketDto extends TicketDto {
-  /** Whether the user goes on in a browser that Google may refuse. */
+  /** Whether the user continues in a browser that Google may refuse. */
   @IsOptional()
   @IsString()
   here?: string;

@@ -29,7 +29,7 @@ export function isOrigin(value: string): boolean {
   return /^https?:\/\/[^/?#\s]+$/.test(value) && URL.canParse(value);
 }
 
-/** `isURL` takes hosts that are no address, such as 256.1.1.1, and fail only where a request is sent. */
+/** `isURL` takes hosts that are not addresses, such as 256.1.1.1, and fail only where a request is sent. */
 export function isHttpUrl(value: string): boolean {
   const options = { require_tld: false, protocols: ['http', 'https'], require_protocol: true };
   return isURL(value, options) && URL.canParse(value);

@@ -16,7 +16,7 @@ export interface ReadLogo {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** @returns null for what is no image that the broker serves, such as an https URL */
+/** @returns null for what is not an image that the broker serves, such as an https URL */
 export function readLogo(logo: string): ReadLogo | null {
   const [, base64] = DATA.exec(logo) ?? [];
   if (base64 === undefined) return null;

@@ -11,7 +11,7 @@ export interface AppBranding {
   readonly supportUrl: string | null;
 }
 
-/** What a page needs besides its facts: whose page it is, and for whom it is written. */
+/** What a page needs in addition to its facts: whose page it is, and for whom it is written. */
 export interface PageContext<App extends AppBranding | null = AppBranding> {
   readonly locale: Locale;
   /** Null where no connect is known. */

@@ -112,7 +112,7 @@ function readClient(at: DeclarationReader, value: unknown): DeclaredClient {
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** Reads values at a place of the file; what is wrong is noted, and reading goes on. */
+/** Reads values at a place of the file; what is wrong is noted, and reading continues. */
 class DeclarationReader {
   constructor(
     private readonly path: readonly string[],

@@ -7,7 +7,7 @@ import { MAX_LOGO_BYTES } from '../../domain/access/service-branding.js';
 
 type LogoFile =
   | { readonly kind: 'read'; readonly bytes: Uint8Array<ArrayBuffer> }
-  /** Why it is no logo, in words that follow its path. */
+  /** Why it is not a logo, in words that follow its path. */
   | { readonly kind: 'unfit'; readonly why: string }
   /** The system's code, such as `ENOENT`. */
   | { readonly kind: 'unreadable'; readonly code: string };

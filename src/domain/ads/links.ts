@@ -28,7 +28,7 @@ export class Links {
 export function distances(starts: Iterable<string>, next: Neighbours): Map<string, number> {
   const found = new Map<string, number>();
   for (const start of starts) found.set(start, 0);
-  // A Map goes on with what is added while it is walked: it is its own queue.
+  // Iterating over a Map includes what is added meanwhile: it is its own queue.
   for (const [id, distance] of found) {
     for (const neighbour of next.get(id) ?? []) {
       if (!found.has(neighbour)) found.set(neighbour, distance + 1);

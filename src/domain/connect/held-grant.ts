@@ -18,7 +18,7 @@ export function findHeldGrant(grants: readonly Grant[], connectRequest: HeldGran
   const held = grants.filter(
     (grant) =>
       grant.status === 'active' &&
-      // A service account is no consent of the user's.
+      // A service account is not a consent of the user.
       grant.kind === 'user' &&
       wanted.every((name) => isAccount(grant.account, name)) &&
       isHeldBy(grant, connectRequest),

@@ -10,7 +10,7 @@ export const HTTP_REQUEST_DURATION = histogram({
   help: 'How long each call took, from its headers to its response. Its count is the number of calls.',
   unit: 'seconds',
   labels: {
-    method: "HTTP's methods, `none` of what is no HTTP",
+    method: "HTTP's methods, `none` of what is not HTTP",
     route: 'patterns such as `/tokens/:userId`, `none` where no route matches',
     status: 'HTTP statuses',
     code: '`ok`, a code of errors.md, or `none`: an error without one',

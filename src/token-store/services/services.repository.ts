@@ -124,7 +124,7 @@ export class ServicesRepository {
     this.#active = new Set([...active].filter((id) => !this.#revoked.has(id)));
   }
 
-  /** Rows that are not as the broker wrote them. They are no services; an operator must know of them. */
+  /** Rows that are not as the broker wrote them. They are not services; an operator must know of them. */
   async listUnverified(): Promise<StoredService[]> {
     const unverified: StoredService[] = [];
     for await (const { rows, before } of this.#batches({})) {
@@ -169,7 +169,7 @@ export class ServicesRepository {
         : WRONG_MAC;
     }
     const isBack = row.revokedAt === null && before.has(row.id);
-    return isBack ? 'The service was revoked, and its row from before was put back.' : null;
+    return isBack ? 'The service was revoked, and its previous row was restored.' : null;
   }
 
   async *#batches(
