@@ -33,7 +33,7 @@ const MAX_AGE_MS = 2_000;
 const READ_TIMEOUT_MS = 500;
 
 @Injectable()
-export class StoreFigures implements OnModuleInit {
+export class StoreMetrics implements OnModuleInit {
   #reading: Promise<OverviewNow | null> | null = null;
   /** By performance.now(). */
   #readAt = -Infinity;
