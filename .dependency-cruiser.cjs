@@ -14,7 +14,7 @@ const features = {
   'access-tokens': ['connect-tickets', 'services', 'operations'],
   authorization: ['connect-tickets', 'access-tokens', 'services', 'operations'],
   callback: ['connect-tickets', 'authorization', 'services', 'operations'],
-  'self-service': ['connect-tickets', 'authorization', 'grants', 'services'],
+  'my-grants': ['connect-tickets', 'authorization', 'grants', 'services'],
   ads: ['access-tokens'],
   tokens: ['ads', 'access-tokens'],
   console: ['operations', 'services', 'grants', 'webhooks', 'connect-tickets', 'audit'],

@@ -37,7 +37,7 @@ const FLOWS = [
   'connect/confirm',
   'grants/diagnosis',
   'database/equality',
-  'connect/faces',
+  'connect/branding',
   'tokens/cold-path',
   'tokens/warm-path',
   'tokens/token-endpoint',

@@ -14,11 +14,11 @@ import { GoogleModule } from './google/google.module.js';
 import { GrantsModule } from './grants/grants.module.js';
 import { HttpModule } from './http/http.module.js';
 import { logging, openLog } from './http/logging/logger.js';
+import { MyGrantsModule } from './my-grants/my-grants.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { SystemClock } from './operations/system-clock.js';
 import { SealingModule } from './sealing/sealing.module.js';
 import { SecurityEventsModule } from './security-events/security-events.module.js';
-import { SelfServiceModule } from './self-service/self-service.module.js';
 import { DelegatedCredentialsModule } from './services/delegated-credentials.module.js';
 import { ServicesModule } from './services/services.module.js';
 import { TokenStoreModule } from './token-store/token-store.module.js';
@@ -63,7 +63,7 @@ export class AppModule {
         TokensModule,
         AdsModule,
         GrantsModule,
-        SelfServiceModule,
+        MyGrantsModule,
         SecurityEventsModule,
         AuditModule,
         WebhooksModule,

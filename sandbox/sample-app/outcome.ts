@@ -12,7 +12,7 @@ const FAILURES: Readonly<Record<string, string>> = {
   wrong_account: 'You chose another Google account than the one asked for.',
   policy_rejected: 'The administrator of your Google Workspace does not allow this.',
   no_refresh_token:
-    'Google gave no lasting permission. Remove the app in your Google Account, then try again.',
+    'Google granted only temporary access. Remove the app in your Google Account, then try again.',
 };
 
 /** The outcome in the query that the broker, or this app, redirected the browser with. */

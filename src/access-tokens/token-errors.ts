@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ConnectTickets, isLoginHint } from '../connect-tickets/connect-ticket.js';
+import { ConnectTickets, isLoginHint } from '../connect-tickets/connect-tickets.service.js';
 import { allowedScopes, type Service } from '../domain/access/policy.js';
 import { plainConnectRequest } from '../domain/connect/connect-request.js';
 import { BrokerError, type BrokerErrorCode } from '../domain/errors.js';
@@ -146,7 +146,7 @@ export class TokenErrors {
       case 'unsaved':
         return new BrokerError(
           'database_unavailable',
-          'What Google answered could not be saved. Try again; contact the operator if this persists.',
+          "Google's response could not be saved. Try again; contact the operator if this persists.",
           { retry_after: result.retryAfterSeconds },
         );
     }
@@ -219,7 +219,7 @@ function unavailable(failure: GoogleFailure): BrokerError {
   const { meaning, remedy } = explainFailure(failure, 'refresh');
   return new BrokerError(
     'google_unavailable',
-    `There is no token from Google now (${failure.error}). ${meaning} ${remedy}`,
+    `Google did not issue a token (${failure.error}). ${meaning} ${remedy}`,
     { retry_after: failure.retryAfterSeconds ?? RETRY_AFTER_SECONDS },
   );
 }

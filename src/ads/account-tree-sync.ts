@@ -59,7 +59,7 @@ export class AccountTreeSync {
       const synced = await this.#work.share(
         grant.id,
         { lane, about: null, callerSignal: request.callerSignal?.() },
-        // All callers share it: it goes on when one of them disconnects.
+        // All callers share it: it continues when one of them disconnects.
         (work) => work.turn(() => this.#sync({ ...request, callerSignal: undefined }, grant, token)),
       );
       // It can take most of a minute: the service may have been revoked or restricted meanwhile.
@@ -71,7 +71,7 @@ export class AccountTreeSync {
       if (!(error instanceof TurnNotTaken)) throw error;
       throw new BrokerError(
         'google_unavailable',
-        `This call got no turn at Google Ads (${error.why}). Try again soon.`,
+        `Too many Google Ads requests are queued (${error.why}). Try again soon.`,
         { retry_after: RETRY_AFTER_SECONDS },
       );
     }
@@ -116,10 +116,10 @@ export class AccountTreeSync {
 
   #refusal(error: unknown, { client }: GrantRequest, grant: Grant): unknown {
     if (error instanceof CircularTree) {
-      this.#log.warn({ grant: grant.id, circle: error.circle }, 'Google Ads lists managers in a circle');
+      this.#log.warn({ grant: grant.id, cycle: error.cycle }, 'Google Ads reports a cycle of managers');
       return new BrokerError(
         'google_unavailable',
-        `Google Ads lists managers in a circle (${error.circle.join(', ')}). Nothing was stored; try again later.`,
+        `Google Ads reports a cycle of managers (${error.cycle.join(', ')}). Nothing was stored; try again later.`,
         { retry_after: RETRY_AFTER_SECONDS },
       );
     }

@@ -26,11 +26,12 @@ export class AuditExportController {
   @Header('cache-control', 'no-store')
   @ApiOperation({
     operationId: 'exportAuditEvents',
-    summary: 'All of it as NDJSON, the oldest first; goes on after a cursor',
+    summary: 'All of it as NDJSON, the oldest first; continues after a cursor',
   })
   @ApiProduces(NDJSON)
   @ApiOkResponse({
-    description: 'One event a line, each with the `cursor` after which to go on. `Link` has the next export.',
+    description:
+      'One event a line, each with the `cursor` after which to continue. `Link` has the next export.',
     schema: { type: 'string' },
   })
   @ApiProblems('invalid_request', 'unauthenticated', 'not_allowed', 'rate_limited')

@@ -1,6 +1,6 @@
 /**
  * Audit events as lines of a file, each as GET /audit shows it: CSV (RFC 4180) for spreadsheets, and NDJSON with the cursor after which
- * an export goes on. For the API, the console and the command line. Does not own which events, their order, nor who may read them.
+ * an export continues. For the API, the console and the command line. Does not own which events, their order, nor who may read them.
  */
 import { exportCursor } from '../domain/list-position.js';
 import type { AuditEvent } from '../token-store/audit/audit-events.repository.js';

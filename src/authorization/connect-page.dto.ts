@@ -1,5 +1,5 @@
 import { IsOptional, IsString, Matches, MaxLength } from 'class-validator';
-import { MAX_TICKET_LENGTH } from '../connect-tickets/connect-ticket.js';
+import { MAX_TICKET_LENGTH } from '../connect-tickets/connect-tickets.service.js';
 import { IgnoreUnknown } from '../http/validation/ignore-unknown.decorator.js';
 
 /* What the page of a connect link and its form send. Their messages are for a person. */
@@ -21,7 +21,7 @@ export class TicketFormDto extends TicketDto {
 
 @IgnoreUnknown()
 export class ShowTicketDto extends TicketDto {
-  /** Whether the user goes on in a browser that Google may refuse. */
+  /** Whether the user continues in a browser that Google may refuse. */
   @IsOptional()
   @IsString()
   here?: string;

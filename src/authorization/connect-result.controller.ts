@@ -1,7 +1,7 @@
 import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
+import { ConnectTickets } from '../connect-tickets/connect-tickets.service.js';
 import { type ConnectOutcome, mayTryAgain } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { isExchanging, stateAt } from '../domain/connect/connect-ticket.js';
@@ -76,7 +76,7 @@ export class ConnectResultController {
   /**
    * Another link for the same connect; Google suggests the account that is required, and not one that was refused. After a
    * partial consent it asks the same account for the scopes that are missing, and for nothing else; for all of them again where
-   * the grant may hold nothing of before.
+   * the grant may hold no previous scopes.
    */
   async #nextStep(connectRequest: ConnectRequest, outcome: ConnectOutcome | null): Promise<string | null> {
     if (outcome === null) return this.tickets.renew(connectRequest);

@@ -22,7 +22,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
 import { aboutConnect, takenBackFacts } from '../connect-tickets/connect-audit.js';
-import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
+import { ConnectTickets } from '../connect-tickets/connect-tickets.service.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { TicketWatch } from '../connect-tickets/ticket-watch.js';
 import type { Service } from '../domain/access/policy.js';

@@ -1,16 +1,16 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
-import { logoAddress } from '../domain/access/service-face.js';
+import { logoAddress } from '../domain/access/service-branding.js';
 import { type ConnectOutcome, returnAddress } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { setPageContext } from '../http/page-responses.js';
 import { localeOf } from '../pages/locale.js';
-import { type AppFace, type PageContext, plainFace } from '../pages/page-context.js';
-import { ServiceFacesRepository } from '../token-store/services/service-faces.repository.js';
+import { type AppBranding, type PageContext, plainBranding } from '../pages/page-context.js';
+import { ServiceBrandingRepository } from '../token-store/services/service-branding.repository.js';
 import { intentLink } from './embedded-browser.js';
 
-/** Makes the context of a page, once from its request, the connect and the service: language, the app's face, the address to return to. */
+/** Makes the context of a page, once from its request, the connect and the service: language, the app's branding, the address to return to. */
 @Injectable()
 export class PageContexts {
   readonly #log = new Logger(PageContexts.name);
@@ -20,7 +20,7 @@ export class PageContexts {
 
   constructor(
     private readonly settings: Settings,
-    private readonly faces: ServiceFacesRepository,
+    private readonly branding: ServiceBrandingRepository,
   ) {}
 
   /** Notes the connect of a request, for `prepareRefusal`. */
@@ -28,7 +28,7 @@ export class PageContexts {
     this.#connects.set(request, connectRequest);
   }
 
-  /** Gives the page of a refusal the language of its ticket, the app's face, and the address to return to. */
+  /** Gives the page of a refusal the language of its ticket, the app's branding, and the address to return to. */
   async prepareRefusal(request: FastifyRequest): Promise<void> {
     const connectRequest = this.#connects.get(request);
     if (connectRequest) setPageContext(request, await this.of(request, connectRequest));
@@ -44,7 +44,7 @@ export class PageContexts {
     return {
       // A ticket of an older version names none.
       locale: localeOf(locale ?? null, request.headers['accept-language']),
-      app: await this.#faceOf(connectRequest),
+      app: await this.#brandingOf(connectRequest),
       backUrl: returnTo !== null && outcome ? returnAddress(returnTo, outcome) : returnTo,
       cell: this.settings.cell,
     };
@@ -56,14 +56,14 @@ export class PageContexts {
     return { link, intentLink: intentLink(headers['user-agent'], link), goOnLink: `${link}&here=1` };
   }
 
-  async #faceOf({ serviceId, serviceName }: ConnectRequest): Promise<AppFace> {
-    // A page without its face is better than none.
-    const face = await this.faces.find(serviceId).catch((error: unknown) => {
-      this.#log.warn({ serviceId, err: error }, 'the face of a service cannot be read');
+  async #brandingOf({ serviceId, serviceName }: ConnectRequest): Promise<AppBranding> {
+    // A page without its branding is better than none.
+    const branding = await this.branding.find(serviceId).catch((error: unknown) => {
+      this.#log.warn({ serviceId, err: error }, 'the branding of a service cannot be read');
       return null;
     });
-    if (face === null) return plainFace(serviceName);
-    const { displayName, colour, privacyUrl, supportUrl } = face;
-    return { name: displayName ?? serviceName, logo: logoAddress(face), colour, privacyUrl, supportUrl };
+    if (branding === null) return plainBranding(serviceName);
+    const { displayName, colour, privacyUrl, supportUrl } = branding;
+    return { name: displayName ?? serviceName, logo: logoAddress(branding), colour, privacyUrl, supportUrl };
   }
 }

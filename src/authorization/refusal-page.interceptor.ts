@@ -4,8 +4,8 @@ import { catchError, type Observable } from 'rxjs';
 import { PageContexts } from './page-contexts.js';
 
 /**
- * Refusals of a page that is no part of a connect, such as the user's own page (self-service/), look like the pages of its app: with
- * its face, in the language of the ticket. Owns neither their text (pages/) nor refusals within a connect, which are recorded as well
+ * Refusals of a page that is not part of a connect, such as the user's own page (my-grants/), look like the pages of its app: with
+ * its branding, in the language of the ticket. Owns neither their text (pages/) nor refusals within a connect, which are recorded as well
  * (connect-audit.interceptor.ts).
  */
 @Injectable()

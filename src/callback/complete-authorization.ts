@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { HeldGrantCheck } from '../authorization/held-grant-check.js';
 import { StartAuthorization } from '../authorization/start-authorization.js';
-import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
+import { ConnectTickets } from '../connect-tickets/connect-tickets.service.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { authorityEnded } from '../domain/connect/connect-authority.js';
 import { type ConnectOutcome, outcomeOfRefusal } from '../domain/connect/connect-outcome.js';

@@ -127,7 +127,7 @@ function codeUnknown(): BrokerError {
 function wrongUser(): BrokerError {
   return new BrokerError(
     'not_allowed',
-    'This consent was given for another user than the one whose session brought it back. It was forgotten.',
+    'The session belongs to a different user than the link. The consent was discarded.',
     { reason: 'wrong_user' },
   );
 }

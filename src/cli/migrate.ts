@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { readTextFile } from '../config/configuration-files.js';
-import { BROKER_SETTINGS } from '../config/declarations/broker.js';
+import { BROKER_SETTINGS } from '../config/definitions/broker.js';
 import { Secret } from '../domain/secret.js';
 import type { AddressSource } from '../token-store/client/address-source.js';
 import { type CommandResult, printResult } from './shared/command-result.js';

@@ -170,7 +170,7 @@ function prepare(command: Command, asJson: boolean, path: readonly string[] = []
     .configureOutput({ outputError: () => undefined, ...(asJson ? { writeErr: () => undefined } : {}) })
     .exitOverride((error) => {
       if (error.exitCode === 0) throw error;
-      // Without a command, Commander shows the help text; its message is no sentence.
+      // Without a command, Commander shows the help text; its message is not a sentence.
       const what =
         error.code === 'commander.help' ? 'a command is missing' : error.message.replace(/^error: /, '');
       throw wrongUsage(what, here.join(' '));

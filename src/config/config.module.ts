@@ -4,7 +4,7 @@ import { Settings } from './settings.js';
 
 /**
  * Owns the configuration: read once at start, validated as a whole, frozen. Other modules inject `Settings`.
- * declarations/ has each setting; environment.ts reads them, read-configuration.ts the files that they name.
+ * definitions/ has each setting; environment.ts reads them, read-configuration.ts the files that they name.
  * Does not own the key ring's content (sealing/) nor the form of a database URL (token-store/).
  */
 @Global()

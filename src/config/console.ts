@@ -84,7 +84,7 @@ function readProvider(
   };
 }
 
-/** Compared as discovery does, where a slash at the end is no difference. */
+/** Compared as discovery does, where a slash at the end makes no difference. */
 function isSameIssuer(issuer: string, other: string): boolean {
   return URL.canParse(issuer) && new URL(issuer).href === new URL(other).href;
 }

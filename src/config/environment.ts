@@ -1,9 +1,9 @@
-import { BROKER_SETTINGS } from './declarations/broker.js';
-import { CONSOLE_SETTINGS } from './declarations/console.js';
-import { DATABASE_SETTINGS } from './declarations/database.js';
-import { GOOGLE_SETTINGS, PROXY_SETTINGS } from './declarations/google.js';
-import { HTTP_SETTINGS, PROCESS_SETTINGS } from './declarations/http.js';
-import { LOG_SETTINGS, TRACE_SETTINGS } from './declarations/telemetry.js';
+import { BROKER_SETTINGS } from './definitions/broker.js';
+import { CONSOLE_SETTINGS } from './definitions/console.js';
+import { DATABASE_SETTINGS } from './definitions/database.js';
+import { GOOGLE_SETTINGS, PROXY_SETTINGS } from './definitions/google.js';
+import { HTTP_SETTINGS, PROCESS_SETTINGS } from './definitions/http.js';
+import { LOG_SETTINGS, TRACE_SETTINGS } from './definitions/telemetry.js';
 import { proxyVariables } from './proxies.js';
 import type { Setting } from './setting.js';
 import { readTextFile } from './configuration-files.js';

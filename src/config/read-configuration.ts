@@ -13,11 +13,11 @@ import {
 import { GoogleClients, readGoogleClients } from './google-clients.js';
 import { callbackOf, listedUriFaults, ownCallbackFaults, redirectFaults } from './redirect-uri-faults.js';
 import { readServiceIssuers } from './service-issuers.js';
-import { declaredSettings, type Settings } from './settings.js';
+import { type Settings, settingValuesOf } from './settings.js';
 import { readTracing } from './tracing.js';
 
 /**
- * Reads, validates and freezes the configuration: each setting by its declaration, then the files it names and the rules
+ * Reads, validates and freezes the configuration: each setting by its definition, then the files it names and the rules
  * between settings.
  * @throws {ConfigurationError} with all faults, not only the first
  */
@@ -49,7 +49,7 @@ export function readConfiguration(env: EnvironmentVariables): Settings {
   faults.push(...tracingFaults);
   if (faults.length > 0) throw new ConfigurationError(faults);
   return Object.freeze({
-    ...declaredSettings(environment),
+    ...settingValuesOf(environment),
     returnToOrigins: environment.RETURN_TO_ORIGINS.map((origin) => new URL(origin).origin),
     production: environment.NODE_ENV === 'production',
     redirectUri: callbackOf(environment.PUBLIC_URL),

@@ -1,6 +1,6 @@
 import { isURL } from 'class-validator';
 
-/** One setting, declared once: its environment variable, docs/configuration.md and .env.example follow from this. */
+/** One setting, defined once: its environment variable, docs/configuration.md and .env.example follow from this. */
 export interface Setting<Raw, IsSecret extends boolean = false> {
   /** One sentence for .env.example; begins the meaning in docs/configuration.md. */
   readonly doc: string;
@@ -29,7 +29,7 @@ export function isOrigin(value: string): boolean {
   return /^https?:\/\/[^/?#\s]+$/.test(value) && URL.canParse(value);
 }
 
-/** `isURL` takes hosts that are no address, such as 256.1.1.1, and fail only where a request is sent. */
+/** `isURL` takes hosts that are not addresses, such as 256.1.1.1, and fail only where a request is sent. */
 export function isHttpUrl(value: string): boolean {
   const options = { require_tld: false, protocols: ['http', 'https'], require_protocol: true };
   return isURL(value, options) && URL.canParse(value);
@@ -37,7 +37,7 @@ export function isHttpUrl(value: string): boolean {
 
 export type Unit = 'milliseconds' | 'seconds' | 'days' | 'requests a minute' | 'a second';
 
-/** What every declaration has. `default: null` makes a setting optional; one without `default` must be set. */
+/** What every definition has. `default: null` makes a setting optional; one without `default` must be set. */
 interface Description<Default> {
   readonly doc: string;
   readonly more?: string;

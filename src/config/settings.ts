@@ -20,10 +20,10 @@ type ValueOf<Name extends SettingName> = (typeof SETTINGS)[Name]['isSecret'] ext
 type SettingValues = { readonly [Name in SettingName as PropertyOf<Name>]: ValueOf<Name> };
 
 /** A base class that only has the type; a class, so that Nest injects it. */
-const Declared = Object as unknown as new () => SettingValues;
+const SettingValuesClass = Object as unknown as new () => SettingValues;
 
 /** The validated settings, frozen, with secrets wrapped; and what follows from them. */
-export class Settings extends Declared {
+export class Settings extends SettingValuesClass {
   /** NODE_ENV is production. */
   readonly production!: boolean;
   /** PUBLIC_URL + /callback: where Google redirects the browser. */
@@ -43,7 +43,7 @@ export class Settings extends Declared {
   readonly tracing!: TracingSettings | null;
 }
 
-export function declaredSettings(environment: Environment): SettingValues {
+export function settingValuesOf(environment: Environment): SettingValues {
   return Object.fromEntries(
     SETTING_NAMES.map((name) => [propertyOf(name), valueOf(name, environment[name])]),
   ) as unknown as SettingValues;

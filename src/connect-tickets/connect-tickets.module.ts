@@ -1,5 +1,5 @@
 import { Global, Module } from '@nestjs/common';
-import { ConnectTickets } from './connect-ticket.js';
+import { ConnectTickets } from './connect-tickets.service.js';
 import { TicketProgress } from './ticket-progress.js';
 import { TicketWatch } from './ticket-watch.js';
 

@@ -53,7 +53,7 @@ export interface TakenBack extends EndedTicket {
 }
 
 /**
- * How a ticket goes on, from its link to its outcome. Each step is one compare-and-set, and an ended ticket never changes again: of
+ * The steps of a ticket, from its link to its outcome. Each is one compare-and-set, and an ended ticket never changes again: of
  * several tabs, clicks and replicas one decides, and the others see what it decided.
  * Does not own the checks before a step (authorization/, callback/) nor the grant that ends a ticket (token-store/grants/).
  */

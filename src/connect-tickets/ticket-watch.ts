@@ -10,7 +10,7 @@ const MIN_WAIT_MS = 20;
 /**
  * Waits for changes of connect tickets. A caller that waits costs a timer and an entry in a map: no connection to the database
  * and no query, until its ticket changes, its time is over, or the broker shuts down.
- * Does not own who may read a ticket (connect-ticket.ts).
+ * Does not own who may read a ticket (connect-tickets.service.ts).
  */
 @Injectable()
 export class TicketWatch implements BeforeApplicationShutdown {

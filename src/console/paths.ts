@@ -1,5 +1,5 @@
 /**
- * Where pages of the console are: paths that others link to, with their parameters, and where a person goes on after the sign-in. Does
+ * Where pages of the console are: paths that others link to, with their parameters, and where a person continues after the sign-in. Does
  * not own which page answers there: each controller says so.
  */
 const HOME = '/console';
@@ -28,7 +28,7 @@ const MAX_RETURN_LENGTH = 2000;
 /** Of no origin: what a path resolves to shows whether it leaves. */
 const BASE = 'http://console.invalid';
 
-/** Where a person goes on after the sign-in: a page of the console, and nothing else that a link could name. */
+/** Where a person continues after the sign-in: a page of the console, and nothing else that a link could name. */
 export function returnPathOf(given: unknown): string {
   if (typeof given !== 'string' || given.length > MAX_RETURN_LENGTH || !URL.canParse(given, BASE))
     return HOME;
@@ -38,7 +38,7 @@ export function returnPathOf(given: unknown): string {
   return origin === BASE && isPage && !isSignIn ? `${pathname}${search}` : HOME;
 }
 
-/** @param path where to go on; null: nowhere in particular */
+/** @param path where to continue; null: nowhere in particular */
 export function signInAddress(path: string | null): string {
   const to = returnPathOf(path);
   return to === HOME ? '/console/sign-in' : `/console/sign-in?${new URLSearchParams({ to })}`;

@@ -4,7 +4,7 @@ import type { AuditAction, AuditDetail } from '../domain/audit-entry.js';
 import { Clock } from '../domain/ports/clock.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { DeclarationsRepository } from '../token-store/declarations/declarations.repository.js';
-import { logoHashOf } from '../token-store/services/service-faces.repository.js';
+import { logoHashOf } from '../token-store/services/service-branding.repository.js';
 import { DeclarationFaulty, faultsOf } from './check-declaration.js';
 import { type Declaration, declarationOf, type FieldValue, type GivenSecrets } from './declaration.js';
 import { readLogo } from './logo.js';
@@ -124,7 +124,7 @@ const ACTIONS: Readonly<Record<ItemChange['section'], Readonly<Record<ItemChange
 function detailOf(field: string, value: FieldValue): AuditDetail {
   if (typeof value !== 'string') return value;
   if (field === 'url') return new URL(value).origin;
-  if (field !== 'face.logo') return value;
+  if (field !== 'branding.logo') return value;
   const image = readLogo(value);
   return image ? logoHashOf(image.bytes) : value;
 }

@@ -1,8 +1,8 @@
 /*
- * What may be declared: the rules of services, faces, webhooks and issuers, and that what is named is there. Owns no rule itself but
+ * What may be declared: the rules of services, branding, webhooks and issuers, and that what is named is there. Owns no rule itself but
  * these; every fault is found, each with its place. Does not own the syntax of the file (cli/apply/).
  */
-import { faceErrors, type ServiceLogo } from '../domain/access/service-face.js';
+import { brandingErrors, type ServiceLogo } from '../domain/access/service-branding.js';
 import {
   isTrustDomain,
   type ServiceIssuer,
@@ -13,7 +13,7 @@ import { isSafeAddress } from '../config/service-issuers.js';
 import { isWebhookSecret, webhookErrors, WEBHOOK_SECRET_RULE } from '../domain/webhook/webhook.js';
 import { identityErrors, serviceErrors } from '../services/service-registry.js';
 import type { StoredDeclaration } from '../token-store/declarations/declarations.repository.js';
-import type { Declaration, DeclaredFace, DeclaredService, DeclaredWebhook } from './declaration.js';
+import type { Declaration, DeclaredBranding, DeclaredService, DeclaredWebhook } from './declaration.js';
 import { readLogo } from './logo.js';
 
 const MAX_AUDIENCE = 2000;
@@ -128,7 +128,7 @@ function serviceFaults(
     ...(service.identity ? prefixed('identity', identityErrors(service.identity, known.trusted)) : {}),
     ...(holder ? { identity: `The service ${holder.name} has this identity, too.` } : {}),
     ...(changesKind ? { identity: CHANGES_KIND } : {}),
-    ...prefixed('face', declaredFaceErrors(service.face)),
+    ...prefixed('branding', declaredBrandingErrors(service.branding)),
   };
 }
 
@@ -143,8 +143,8 @@ function prefixed(prefix: string, errors: Errors): Errors {
   return Object.fromEntries(Object.entries(errors).map(([field, text]) => [`${prefix}.${field}`, text]));
 }
 
-/** By the names that the fields have in a file; faceErrors has those of the command line. */
-function declaredFaceErrors({ logo, ...texts }: DeclaredFace): Errors {
+/** By the names that the fields have in a file; brandingErrors has those of the command line. */
+function declaredBrandingErrors({ logo, ...texts }: DeclaredBranding): Errors {
   const read = logo === null ? null : readLogo(logo);
   const shown: ServiceLogo | null =
     logo === null ? null : read ? { kind: 'file', hash: '', type: read.type } : { kind: 'url', url: logo };
@@ -153,7 +153,7 @@ function declaredFaceErrors({ logo, ...texts }: DeclaredFace): Errors {
     privacy: 'privacy_url',
     support: 'support_url',
   };
-  const errors = faceErrors({ ...texts, logo: shown });
+  const errors = brandingErrors({ ...texts, logo: shown });
   return Object.fromEntries(Object.entries(errors).map(([field, text]) => [names[field] ?? field, text]));
 }
 

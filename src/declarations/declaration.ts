@@ -4,14 +4,14 @@
  * (check-declaration.ts).
  */
 import { type PolicyDetails, policyDetails } from '../domain/access/policy.js';
-import { faceDetails } from '../domain/access/service-face.js';
+import { brandingDetails } from '../domain/access/service-branding.js';
 import type { WorkloadIdentity } from '../domain/access/workload-identity.js';
 import { scopeSet } from '../domain/google/scopes.js';
 import type { Secret } from '../domain/secret.js';
 import type { PresentedKey } from '../services/service-key.js';
 import type { StoredDeclaration } from '../token-store/declarations/declarations.repository.js';
 
-export interface DeclaredFace {
+export interface DeclaredBranding {
   readonly displayName: string | null;
   /** An https URL, or a `data:` URL with the image. */
   readonly logo: string | null;
@@ -23,7 +23,7 @@ export interface DeclaredFace {
 export interface DeclaredService extends PolicyDetails {
   /** Null: it has a key. */
   readonly identity: WorkloadIdentity | null;
-  readonly face: DeclaredFace;
+  readonly branding: DeclaredBranding;
 }
 
 export interface DeclaredWebhook {
@@ -59,7 +59,7 @@ export type Section = keyof Declaration;
 export type FieldValue = string | boolean | readonly string[] | null;
 type Fields = Readonly<Record<string, FieldValue>>;
 
-export const NO_DECLARED_FACE: DeclaredFace = {
+export const NO_DECLARED_BRANDING: DeclaredBranding = {
   displayName: null,
   logo: null,
   colour: null,
@@ -78,7 +78,7 @@ export function declarationOf(stored: StoredDeclaration): Required<Declaration> 
           ...policyDetails(policy),
           identity:
             credential.kind === 'key' ? null : { issuer: credential.issuer, subject: credential.subject },
-          face: faceOf(stored, id),
+          branding: brandingOf(stored, id),
         },
       ]),
     ),
@@ -100,10 +100,10 @@ export function declarationOf(stored: StoredDeclaration): Required<Declaration> 
   };
 }
 
-function faceOf({ faces }: StoredDeclaration, id: string): DeclaredFace {
-  const stored = faces.get(id);
-  if (!stored) return NO_DECLARED_FACE;
-  const { logo, ...texts } = stored.face;
+function brandingOf({ branding }: StoredDeclaration, id: string): DeclaredBranding {
+  const stored = branding.get(id);
+  if (!stored) return NO_DECLARED_BRANDING;
+  const { logo, ...texts } = stored.branding;
   if (logo?.kind !== 'file') return { ...texts, logo: logo?.url ?? null };
   return { ...texts, logo: stored.bytes && dataUrl(logo.type, stored.bytes) };
 }
@@ -123,8 +123,8 @@ export function fieldsOf(item: DeclaredService | DeclaredWebhook | DeclaredIssue
       'identity.issuer': item.identity?.issuer ?? null,
       'identity.subject': item.identity?.subject ?? null,
       ...Object.fromEntries(
-        Object.entries(faceDetails(item.face, item.face.logo)).map(([name, value]) => [
-          `face.${name}`,
+        Object.entries(brandingDetails(item.branding, item.branding.logo)).map(([name, value]) => [
+          `branding.${name}`,
           value,
         ]),
       ),

@@ -3,11 +3,11 @@ import {
   type LogoType,
   logoTypeOf,
   MAX_LOGO_BYTES,
-  NO_FACE,
-  type ServiceFace,
-} from '../domain/access/service-face.js';
-import { logoHashOf } from '../token-store/services/service-faces.repository.js';
-import { type DeclaredFace, NO_DECLARED_FACE } from './declaration.js';
+  NO_BRANDING,
+  type ServiceBranding,
+} from '../domain/access/service-branding.js';
+import { logoHashOf } from '../token-store/services/service-branding.repository.js';
+import { type DeclaredBranding, NO_DECLARED_BRANDING } from './declaration.js';
 
 const DATA = /^data:[a-z/+.-]+;base64,([A-Za-z0-9+/]+={0,2})$/;
 
@@ -16,7 +16,7 @@ export interface ReadLogo {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** @returns null for what is no image that the broker serves, such as an https URL */
+/** @returns null for what is not an image that the broker serves, such as an https URL */
 export function readLogo(logo: string): ReadLogo | null {
   const [, base64] = DATA.exec(logo) ?? [];
   if (base64 === undefined) return null;
@@ -26,14 +26,14 @@ export function readLogo(logo: string): ReadLogo | null {
 }
 
 /** What the pages show of a service, and the image where the declaration has it. */
-export function faceOf(declared: DeclaredFace): {
-  readonly face: ServiceFace;
+export function brandingOf(declared: DeclaredBranding): {
+  readonly branding: ServiceBranding;
   readonly file: Uint8Array<ArrayBuffer> | null;
 } {
-  const { logo, ...texts } = { ...NO_DECLARED_FACE, ...declared };
+  const { logo, ...texts } = { ...NO_DECLARED_BRANDING, ...declared };
   const read = logo === null ? null : readLogo(logo);
-  const face: ServiceFace = {
-    ...NO_FACE,
+  const branding: ServiceBranding = {
+    ...NO_BRANDING,
     ...texts,
     logo: read
       ? { kind: 'file', hash: logoHashOf(read.bytes), type: read.type }
@@ -41,5 +41,5 @@ export function faceOf(declared: DeclaredFace): {
         ? null
         : { kind: 'url', url: logo },
   };
-  return { face, file: read?.bytes ?? null };
+  return { branding, file: read?.bytes ?? null };
 }

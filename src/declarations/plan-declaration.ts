@@ -26,7 +26,7 @@ import {
   NONE_GIVEN,
   type Section,
 } from './declaration.js';
-import { faceOf } from './logo.js';
+import { brandingOf } from './logo.js';
 
 export interface ItemChange {
   readonly section: Section;
@@ -94,7 +94,7 @@ class Planner implements Plan {
     addServices: [],
     changeServices: [],
     revokeServices: [],
-    saveFaces: [],
+    saveBranding: [],
     addWebhooks: [],
     changeWebhooks: [],
     removeWebhooks: [],
@@ -152,7 +152,7 @@ class Planner implements Plan {
     const policy = policyOf(declared);
     if (known) {
       const credential = identity ? { kind: 'identity' as const, ...identity } : known.credential;
-      if (fields.some(({ field }) => !field.startsWith('face.'))) {
+      if (fields.some(({ field }) => !field.startsWith('branding.'))) {
         this.writes.changeServices.push({ id, policy, credential });
       }
     } else {
@@ -163,8 +163,8 @@ class Planner implements Plan {
       if (key) this.secrets.push({ kind: 'service_key', name, secret: key.key });
       this.#serviceIds.set(name, id);
     }
-    if (fields.some(({ field }) => field.startsWith('face.'))) {
-      this.writes.saveFaces.push({ serviceId: id, ...faceOf(declared.face) });
+    if (fields.some(({ field }) => field.startsWith('branding.'))) {
+      this.writes.saveBranding.push({ serviceId: id, ...brandingOf(declared.branding) });
     }
     const action = known ? 'change' : 'create';
     this.changes.push({ section: 'services', name, action, fields, serviceId: id });

@@ -1,5 +1,5 @@
 /*
- * Where the reader of a list goes on: after a page, and in the audit export, whose positions are written as cursors and are in the order
+ * Where the reader of a list continues: after a page, and in the audit export, whose positions are written as cursors and are in the order
  * in which the database recorded the events. Does not own the order of a list (the repositories) nor how the cursor of a page is sealed
  * (http/pagination/).
  */

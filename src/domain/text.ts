@@ -65,7 +65,7 @@ export function printableLine(text: string): string {
   return line.toWellFormed().trim();
 }
 
-/** For texts that stay in memory: V8 keeps the parts of a template, and the whole of which a text is a part, besides. */
+/** For texts that stay in memory: V8 also keeps the parts of a template, and the whole of which a text is a part. */
 export function flatText(...parts: readonly string[]): string {
   return parts.join('');
 }

@@ -25,7 +25,7 @@ export class UsersController {
     operationId: 'offboardUser',
     summary: 'End all that the broker holds for a user: grants, delegated credentials, connects under way',
     description:
-      'Repeat it until `complete` is true; a user without grants is no error. With `mode=revoke` Google ends every grant of ' +
+      'Repeat it until `complete` is true; a user without grants is not an error. With `mode=revoke` Google ends every grant of ' +
       "these accounts in the project, other users' included: see `dry_run=true` first. Audit events stay, as long as they are kept.",
   })
   @ApiOkResponse({ type: OffboardResponse, description: 'Complete, or a dry run' })

@@ -71,7 +71,7 @@ export class VerifyRefreshToken {
 
   async #inTurn(client: GoogleClient, token: Secret, { serviceId, callerSignal }: InspectionCaller) {
     const work = new SharedWork<Inspected, null>(this.turns, this.settings.googleQueueMs, () => undefined);
-    // Not the lane of the service's calls: these go on meanwhile.
+    // Not the lane of the service's calls: these continue meanwhile.
     const lane = { service: `import:${serviceId ?? ''}`, client: client.alias, isBackground: false };
     const result = work.join({ lane, about: null, callerSignal });
     void work.run(() => work.turn(() => this.#inspect(client, token)));

@@ -5,7 +5,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BrokerError } from '../domain/errors.js';
 import { localeOf } from '../pages/locale.js';
-import type { AppFace, PageContext } from '../pages/page-context.js';
+import type { AppBranding, PageContext } from '../pages/page-context.js';
 
 /**
  * Drops form-action from the Content-Security-Policy of the connect page. Browsers apply it to every redirect that
@@ -52,12 +52,12 @@ export function setPageContext(request: FastifyRequest, context: PageContext): v
   request.pageContext = context;
 }
 
-export function pageContextOf({ pageContext, headers }: FastifyRequest): PageContext<AppFace | null> {
+export function pageContextOf({ pageContext, headers }: FastifyRequest): PageContext<AppBranding | null> {
   return pageContext ?? { locale: localeOf(null, headers['accept-language']), app: null, backUrl: null };
 }
 
 /** Lets the page load the app's logo, where that is on another server: this image and no other. */
-export function allowLogo(reply: FastifyReply, { app }: PageContext<AppFace | null>): void {
+export function allowLogo(reply: FastifyReply, { app }: PageContext<AppBranding | null>): void {
   if (!app?.logo?.startsWith('https:')) return;
   const { origin, pathname } = new URL(app.logo);
   // A policy separates its parts by these. A source names no query (CSP level 3, section 2.3.1).
@@ -71,20 +71,20 @@ export async function sendPage(reply: FastifyReply, html: string): Promise<void>
   await reply.header('cache-control', 'no-store').type('text/html; charset=utf-8').send(html);
 }
 
-/** A page with the face of an app, and a form. */
+/** A page with the branding of an app, and a form. */
 export async function sendFormPage(
   reply: FastifyReply,
-  context: PageContext<AppFace | null>,
+  context: PageContext<AppBranding | null>,
   html: string,
 ): Promise<void> {
   allowOwnReferrer(reply);
   await sendAppPage(reply, context, html);
 }
 
-/** A page with the face of an app. */
+/** A page with the branding of an app. */
 export async function sendAppPage(
   reply: FastifyReply,
-  context: PageContext<AppFace | null>,
+  context: PageContext<AppBranding | null>,
   html: string,
 ): Promise<void> {
   allowLogo(reply, context);

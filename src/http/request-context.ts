@@ -111,7 +111,7 @@ export function credentialDigest(request: FastifyRequest): string | undefined {
   return request.credentialDigest;
 }
 
-/** Of a whole Authorization header, to the letter. */
+/** Of a whole Authorization header, exactly as it was sent. */
 export function digestOf(authorization: string): string {
   return hash('sha256', authorization, 'base64url');
 }

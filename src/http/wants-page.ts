@@ -21,7 +21,7 @@ export function wantsPage(request: FastifyRequest): boolean {
 /** The range that is most exact says how much JSON is preferred (RFC 9110 section 12.5.1). */
 const JSON_RANGES = ['application/problem+json', 'application/json', 'application/*', '*/*'];
 
-/** Only where HTML is named: what accepts anything is no browser. */
+/** Only where HTML is named: what accepts anything is not a browser. */
 function prefersHtml(accept: string): boolean {
   const weights = weightsIn(accept);
   const html = weights.get('text/html') ?? 0;

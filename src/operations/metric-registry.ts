@@ -6,7 +6,7 @@ import { collectDefaultMetrics, type Metric, Registry } from 'prom-client';
 import type { Instrument } from '../domain/metrics/instruments.js';
 
 /**
- * Longer than the shared figures take (store-figures.ts), and less than a supervisor waits for its workers: one gauge that hangs with
+ * Longer than the shared figures take (store-metrics.ts), and less than a supervisor waits for its workers: one gauge that hangs with
  * the database must not take all metrics with it.
  */
 const READ_TIMEOUT_MS = 600;

@@ -13,7 +13,7 @@ import { MetricsController } from './metrics.controller.js';
 import { Readiness } from './readiness.js';
 import { Scheduler } from './scheduler.js';
 import { IntegrityWarnings, SealMetrics } from './sealing-metrics.js';
-import { StoreFigures } from './store-figures.js';
+import { StoreMetrics } from './store-metrics.js';
 import { ServiceUsageJob } from './service-usage.job.js';
 
 /**
@@ -31,7 +31,7 @@ import { ServiceUsageJob } from './service-usage.job.js';
     ClockSkewJob,
     SealMetrics,
     CountGrantsJob,
-    StoreFigures,
+    StoreMetrics,
     ServiceUsageJob,
     ActivityCounts,
     ConnectMetrics,

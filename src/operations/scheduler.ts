@@ -41,7 +41,7 @@ export class Scheduler implements OnApplicationBootstrap, BeforeApplicationShutd
     this.#jobs.push({ name, seconds, task, due: 0, running: null });
   }
 
-  /** Runs a task before its time; after the run that goes on now, if one does. @returns when it ended, however it did */
+  /** Runs a task before its time; after the current run, if there is one. @returns when it ended, however it did */
   async runNow(name: string): Promise<void> {
     const job = this.#jobs.find((each) => each.name === name);
     while (job?.running) await job.running;

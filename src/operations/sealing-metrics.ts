@@ -18,7 +18,7 @@ const ID_FIELDS: Readonly<Record<IntegrityFault['kind'], string>> = {
   ledger: 'grant',
   rollback: 'grant',
   service: 'service',
-  service_face: 'service',
+  branding: 'service',
   delegated_credential: 'credential',
   connect_ticket: 'ticket',
   authorization_request: 'ticket',

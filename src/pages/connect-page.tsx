@@ -1,7 +1,7 @@
 import { formAction } from '../domain/cell.js';
 import { type ConnectRequest, requiredEmail } from '../domain/connect/connect-request.js';
-import { messagesOf } from './messages/messages.js';
-import type { MessagePart } from './messages/en.js';
+import { connectMessagesOf } from './messages/messages.js';
+import type { MessagePart } from './messages/connect.en.js';
 import { GOOGLE_CONNECTIONS, Name, Page, renderPage } from './page.js';
 import type { PageContext } from './page-context.js';
 import { ScopeList } from './scope-list.js';
@@ -21,7 +21,7 @@ export function connectPage(context: PageContext, facts: ConnectPageFacts): stri
   const { connectRequest, ticket, minutesLeft } = facts;
   const { userId, userLabel, scopes, reasons } = connectRequest;
   const { locale } = context;
-  const { connect } = messagesOf(locale);
+  const { connect } = connectMessagesOf(locale);
   const app = <Name>{context.app.name}</Name>;
   const user = <Name>{userLabel ?? userId}</Name>;
   const account = accountWords(context, connectRequest);
@@ -70,7 +70,7 @@ function accountWords(
   { locale }: PageContext,
   { requireAccount, accountHint }: ConnectPageFacts['connectRequest'],
 ): MessagePart {
-  const { connect } = messagesOf(locale);
+  const { connect } = connectMessagesOf(locale);
   const email = requiredEmail({ requireAccount, accountHint });
   if (email !== null) return connect.onlyAccount(<Name>{email}</Name>);
   if (requireAccount?.hd !== undefined) return connect.onlyDomain(<Name>{requireAccount.hd}</Name>);

@@ -1,5 +1,5 @@
 import type { Locale } from './locale.js';
-import { messagesOf } from './messages/messages.js';
+import { connectMessagesOf } from './messages/messages.js';
 import { Name, Page, renderPage } from './page.js';
 import { ScopeList } from './scope-list.js';
 
@@ -19,7 +19,7 @@ export function credentialsPage(locale: Locale, outcome: CredentialsOutcome): st
 }
 
 function pageOf(locale: Locale, outcome: CredentialsOutcome) {
-  const { credentials, result } = messagesOf(locale);
+  const { credentials, result } = connectMessagesOf(locale);
   const context = { locale, app: null, backUrl: null };
   switch (outcome.kind) {
     case 'done':

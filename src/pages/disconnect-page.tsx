@@ -1,5 +1,5 @@
 import { formAction } from '../domain/cell.js';
-import { manageMessagesOf } from './messages/messages.js';
+import { myGrantsMessagesOf } from './messages/messages.js';
 import type { ShownGrant } from './my-grants-page.js';
 import { GOOGLE_CONNECTIONS, Name, Page, renderPage } from './page.js';
 import type { PageContext } from './page-context.js';
@@ -21,7 +21,7 @@ interface DisconnectFacts {
 export function disconnectPage(context: PageContext, facts: DisconnectFacts): string {
   const { ticketId, grant, mode, others, own, keepUrl } = facts;
   const { locale } = context;
-  const { confirm, disconnect, google } = manageMessagesOf(locale);
+  const { confirm, disconnect, google } = myGrantsMessagesOf(locale);
   const app = <Name>{context.app.name}</Name>;
   const account = <Name>{grant.account}</Name>;
   const isDead = grant.status === 'dead';

@@ -1,4 +1,4 @@
-import { messagesOf } from './messages/messages.js';
+import { connectMessagesOf } from './messages/messages.js';
 import { Name, Page, renderPage, UNTRANSLATED } from './page.js';
 import type { PageContext } from './page-context.js';
 
@@ -16,7 +16,7 @@ export function embeddedPage(
   context: PageContext,
   { link, intentLink, goOnLink }: EmbeddedPageFacts,
 ): string {
-  const { embedded } = messagesOf(context.locale);
+  const { embedded } = connectMessagesOf(context.locale);
   return renderPage(
     <Page context={context} title={embedded.title} mood="warn">
       <p>{embedded.body(<Name>{context.app.name}</Name>)}</p>

@@ -1,7 +1,7 @@
-import { messagesOf, problemMessagesOf } from './messages/messages.js';
+import { connectMessagesOf, problemMessagesOf } from './messages/messages.js';
 import type { ProblemMessage } from './messages/problems.en.js';
 import { BackToApp, Page, renderPage, UNTRANSLATED } from './page.js';
-import type { AppFace, PageContext } from './page-context.js';
+import type { AppBranding, PageContext } from './page-context.js';
 
 interface ErrorFacts {
   readonly status: number;
@@ -17,7 +17,7 @@ interface ErrorFacts {
 }
 
 /** A problem, for a person. The API's text, in English, where it is about what only a developer sends. */
-export function errorPage(known: PageContext<AppFace | null>, problem: ErrorFacts): string {
+export function errorPage(known: PageContext<AppBranding | null>, problem: ErrorFacts): string {
   const { status, title, code, detail, request_id, return_to } = problem;
   const context = typeof return_to === 'string' ? { ...known, backUrl: return_to } : known;
   const message = messageFor(context, problem);
@@ -30,7 +30,7 @@ export function errorPage(known: PageContext<AppFace | null>, problem: ErrorFact
         </div>
       )}
       <p class="soft">
-        {messagesOf(context.locale).errorLine(
+        {connectMessagesOf(context.locale).errorLine(
           status,
           <code {...UNTRANSLATED}>{code}</code>,
           <code {...UNTRANSLATED}>{request_id}</code>,
@@ -41,7 +41,7 @@ export function errorPage(known: PageContext<AppFace | null>, problem: ErrorFact
 }
 
 function messageFor(
-  { locale }: PageContext<AppFace | null>,
+  { locale }: PageContext<AppBranding | null>,
   { reason, code, errors }: ErrorFacts,
 ): ProblemMessage | undefined {
   const { reasons, codes } = problemMessagesOf(locale);

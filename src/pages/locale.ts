@@ -24,7 +24,7 @@ export function localeOf(wanted: string | null, accepted: string | undefined): L
 /** @returns null where none of the languages is written here */
 export function acceptedLocale(accepted: string | null | undefined): Locale | null {
   if (!accepted) return null;
-  // A wildcard is no language; with it, the negotiator would choose the first one.
+  // A wildcard is not a language; with it, the negotiator would choose the first one.
   const primary = accepted
     .toLowerCase()
     .replaceAll('*', 'any')

@@ -1,6 +1,6 @@
 import { formAction } from '../domain/cell.js';
-import type { ManageMessages } from './messages/manage.en.js';
-import { manageMessagesOf, messagesOf } from './messages/messages.js';
+import type { MyGrantsMessages } from './messages/my-grants.en.js';
+import { connectMessagesOf, myGrantsMessagesOf } from './messages/messages.js';
 import { BackToApp, GOOGLE_CONNECTIONS, Name, Page, renderPage } from './page.js';
 import type { PageContext } from './page-context.js';
 import { ScopeList } from './scope-list.js';
@@ -10,7 +10,7 @@ export interface ShownGrant {
   readonly id: string;
   readonly account: string;
   readonly isServiceAccount: boolean;
-  readonly status: keyof ManageMessages['status'];
+  readonly status: keyof MyGrantsMessages['status'];
   /** Whether the administrator of a Workspace must act first. */
   readonly isForAdmin: boolean;
   readonly scopes: readonly string[];
@@ -27,7 +27,7 @@ interface MyGrantsFacts {
   readonly ticketId: string;
   readonly grants: readonly ShownGrant[];
   /** What the last button did; null where none was pressed. */
-  readonly done: keyof ManageMessages['done'] | null;
+  readonly done: keyof MyGrantsMessages['done'] | null;
   /** How a reconnect ended, from the query. */
   readonly connect: string | null;
   readonly moreUrl: string | null;
@@ -38,7 +38,7 @@ export function entryPage(
   context: PageContext,
   { user, ticket }: { readonly user: string; readonly ticket: string },
 ): string {
-  const { title, entry } = manageMessagesOf(context.locale);
+  const { title, entry } = myGrantsMessagesOf(context.locale);
   return renderPage(
     <Page context={context} title={title}>
       <p>{entry.body(<Name>{context.app.name}</Name>)}</p>
@@ -57,7 +57,7 @@ export function entryPage(
 /** What an app holds of a user's Google accounts. */
 export function myGrantsPage(context: PageContext, facts: MyGrantsFacts): string {
   const { user, ticketId, grants, moreUrl } = facts;
-  const messages = manageMessagesOf(context.locale);
+  const messages = myGrantsMessagesOf(context.locale);
   const app = <Name>{context.app.name}</Name>;
   const notice = noticeOf(messages, facts);
   const canEnd = grants.some(({ mayDisconnect }) => mayDisconnect);
@@ -96,7 +96,7 @@ export function myGrantsPage(context: PageContext, facts: MyGrantsFacts): string
 
 /** How a reconnect ended, where the page can show no more. @returns null for an outcome without a text */
 export function reconnectedPage(context: PageContext, connect: string): string | null {
-  const messages = manageMessagesOf(context.locale);
+  const messages = myGrantsMessagesOf(context.locale);
   const notice = noticeOf(messages, { done: null, connect });
   if (notice === null) return null;
   return renderPage(
@@ -118,8 +118,8 @@ interface GrantSectionProps {
 }
 
 function GrantSection({ context: { locale, app, cell = null }, grant, ticketId }: GrantSectionProps) {
-  const messages = manageMessagesOf(locale);
-  const { connect, result } = messagesOf(locale);
+  const messages = myGrantsMessagesOf(locale);
+  const { connect, result } = connectMessagesOf(locale);
   const { id, account, status, scopes, missing, since, endsAt, mayReconnect, mayDisconnect } = grant;
   const days = [since && messages.since(since), endsAt && messages.ends(endsAt)].filter(
     (text) => text !== null,
@@ -172,7 +172,7 @@ function GrantSection({ context: { locale, app, cell = null }, grant, ticketId }
 }
 
 function explanationsOf(
-  { explain }: ManageMessages,
+  { explain }: MyGrantsMessages,
   { status, isServiceAccount, isForAdmin }: ShownGrant,
 ): string[] {
   if (isServiceAccount) return [explain.serviceAccount];
@@ -197,7 +197,7 @@ const GOOD: ReadonlySet<string> = new Set(['revoked', 'deleted', 'success']);
 
 /** Anyone can write the query of an address: only fixed texts are shown. */
 function noticeOf(
-  messages: ManageMessages,
+  messages: MyGrantsMessages,
   { done, connect }: Pick<MyGrantsFacts, 'done' | 'connect'>,
 ): Notice | null {
   const key = done ?? connect;

@@ -1,7 +1,7 @@
 import type { Locale } from './locale.js';
 
 /** How an app shows itself to its users. */
-export interface AppFace {
+export interface AppBranding {
   readonly name: string;
   /** An address for `src`: one of the broker's own, or the app's. */
   readonly logo: string | null;
@@ -11,8 +11,8 @@ export interface AppFace {
   readonly supportUrl: string | null;
 }
 
-/** What a page needs besides its facts: whose page it is, and for whom it is written. */
-export interface PageContext<App extends AppFace | null = AppFace> {
+/** What a page needs in addition to its facts: whose page it is, and for whom it is written. */
+export interface PageContext<App extends AppBranding | null = AppBranding> {
   readonly locale: Locale;
   /** Null where no connect is known. */
   readonly app: App;
@@ -23,6 +23,6 @@ export interface PageContext<App extends AppFace | null = AppFace> {
 }
 
 /** An app that is known by its name only. */
-export function plainFace(name: string): AppFace {
+export function plainBranding(name: string): AppBranding {
   return { name, logo: null, colour: null, privacyUrl: null, supportUrl: null };
 }

@@ -5,9 +5,9 @@
  */
 import type { ComponentChildren } from 'preact';
 import { render } from 'preact-render-to-string';
-import { messagesOf } from './messages/messages.js';
+import { connectMessagesOf } from './messages/messages.js';
 import { Icon, type IconName } from './icon.js';
-import type { AppFace, PageContext } from './page-context.js';
+import type { AppBranding, PageContext } from './page-context.js';
 import { STYLE, stylesheetAddress } from './style.js';
 
 /** Where Google lists what an account allowed. */
@@ -16,7 +16,7 @@ export const GOOGLE_CONNECTIONS = 'https://myaccount.google.com/connections';
 type Mood = 'plain' | 'good' | 'warn' | 'bad';
 
 interface PageProps {
-  readonly context: PageContext<AppFace | null>;
+  readonly context: PageContext<AppBranding | null>;
   readonly title: string;
   readonly mood?: Mood;
   readonly children: ComponentChildren;
@@ -28,7 +28,7 @@ const ICONS: Readonly<Record<Exclude<Mood, 'plain'>, IconName>> = {
   bad: 'cross',
 };
 
-/** One centred card, with the app's face above and its links below. */
+/** One centred card, with the app's branding above and its links below. */
 export function Page({ context, title, mood = 'plain', children }: PageProps) {
   const { locale, app } = context;
   return (
@@ -71,12 +71,12 @@ export function BackToApp({
   context,
   second = false,
 }: {
-  context: PageContext<AppFace | null>;
+  context: PageContext<AppBranding | null>;
   second?: boolean;
 }) {
   const { app, backUrl, locale } = context;
   if (!app) return null;
-  const messages = messagesOf(locale);
+  const messages = connectMessagesOf(locale);
   const name = <Name>{app.name}</Name>;
   if (backUrl !== null) {
     return (
@@ -101,7 +101,7 @@ export function selfContained(html: string): string {
   return html.replace('<link rel="stylesheet" href="/style.css"/>', `<style>${STYLE}</style>`);
 }
 
-function Brand({ app: { name, logo } }: { readonly app: AppFace }) {
+function Brand({ app: { name, logo } }: { readonly app: AppBranding }) {
   return (
     <div class="brand">
       {logo === null ? (
@@ -123,9 +123,9 @@ function firstLetter(name: string): string {
   return (first?.segment ?? '').toUpperCase();
 }
 
-function AppLinks({ context: { app, locale } }: { readonly context: PageContext<AppFace | null> }) {
+function AppLinks({ context: { app, locale } }: { readonly context: PageContext<AppBranding | null> }) {
   if (app?.privacyUrl == null && app?.supportUrl == null) return null;
-  const { links, privacy, support } = messagesOf(locale);
+  const { links, privacy, support } = connectMessagesOf(locale);
   return (
     <footer aria-label={links}>
       {app.privacyUrl !== null && <a href={app.privacyUrl}>{privacy}</a>}

@@ -4,7 +4,7 @@ import type { FailurePage } from '../domain/google/failure-pages.js';
 import type { Account } from '../domain/grant/grant.js';
 import { foldEmail } from '../domain/text.js';
 import type { Locale } from './locale.js';
-import { messagesOf, problemMessagesOf } from './messages/messages.js';
+import { connectMessagesOf, problemMessagesOf } from './messages/messages.js';
 import { BackToApp, Name, Page, renderPage, UNTRANSLATED } from './page.js';
 import type { PageContext } from './page-context.js';
 import { ScopeList } from './scope-list.js';
@@ -26,7 +26,7 @@ export function resultPage(context: PageContext, facts: ResultFacts): string {
 
 function pageOf(context: PageContext, facts: ResultFacts) {
   const { outcome } = facts;
-  const { result } = messagesOf(context.locale);
+  const { result } = connectMessagesOf(context.locale);
   const app = <Name>{context.app.name}</Name>;
   switch (outcome.kind) {
     case 'granted':
@@ -82,7 +82,7 @@ function pageOf(context: PageContext, facts: ResultFacts) {
 
 /** Another call of the same browser has not brought the outcome yet. */
 export function waitingPage(context: PageContext): string {
-  const { result } = messagesOf(context.locale);
+  const { result } = connectMessagesOf(context.locale);
   return renderPage(
     <Page context={context} title={result.waiting}>
       <p>{result.waitingBody(<Name>{context.app.name}</Name>)}</p>
@@ -93,7 +93,7 @@ export function waitingPage(context: PageContext): string {
 
 /** No call brings an outcome at present. @param again a link to start again; null where it has expired */
 export function unfinishedPage(context: PageContext, again: string | null): string {
-  const { result, startAgain } = messagesOf(context.locale);
+  const { result, startAgain } = connectMessagesOf(context.locale);
   return renderPage(
     <Page context={context} title={result.unfinished} mood="warn">
       <p>{result.unfinishedBody(<Name>{context.app.name}</Name>)}</p>
@@ -103,7 +103,7 @@ export function unfinishedPage(context: PageContext, again: string | null): stri
 }
 
 function complete(context: PageContext, { account, scopes, insteadOf }: Granted) {
-  const { result } = messagesOf(context.locale);
+  const { result } = connectMessagesOf(context.locale);
   return (
     <Page context={context} title={result.complete} mood={insteadOf.length === 0 ? 'good' : 'warn'}>
       <p>{result.mayUse(<Name>{context.app.name}</Name>, <Name>{account.email ?? account.sub}</Name>)}</p>
@@ -120,7 +120,7 @@ function partial(
   { account, scopes, missing, insteadOf }: Granted,
   { nextStep, connectRequest }: ResultFacts,
 ) {
-  const { result } = messagesOf(context.locale);
+  const { result } = connectMessagesOf(context.locale);
   const app = <Name>{context.app.name}</Name>;
   return (
     <Page context={context} title={result.partial} mood="warn">
@@ -142,7 +142,7 @@ function partial(
 }
 
 function wrongAccount(context: PageContext, { nextStep, connectRequest }: ResultFacts, { account }: Failed) {
-  const { result, startAgain } = messagesOf(context.locale);
+  const { result, startAgain } = connectMessagesOf(context.locale);
   const { hd } = connectRequest.requireAccount ?? {};
   const email = requiredEmail(connectRequest);
   // An address can move to another account, whose `sub` is not the one that is required.
@@ -169,7 +169,7 @@ function wrongAccount(context: PageContext, { nextStep, connectRequest }: Result
 }
 
 function failed(context: PageContext, { nextStep }: ResultFacts, outcome: Failed) {
-  const { mention } = messagesOf(context.locale);
+  const { mention } = connectMessagesOf(context.locale);
   return (
     <Page context={context} title={problemMessagesOf(context.locale).failed.title} mood="bad">
       <p>{failureText(outcome, context.locale)}</p>
@@ -186,7 +186,7 @@ function InsteadOf({ context, accounts }: { context: PageContext; accounts: read
     index === 0 ? null : ', ',
     <Name>{email ?? sub}</Name>,
   ]);
-  return <p>{messagesOf(context.locale).result.otherAccount(names)}</p>;
+  return <p>{connectMessagesOf(context.locale).result.otherAccount(names)}</p>;
 }
 
 interface NextStepsProps {
@@ -205,7 +205,7 @@ function NextSteps({ context, again = null, label, isDone = false }: NextStepsPr
     <div class="actions">
       {again === null ? null : (
         <a class="button" href={again}>
-          {label ?? messagesOf(context.locale).tryAgain}
+          {label ?? connectMessagesOf(context.locale).tryAgain}
         </a>
       )}
       <BackToApp context={context} second={again !== null} />

@@ -1,6 +1,6 @@
 import { Icon } from './icon.js';
 import type { Locale } from './locale.js';
-import { messagesOf } from './messages/messages.js';
+import { connectMessagesOf } from './messages/messages.js';
 import { Name, UNTRANSLATED } from './page.js';
 import { isKnownScope, wordsOfScope } from './scopes/scope-words.js';
 
@@ -42,7 +42,7 @@ export function ScopeList({ locale, scopes, isMissing = false, reasons, isBrief 
               )}
               {reason === undefined || !reasons ? null : (
                 <figure>
-                  <figcaption>{messagesOf(locale).says(<Name>{reasons.app}</Name>)}</figcaption>
+                  <figcaption>{connectMessagesOf(locale).says(<Name>{reasons.app}</Name>)}</figcaption>
                   <blockquote dir="auto">{reason}</blockquote>
                 </figure>
               )}
@@ -52,7 +52,7 @@ export function ScopeList({ locale, scopes, isMissing = false, reasons, isBrief 
       </ul>
       {known.length > 0 && !isBrief && (
         <details>
-          <summary>{messagesOf(locale).technical(known.length)}</summary>
+          <summary>{connectMessagesOf(locale).technical(known.length)}</summary>
           <ul>
             {known.map((scope) => (
               <li>

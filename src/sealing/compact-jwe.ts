@@ -48,7 +48,7 @@ export interface CompactJwe extends ProtectedHeader {
   readonly tag: string;
 }
 
-/** @returns null for what is no such JWE */
+/** @returns null for what is not such a JWE */
 export function parseJwe(jwe: string): CompactJwe | null {
   const [, header = '', iv = '', ciphertext = '', tag = ''] = FORM.exec(jwe) ?? [];
   if (![header, ciphertext, tag].every(isCanonical)) return null;

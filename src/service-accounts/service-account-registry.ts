@@ -116,7 +116,7 @@ function assertValid({ userId, account, subject, scopes, forYouTubeReporting }: 
   const unknown = scopes.filter((scope) => !isScope(scope));
   if (scopes.length === 0) errors['scope'] = 'must name at least one scope.';
   if (unknown.length > 0)
-    errors['scope'] = `${unknown.join(' ')} is no scope; scopes are https URLs, openid, email or profile.`;
+    errors['scope'] = `${unknown.join(' ')} is not a scope; scopes are https URLs, openid, email or profile.`;
   if (Object.keys(errors).length > 0) throw invalidRequest(errors);
   const refused = youTubeAnalyticsScopes(scopeSet(scopes));
   if (refused.length === 0 || forYouTubeReporting) return;

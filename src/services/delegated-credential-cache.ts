@@ -65,7 +65,7 @@ export class DelegatedCredentialCache {
     if (!credential || !this.#isGood(credential, handle)) return null;
     const isValid = (now: Date) =>
       entry.isCurrent && now < credential.expiresAt && this.changes.isValidSince(entry.readAt);
-    // Nothing waits for it, and a use that is not noted is no failure of the call.
+    // Nothing waits for it, and a use that is not noted is not a failure of the call.
     if (!entry.isNoted) this.store.touch(credential, this.clock.now()).catch(() => undefined);
     entry.isNoted = true;
     return { credential, proof: { isValid, stillHolds: () => this.#stillHolds(handle) } };

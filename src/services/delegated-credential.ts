@@ -26,7 +26,7 @@ export interface PresentedHandle {
   readonly hash: Uint8Array<ArrayBuffer>;
 }
 
-/** @returns null for what is no handle: then nothing is looked up */
+/** @returns null for what is not a handle: then nothing is looked up */
 export function readHandle(text: string): PresentedHandle | null {
   const [, id, secret] = HANDLE.exec(text) ?? [];
   return id === undefined || secret === undefined ? null : { id, hash: hashOf(secret) };

@@ -3,18 +3,18 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { BrokerError } from '../domain/errors.js';
 import { Public } from '../http/caller.decorator.js';
-import { ServiceFacesRepository } from '../token-store/services/service-faces.repository.js';
+import { ServiceBrandingRepository } from '../token-store/services/service-branding.repository.js';
 
 /** Serves the logos that services keep with the broker, each at the hash of its content. */
 @Controller('logos')
 @ApiExcludeController()
 export class LogosController {
-  constructor(private readonly faces: ServiceFacesRepository) {}
+  constructor(private readonly branding: ServiceBrandingRepository) {}
 
   @Get(':hash')
   @Public()
   async logo(@Param('hash') hash: string, @Res() reply: FastifyReply): Promise<void> {
-    const logo = /^[0-9a-f]{64}$/.test(hash) ? await this.faces.findLogo(hash) : null;
+    const logo = /^[0-9a-f]{64}$/.test(hash) ? await this.branding.findLogo(hash) : null;
     if (!logo) throw new BrokerError('not_found', 'There is no such logo.');
     await reply
       .headers({

@@ -102,7 +102,7 @@ const NO_CREDENTIAL =
 const NO_SUBJECT =
   "Send a service key, or a JWT of your platform's, as subject_token. This one is neither, or it is expired or revoked.";
 const NO_DELEGATION =
-  'This refresh_token is no delegated credential, or it is expired or revoked, or its service is. Make another with ' +
+  'This refresh_token is not a delegated credential, or it is expired or revoked, or its service is. Make another with ' +
   '`token-broker credential create`.';
 
 /** A key proves its service as long as the service is as it was. */

@@ -4,7 +4,7 @@ import { DelegatedCredentials } from './delegated-credentials.js';
 import { LogosController } from './logos.controller.js';
 import { ServiceAuthGuard } from './service-auth.guard.js';
 import { ServiceCache } from './service-cache.js';
-import { ServiceFaces } from './service-faces.js';
+import { BrandingRegistry } from './branding-registry.js';
 import { KeyLookup } from './service-key.js';
 import { ServiceRegistry } from './service-registry.js';
 import { WorkloadJwtVerifier } from './workload-jwt/workload-jwt-verifier.js';
@@ -24,10 +24,10 @@ import { WorkloadJwtVerifier } from './workload-jwt/workload-jwt-verifier.js';
     DelegatedCredentials,
     KeyLookup,
     ServiceRegistry,
-    ServiceFaces,
+    BrandingRegistry,
     WorkloadJwtVerifier,
     ServiceAuthGuard,
   ],
-  exports: [KeyLookup, ServiceRegistry, ServiceFaces, ServiceCache, DelegatedCredentials],
+  exports: [KeyLookup, ServiceRegistry, BrandingRegistry, ServiceCache, DelegatedCredentials],
 })
 export class ServicesModule {}

@@ -46,7 +46,7 @@ import { AccountRemediations } from './security-events/account-remediations.js';
 import { SecurityEventsRepository } from './security-events/security-events.repository.js';
 import { DelegatedCredentialsRepository } from './services/delegated-credentials.repository.js';
 import { ServiceUsageRepository } from './services/service-usage.repository.js';
-import { ServiceFacesRepository } from './services/service-faces.repository.js';
+import { ServiceBrandingRepository } from './services/service-branding.repository.js';
 import { ServicesRepository } from './services/services.repository.js';
 
 /**
@@ -88,7 +88,7 @@ import { ServicesRepository } from './services/services.repository.js';
     SecurityEventsRepository,
     ServicesRepository,
     ServiceUsageRepository,
-    ServiceFacesRepository,
+    ServiceBrandingRepository,
     DelegatedCredentialsRepository,
     ServiceAccountsRepository,
     OutboxEventsRepository,
@@ -126,7 +126,7 @@ import { ServicesRepository } from './services/services.repository.js';
     SecurityEventsRepository,
     ServicesRepository,
     ServiceUsageRepository,
-    ServiceFacesRepository,
+    ServiceBrandingRepository,
     DelegatedCredentialsRepository,
     ServiceAccountsRepository,
     OutboxEventsRepository,

@@ -1,6 +1,6 @@
 /**
  * Remembers which calls of GET /tokens/:userId the pipeline accepted: the credential that the guard authenticated, and the query
- * that the pipe validated, to the letter. Neither depends on the user. Owns no decision: whether the service may have the
+ * that the pipe validated, exactly as they were sent. Neither depends on the user. Owns no decision: whether the service may have the
  * user's token is asked with each call.
  */
 import { Injectable } from '@nestjs/common';

@@ -12,7 +12,7 @@ import { TokenQuery } from './token.dto.js';
 class AuthzParameters extends TokenQuery {
   @ApiProperty({
     description:
-      'Your own id of the user, in UTF-8 and to the letter; with CELL, percent-encoded as encodeURIComponent does it',
+      'Your own id of the user, in UTF-8 and exactly as it is; with CELL, percent-encoded as encodeURIComponent does it',
     example: 'alice',
   })
   @IsUserId()

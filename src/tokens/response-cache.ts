@@ -85,7 +85,7 @@ export interface CachedRefusal extends CommonEntry {
 export type CachedResult = CachedTokenResponse | CachedRefusal;
 
 /**
- * Responses of GET /tokens/:userId, by credential and URL, and of POST /oauth2/token, by body, to the letter: tokens, and
+ * Responses of GET /tokens/:userId, by credential and URL, and of POST /oauth2/token, by body, all compared exactly: tokens, and
  * refusals that follow from the grants alone. A change of any service evicts all; an entry is no longer valid after a change of the user's grants, a new token, at
  * its token's age, when its credential expires, or at the age of what it was derived from. Sending is warm-path.ts's part.
  */

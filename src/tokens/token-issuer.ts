@@ -26,7 +26,7 @@ interface TokenCall {
   readonly service: Service;
   readonly userId: string;
   readonly query: TokenQuery;
-  /** Gets, besides, what the token came from. */
+  /** Also gets what the token came from. */
   readonly request: Pick<FastifyRequest, 'id' | 'tokenSource'>;
   readonly reply: Pick<FastifyReply, 'raw'>;
   readonly audit: AuditNote;

@@ -11,7 +11,7 @@ import { digestOfForm } from '../http/validation/form.js';
 import type { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import type { ColdPath } from './cold-path.js';
 import type { CachedResult, ResponseCache } from './response-cache.js';
-import { isUsual, isUsualForm, readWhole } from './usual-request.js';
+import { isPlainForm, isPlainGet, readWhole } from './warm-path-requests.js';
 
 const PATH = '/tokens/';
 const ROUTE = '/tokens/:userId';
@@ -57,12 +57,12 @@ export class WarmPath {
   /** @param next gets the request as it came; then nothing was sent and nothing counted */
   serve(request: IncomingMessage, response: ServerResponse, next: RequestListener): void {
     const { method, url = '' } = request;
-    if (method === 'GET' && url.startsWith(PATH) && isUsual(request)) {
+    if (method === 'GET' && url.startsWith(PATH) && isPlainGet(request)) {
       const digest = digestOf(request.headers.authorization ?? '');
       const startedAt = performance.now();
       if (!this.#answer(request, response, digest, startedAt))
         this.#serveCold(request, response, digest, startedAt, next);
-    } else if (method === 'POST' && url === TOKEN_ENDPOINT && isUsualForm(request)) {
+    } else if (method === 'POST' && url === TOKEN_ENDPOINT && isPlainForm(request)) {
       this.#serveForm(request, response, next);
     } else next(request, response);
   }

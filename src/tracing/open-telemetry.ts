@@ -73,7 +73,7 @@ export class OpenTelemetry implements Tracing {
       span.updateName(`${request.method ?? ''} ${route}`);
     }
     if (service !== undefined) span.setAttribute('token_broker.service', service);
-    // What the caller did wrong is no error of the server.
+    // What the caller did wrong is not an error of the server.
     if (status >= 500) fail(span, String(status));
   }
 

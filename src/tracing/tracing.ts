@@ -1,6 +1,6 @@
 /**
- * What the broker knows of traces: a span for a request, for one that it sends and for a statement, and the context that goes on
- * with a webhook, an audit event and a log line. Owns no SDK: open-telemetry.ts does, which is loaded only where traces are asked
+ * What the broker knows of traces: a span for a request, for one that it sends and for a statement, and the context that is
+ * passed on with a webhook, an audit event and a log line. Owns no SDK: open-telemetry.ts does, which is loaded only where traces are asked
  * for. Like proxies, tracing belongs to the process and not to one use of it.
  */
 import type { IncomingMessage, RequestListener } from 'node:http';
@@ -48,7 +48,7 @@ export interface Tracing {
   answered(request: IncomingMessage, answer: AnsweredRequest): void;
   /** Runs something as a part of a request, where it would run as none: a log line, what follows a body. */
   within<T>(request: IncomingMessage, run: () => T): T;
-  /** Goes on with the trace of a stored `traceparent`; null: begins one. */
+  /** Continues the trace of a stored `traceparent`; null: begins one. */
   resume<T>(traceparent: string | null, run: () => T): T;
   /**
    * A span for a request that is sent, if it is a part of a trace.
@@ -58,7 +58,7 @@ export interface Tracing {
     request: SentRequest,
     send: (headers: Readonly<Record<string, string>>) => Promise<T>,
   ): Promise<T>;
-  /** A span for a statement. @returns ends it; null: it is no part of a trace */
+  /** A span for a statement. @returns ends it; null: it is not part of a trace */
   statement(statement: SentStatement): ((error?: unknown) => void) | null;
   /** The context under way, as W3C Trace Context writes it; null: there is none. */
   traceparent(): string | null;

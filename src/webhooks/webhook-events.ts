@@ -9,7 +9,7 @@ type EventMembers = Readonly<Record<string, object>>;
 interface EventKind {
   readonly summary: string;
   readonly status: string;
-  /** What `data` has besides what every event of a grant has, each with an example. */
+  /** What `data` has in addition to what every event of a grant has, each with an example. */
   readonly more?: EventMembers;
   /** Whether it is about no grant. */
   readonly isGeneral?: true;

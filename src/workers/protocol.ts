@@ -22,7 +22,7 @@ export type ToWorker =
   | { readonly kind: 'snapshot'; readonly id: number }
   | { readonly kind: 'metrics'; readonly id: number; readonly text: string };
 
-/** @returns null: this process is no worker */
+/** @returns null: this process is not a worker */
 export function workerNumber({ [WORKER_VARIABLE]: number }: NodeJS.ProcessEnv): string | null {
   return number === undefined || !process.connected ? null : number;
 }

@@ -21,7 +21,7 @@ export class WorkerLink {
     onStopSignal(() => undefined);
   }
 
-  /** @returns null: this process is no worker */
+  /** @returns null: this process is not a worker */
   static of(env: NodeJS.ProcessEnv): WorkerLink | null {
     const number = workerNumber(env);
     return number === null ? null : new WorkerLink(number);

@@ -278,7 +278,10 @@ describe('an export that is added to a file', () => {
     writeFileSync(path, 'a note\nand its end');
     const run = (...args: string[]) =>
       tokenBroker(['audit', 'export', '--append', path, ...args], bed.settings);
-    expect(await run()).toMatchObject({ code: 3, stderr: expect.stringContaining('no event with a cursor') });
+    expect(await run()).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('not an event with a cursor'),
+    });
     expect(readFileSync(path, 'utf8')).toBe('a note\nand its end');
     expect((await run('--after', '4m')).code).toBe(2);
     const folder = await tokenBroker(['audit', 'export', '--append', emptyFolder()], bed.settings);

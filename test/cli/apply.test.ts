@@ -51,7 +51,7 @@ const exported = async () => (await tokenBroker(['export'], bed.settings)).stdou
 const everything = () =>
   bed.sql(`SELECT (SELECT json_agg(s ORDER BY id) FROM services s) AS services,
     (SELECT json_agg(w ORDER BY id) FROM webhooks w) AS webhooks,
-    (SELECT json_agg(f ORDER BY service_id) FROM service_faces f) AS faces,
+    (SELECT json_agg(f ORDER BY service_id) FROM service_faces f) AS branding,
     (SELECT json_agg(d ORDER BY kind, name) FROM declared_settings d) AS settings`);
 
 const SERVICE = `
@@ -72,7 +72,7 @@ services:
     scopes: ['${YOUTUBE}', '${YOUTUBE_MONEY}']
     users: ['team-*', alice]
     allow: [disconnect, audit]
-    face:
+    branding:
       display_name: Acme Reports
       logo: ./logo.png
       colour: '#0B7A4B'
@@ -95,7 +95,7 @@ webhooks:
 `;
 
 describe('a file that is applied', () => {
-  test('makes services, faces, webhooks, issuers and settings of clients, and shows new secrets once', async () => {
+  test('makes services, branding, webhooks, issuers and settings of clients, and shows new secrets once', async () => {
     const { code, output } = await applyJson(full());
     expect(code).toBe(0);
     const { changes, service_keys: keys, webhook_secrets: secrets } = output;
@@ -112,7 +112,7 @@ describe('a file that is applied', () => {
     expect(Object.keys(secrets as object)).toEqual(['app', 'reports']);
     for (const secret of Object.values(secrets as Record<string, string>)) expect(secret).toMatch(/^whsec_/);
 
-    // The broker has it a moment later: the key, the identity of a declared issuer, the client in Testing, the face.
+    // The broker has it a moment later: the key, the identity of a declared issuer, the client in Testing, the branding.
     const reports = new Api(bed.url, (keys as Record<string, string>)['reports'] ?? '');
     const connected = { user_id: 'alice', scope: YOUTUBE, client: 'second' };
     expect((await reports.connect(connected, { account: ALICE.email })).status).toBe(200);
@@ -124,8 +124,8 @@ describe('a file that is applied', () => {
     const claims = { iss: issuer.url, sub: 'system:serviceaccount:analytics:batch', aud: 'broker' };
     const jwt = await key.sign({ ...claims, iat: seconds, exp: seconds + 600 });
     expect((await new Api(bed.url, jwt).get('/users/alice/grants')).status).toBe(200);
-    const [face] = await bed.sql('SELECT display_name, colour, logo_type FROM service_faces');
-    expect(face).toEqual({ display_name: 'Acme Reports', colour: '#0b7a4b', logo_type: 'image/png' });
+    const [branding] = await bed.sql('SELECT display_name, colour, logo_type FROM service_faces');
+    expect(branding).toEqual({ display_name: 'Acme Reports', colour: '#0b7a4b', logo_type: 'image/png' });
 
     // An issuer that goes proves nothing any more.
     expect(await apply('issuers: {}', ['--prune'])).toMatchObject({ code: 0 });
@@ -147,7 +147,7 @@ describe('a file that is applied', () => {
   });
 
   exhaustive.test(
-    'changes policies, faces and webhooks as the diff says, and leaves what it does not name',
+    'changes policies, branding and webhooks as the diff says, and leaves what it does not name',
     async () => {
       const { output } = await applyJson(full());
       const key = (output['service_keys'] as Record<string, string>)['reports'] ?? '';
@@ -162,7 +162,7 @@ describe('a file that is applied', () => {
           'services',
           '  ~ reports',
           '      users: +bob -alice',
-          '      face.display_name: "Acme Reports" -> "Reports of Acme"',
+          '      branding.display_name: "Acme Reports" -> "Reports of Acme"',
           '',
           'webhooks',
           '  ~ reports',
@@ -194,23 +194,25 @@ describe('a file that is applied', () => {
 
   test('leaves the same details in the audit trail as the commands, besides that they are declared', async () => {
     const create = ['--client', 'default', '--scope', YOUTUBE, '--user', 'team-*', '--user', 'alice'];
-    const face = ['--display-name', 'Acme', '--logo', join(folder, 'logo.png'), '--colour', '#0b7a4b'];
+    const branding = ['--display-name', 'Acme', '--logo', join(folder, 'logo.png'), '--colour', '#0b7a4b'];
     for (const allow of [[], ['audit', 'disconnect']]) {
       await bed.sql('TRUNCATE audit_trail, services CASCADE');
       const rights = allow.length === 0 ? [] : ['--allow', allow.join(',')];
       await tokenBroker(['service', 'create', 'reports', ...create, ...rights], bed.settings);
-      await tokenBroker(['service', 'update', 'reports', ...face], bed.settings);
+      await tokenBroker(['service', 'update', 'reports', ...branding], bed.settings);
       await bed.sql('TRUNCATE services CASCADE');
       const declared = `services:${SERVICE}    allow: [${allow.join(', ')}]\n`;
       await applyJson(declared);
-      await applyJson(`${declared}    face: { display_name: Acme, logo: ./logo.png, colour: '#0b7a4b' }\n`);
+      await applyJson(
+        `${declared}    branding: { display_name: Acme, logo: ./logo.png, colour: '#0b7a4b' }\n`,
+      );
       const details = (action: string) =>
         bed.sql(`SELECT details FROM audit_trail WHERE action = '${action}' ORDER BY sequence`);
       const [created, applied] = await details('service.create');
       expect(created?.['details']).toMatchObject({ clients: ['default'], allow });
       expect(applied).toEqual({ details: { ...(created?.['details'] as object), declared: true } });
       const [updated, changed] = await details('service.update');
-      // A command writes the whole face, an applied file what it changes.
+      // A command writes the whole branding, an applied file what it changes.
       expect({ ...(changed?.['details'] as object), privacy_url: null, support_url: null }).toEqual({
         ...(updated?.['details'] as object),
         declared: true,
@@ -392,7 +394,7 @@ describe('a file that is applied', () => {
     await apply(full());
     const changed = full().replace('Acme Reports', 'Acme -> Reports');
     expect((await apply(changed, ['--dry-run'])).stdout).toContain(
-      '      face.display_name: "Acme Reports" -> "Acme -> Reports"\n',
+      '      branding.display_name: "Acme Reports" -> "Acme -> Reports"\n',
     );
   });
 
@@ -450,7 +452,7 @@ describe('a faulty file', () => {
           'services.reports.color: There is no such key',
         ],
         ['a list that is none', 'services:\n  a:\n    clients: default', 3, 'must be a list of texts'],
-        ['a number for a text', `services:${SERVICE}    face: { display_name: 12 }`, 6, 'must be a text'],
+        ['a number for a text', `services:${SERVICE}    branding: { display_name: 12 }`, 6, 'must be a text'],
         [
           'a missing key',
           'services:\n  a:\n    clients: [default]\n    scopes: [openid]',
@@ -472,13 +474,13 @@ describe('a faulty file', () => {
         ['an unknown right', `services:${SERVICE}    allow: [everything]`, 6, 'must be of audit'],
         [
           'a malformed colour',
-          `services:${SERVICE}    face:\n      colour: red`,
+          `services:${SERVICE}    branding:\n      colour: red`,
           7,
-          'services.reports.face.colour',
+          'services.reports.branding.colour',
         ],
         [
           'a logo that is not there',
-          `services:${SERVICE}    face: { logo: ./none.png }`,
+          `services:${SERVICE}    branding: { logo: ./none.png }`,
           6,
           'cannot be read',
         ],
@@ -533,7 +535,7 @@ describe('a faulty file', () => {
         ['YAML that is none', 'services:\n  a: [', 2, ''],
         [
           'a logo that is a device',
-          `services:${SERVICE}    face: { logo: /dev/zero }`,
+          `services:${SERVICE}    branding: { logo: /dev/zero }`,
           6,
           'must be an https URL',
         ],
@@ -578,7 +580,7 @@ services:
     clients: [default]
     scopes: [openid]
     users: [alice]
-    face: { display_name: "c${hidden}d", logo: "https://a.example/${hidden}", privacy_url: "https://a.example/${hidden}", support_url: "https://a.example/${hidden}" }
+    branding: { display_name: "c${hidden}d", logo: "https://a.example/${hidden}", privacy_url: "https://a.example/${hidden}", support_url: "https://a.example/${hidden}" }
 webhooks:
   "app${hidden}": { url: 'https://a.example/' }
   b: { url: "https://a.example/${hidden}", events: ["x${hidden}"], services: ["x${hidden}"] }`;
@@ -593,7 +595,12 @@ webhooks:
             'services.b.scopes',
             'identity.subject',
           ],
-          ...['c.face.display_name', 'c.face.logo', 'c.face.privacy_url', 'c.face.support_url'],
+          ...[
+            'c.branding.display_name',
+            'c.branding.logo',
+            'c.branding.privacy_url',
+            'c.branding.support_url',
+          ],
           ...['webhooks."app', 'webhooks.b.url', 'webhooks.b.events', 'webhooks.b.services'],
         ],
       ];

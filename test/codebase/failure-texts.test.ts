@@ -65,7 +65,7 @@ const sentences = [
 const runs = new Set(sentences.flatMap((sentence) => runsOf(wordsOf(sentence))));
 
 /** Their keys are those of English by type. */
-const TRANSLATIONS = /^src\/pages\/messages\/(problems|manage)\.(de|fr|id)\.ts$/;
+const TRANSLATIONS = /^src\/pages\/messages\/(problems|my-grants)\.(de|fr|id)\.ts$/;
 /**
  * Texts for another thing of the same name: a code of Cloud KMS, problems of the broker's own, a sign-in to the console. And what
  * becomes of a grant, which has its own table, and what its user is told of that, in each language.
@@ -77,7 +77,7 @@ const OTHER_TEXTS = [
   'src/http/problem/problem-table.ts: client_misconfigured',
   'src/http/problem/problem-table.ts: google_unavailable',
   'src/http/problem/problem-table.ts: invalid_request',
-  'src/pages/messages/manage.en.ts: revoking',
+  'src/pages/messages/my-grants.en.ts: revoking',
   'src/pages/messages/problems.en.ts: client_misconfigured',
   'src/pages/messages/problems.en.ts: google_unavailable',
   'src/pages/messages/problems.en.ts: invalid_request',

@@ -11,7 +11,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'src/domain/google/risc-failures.ts': 'a table; test/cli/risc.test.ts',
   'src/domain/google/service-account.ts': 'a table; test/grants/service-accounts.test.ts',
   'src/domain/metrics/cache-meter.ts': 'what it counts is seen in test/operations/metrics.test.ts only',
-  'src/domain/metrics/declaration.ts': 'as cache-meter.ts',
+  'src/domain/metrics/definition.ts': 'as cache-meter.ts',
   'src/domain/metrics/google-metrics.ts': 'as cache-meter.ts',
   'src/domain/metrics/instruments.ts': 'as cache-meter.ts',
   'src/domain/metrics/meter.ts': 'as cache-meter.ts',

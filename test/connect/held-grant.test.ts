@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { ConnectTickets } from '../../src/connect-tickets/connect-ticket.js';
+import { ConnectTickets } from '../../src/connect-tickets/connect-tickets.service.js';
 import { Browser } from '../support/api.js';
 import { fewOf } from '../support/exhaustive.js';
 import { ADS, ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';

@@ -4,9 +4,9 @@ import { Loopback, pageOf } from '../../src/cli/ads-credentials/consent/loopback
 import type { ConnectOutcome } from '../../src/domain/connect/connect-outcome.js';
 import type { RequiredAccount } from '../../src/domain/connect/connect-request.js';
 import { LOCALES, type Locale } from '../../src/pages/locale.js';
-import { plainFace } from '../../src/pages/page-context.js';
+import { plainBranding } from '../../src/pages/page-context.js';
 import { resultPage, unfinishedPage, waitingPage } from '../../src/pages/result-page.js';
-import { ServiceFaces } from '../../src/services/service-faces.js';
+import { BrandingRegistry } from '../../src/services/branding-registry.js';
 import { type Api, Browser } from '../support/api.js';
 import {
   accessibilityFaults,
@@ -68,9 +68,9 @@ describeInChromium('every page', () => {
     await bed.stop();
   });
 
-  async function appWith(face: Parameters<ServiceFaces['update']>[1]): Promise<Api> {
+  async function appWith(branding: Parameters<BrandingRegistry['update']>[1]): Promise<Api> {
     const api = await bed.service();
-    await bed.app.get(ServiceFaces).update(api.key.split('_')[1] ?? '', face);
+    await bed.app.get(BrandingRegistry).update(api.key.split('_')[1] ?? '', branding);
     return api;
   }
 
@@ -318,7 +318,7 @@ function isAtGoogle({ origin }: URL): boolean {
 }
 
 function acmeIn(locale: Locale) {
-  return { locale, app: plainFace('Acme'), backUrl: `${APP}/settings` };
+  return { locale, app: plainBranding('Acme'), backUrl: `${APP}/settings` };
 }
 
 function outcomePage(

@@ -129,7 +129,7 @@ describe('a permission by Google whose keys cannot be fetched', () => {
   test('is sealed and booked, and becomes a grant without the browser, and the user need not start again', async () => {
     const response = await back();
     expect(response.status).toBe(200);
-    expect(response.text).toContain('goes on by itself');
+    expect(response.text).toContain('continues by itself');
     expect(response.text).not.toContain('Try again');
     const [row] = await waiting();
     for (const secret of bed.google.control.secrets()) expect(String(row?.['row'])).not.toContain(secret);
@@ -307,7 +307,7 @@ describe('a permission by Google whose keys cannot be fetched', () => {
     } finally {
       await bed.sql('ALTER TABLE IF EXISTS grants_away RENAME TO grants');
     }
-    expect(response.text).toContain('goes on by itself');
+    expect(response.text).toContain('continues by itself');
     bed.clock.advance(10);
     await until(isOver);
     expect((await bed.api.token('alice')).status).toBe(200);

@@ -613,7 +613,7 @@ describe('a service', () => {
     expect(await service.get('/users/bob/grants')).toMatchObject(UNKNOWN);
     await expectAlarm(from, 'service', {
       service: idOf(service),
-      reason: expect.stringContaining('put back'),
+      reason: expect.stringContaining('previous row was restored'),
     });
   });
 
@@ -630,7 +630,7 @@ describe('a service', () => {
     expect(await service.get('/users/bob/grants')).toMatchObject(UNKNOWN);
     await expectAlarm(from, 'service', {
       service: idOf(service),
-      reason: expect.stringContaining('put back'),
+      reason: expect.stringContaining('previous row was restored'),
     });
   });
 

@@ -452,11 +452,11 @@ describe('the requests to Google', () => {
 
   test('refuse a circular hierarchy', async () => {
     const hierarchy = guideHierarchy({ U1: ALICE.email });
-    const circle: AdsHierarchy = { ...hierarchy, links: [...hierarchy.links, [M2, M1]] };
-    bed.google.control.setAdsHierarchy(circle);
+    const cycle: AdsHierarchy = { ...hierarchy, links: [...hierarchy.links, [M2, M1]] };
+    bed.google.control.setAdsHierarchy(cycle);
     const { status, body } = await ask();
     expect(status).toBe(503);
-    expect(body['detail']).toContain('circle');
+    expect(body['detail']).toContain('cycle');
     expect(await bed.sql('SELECT * FROM ads_trees')).toEqual([]);
   });
 });

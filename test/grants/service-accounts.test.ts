@@ -413,7 +413,7 @@ describe('the commands for service accounts', () => {
         ['--user', 'robot', '--scope', 'adwords'],
         2,
         'wrong_usage',
-        'adwords is no scope',
+        'adwords is not a scope',
       ],
       [
         'a user id with a control character',

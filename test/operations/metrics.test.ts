@@ -1,12 +1,12 @@
 /**
- * Metrics: what is declared is what docs/metrics.md and GET /metrics say, and no label names a user, a grant, an account, a service or a
+ * Metrics: what is defined is what docs/metrics.md and GET /metrics say, and no label names a user, a grant, an account, a service or a
  * scope. Then that each counts what it says, after calls of every kind.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Metric } from '../../src/domain/metrics/declaration.js';
+import type { Metric } from '../../src/domain/metrics/definition.js';
 import { PROBLEMS } from '../../src/http/problem/problem-table.js';
 import { CountGrantsJob } from '../../src/operations/count-grants.job.js';
 import { Metrics } from '../../src/operations/metrics.js';
@@ -24,17 +24,17 @@ const { allMetrics, pageOf } = (await import(script)) as {
   pageOf: (metrics: Sections) => Promise<string>;
 };
 const metrics = await allMetrics((file) => import(`../../src/domain/metrics/${file}`));
-const declared = Object.values(metrics).flat();
+const defined = Object.values(metrics).flat();
 
-describe('the declarations', () => {
+describe('the definitions', () => {
   test('are all in the tables of docs/metrics.md, and nothing else is (npm run generate:metrics)', async () => {
     expect(readFileSync('docs/metrics.md', 'utf8')).toBe(await pageOf(metrics));
   });
 
   test('name each metric once, with its base unit at the end of the name as Prometheus recommends', () => {
-    const names = declared.map(({ name }) => name);
+    const names = defined.map(({ name }) => name);
     expect(names).toEqual([...new Set(names)]);
-    for (const { name, type, unit, help } of declared) {
+    for (const { name, type, unit, help } of defined) {
       expect(name).toMatch(/^token_broker(_[a-z]+)+$/);
       expect({ name, isCounter: name.endsWith('_total') }).toEqual({ name, isCounter: type === 'counter' });
       expect({ name, hasUnit: name.endsWith('_seconds') }).toEqual({ name, hasUnit: unit === 'seconds' });
@@ -57,11 +57,11 @@ describe('the declarations', () => {
   ];
 
   test('have no label but fixed lists and what an operator or the code names', () => {
-    const open = declared.flatMap(({ labels }) =>
+    const open = defined.flatMap(({ labels }) =>
       Object.entries(labels).flatMap(([label, values]) => (typeof values === 'string' ? [label] : [])),
     );
     expect([...new Set(open)].sort()).toEqual(OPEN.toSorted());
-    const labels = declared.flatMap((metric) => Object.keys(metric.labels));
+    const labels = defined.flatMap((metric) => Object.keys(metric.labels));
     expect(
       labels.filter((label) => /user|grant|account|service|mail|sub|scope|ticket|(^|_)id$/.test(label)),
     ).toEqual([]);
@@ -431,10 +431,10 @@ test('a process says its version, its keys and whether it receives changes', asy
 
 // The last: every kind of call has been made.
 describe('GET /metrics, after all of that', () => {
-  test('has each declared metric with its type and help, and only the declared labels and values', async () => {
+  test('has each defined metric with its type and help, and only the defined labels and values', async () => {
     const text = await scrape(bed.url);
     // A supervisor adds them: workers.test.ts.
-    const own = declared.filter(({ name }) => !name.startsWith('token_broker_worker_'));
+    const own = defined.filter(({ name }) => !name.startsWith('token_broker_worker_'));
     const headers = [...text.matchAll(/^# TYPE (token_broker_\w+) (\w+)$/gm)].map(
       ([, name, type]) => `${name ?? ''} ${type ?? ''}`,
     );

@@ -31,7 +31,7 @@ interface CommonRequest {
   readonly port: number | null;
   readonly seconds: number;
   readonly withBrowser: boolean;
-  /** Whether an address is read from standard input even where that is no terminal. */
+  /** Whether an address is read from standard input even where that is not a terminal. */
   readonly readsAddress: boolean;
 }
 

@@ -7,9 +7,9 @@ Examples:
   token-broker export > services.yaml
   token-broker export | token-broker apply - --dry-run
 
-Active services with their policies and faces, webhooks, issuers and settings of
-clients, as \`token-broker apply\` reads them. Never a key, its hash or a secret
-that signs. Addresses of webhooks are in full: a path can hold a token.`;
+Active services with their policies and branding, webhooks, issuers and settings
+of clients, as \`token-broker apply\` reads them. Never a key, its hash or a
+secret that signs. Addresses of webhooks are in full: a path can hold a token.`;
 
 export function exportDeclaration(): Command {
   return new Command('export')

@@ -8,13 +8,13 @@ import {
   dataUrl,
   type Declaration,
   type DeclaredClient,
-  type DeclaredFace,
+  type DeclaredBranding,
   type DeclaredIssuer,
   type DeclaredService,
   type DeclaredWebhook,
 } from '../../declarations/declaration.js';
 import { RIGHTS, type Right } from '../../domain/access/policy.js';
-import { LOGO_RULE, logoTypeOf } from '../../domain/access/service-face.js';
+import { LOGO_RULE, logoTypeOf } from '../../domain/access/service-branding.js';
 import { Secret } from '../../domain/secret.js';
 import { readLogoFile } from '../shared/logo-file.js';
 
@@ -58,9 +58,9 @@ export function readDeclaration(
 }
 
 function readService(at: DeclarationReader, value: unknown): DeclaredService {
-  const given = at.members(value, ['clients', 'scopes', 'users', 'allow', 'identity', 'face']);
+  const given = at.members(value, ['clients', 'scopes', 'users', 'allow', 'identity', 'branding']);
   const identity = at.under('identity').members(given['identity'] ?? {}, ['issuer', 'subject']);
-  const face = at.under('face').members(given['face'] ?? {}, FACE_FIELDS);
+  const branding = at.under('branding').members(given['branding'] ?? {}, BRANDING_FIELDS);
   return {
     clients: at.texts(given, 'clients', true),
     scopes: at.texts(given, 'scopes', true),
@@ -73,13 +73,13 @@ function readService(at: DeclarationReader, value: unknown): DeclaredService {
             issuer: at.under('identity').text(identity, 'issuer', true) ?? '',
             subject: at.under('identity').text(identity, 'subject', true) ?? '',
           },
-    face: readFace(at.under('face'), face),
+    branding: readBranding(at.under('branding'), branding),
   };
 }
 
-const FACE_FIELDS = ['display_name', 'logo', 'colour', 'privacy_url', 'support_url'] as const;
+const BRANDING_FIELDS = ['display_name', 'logo', 'colour', 'privacy_url', 'support_url'] as const;
 
-function readFace(at: DeclarationReader, given: Members): DeclaredFace {
+function readBranding(at: DeclarationReader, given: Members): DeclaredBranding {
   return {
     displayName: at.text(given, 'display_name'),
     logo: at.logo(given, 'logo'),
@@ -112,7 +112,7 @@ function readClient(at: DeclarationReader, value: unknown): DeclaredClient {
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** Reads values at a place of the file; what is wrong is noted, and reading goes on. */
+/** Reads values at a place of the file; what is wrong is noted, and reading continues. */
 class DeclarationReader {
   constructor(
     private readonly path: readonly string[],

@@ -2,7 +2,7 @@
 import { Document } from 'yaml';
 import {
   type Declaration,
-  type DeclaredFace,
+  type DeclaredBranding,
   type DeclaredService,
   type DeclaredWebhook,
 } from '../../declarations/declaration.js';
@@ -41,19 +41,19 @@ function section<Item>(
   return { [name]: Object.fromEntries(sorted.map(([each, item]) => [each, write(item)])) };
 }
 
-function writeService({ clients, scopes, users, allow, identity, face }: DeclaredService): object {
-  const shown = writeFace(face);
+function writeService({ clients, scopes, users, allow, identity, branding }: DeclaredService): object {
+  const shown = writeBranding(branding);
   return {
     clients,
     scopes,
     users,
     ...(allow.length > 0 ? { allow } : {}),
     ...(identity ? { identity } : {}),
-    ...(Object.keys(shown).length > 0 ? { face: shown } : {}),
+    ...(Object.keys(shown).length > 0 ? { branding: shown } : {}),
   };
 }
 
-function writeFace({ displayName, logo, colour, privacyUrl, supportUrl }: DeclaredFace): object {
+function writeBranding({ displayName, logo, colour, privacyUrl, supportUrl }: DeclaredBranding): object {
   const all = { display_name: displayName, logo, colour, privacy_url: privacyUrl, support_url: supportUrl };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null));
 }

@@ -31,7 +31,7 @@ export class ExportFile {
     this.#cutAt = whole < size ? whole : null;
   }
 
-  /** @throws {Failure} also where its last line is no event, nor the beginning of one: the file is something else */
+  /** @throws {Failure} also where its last line is not an event, nor the beginning of one: the file is something else */
   static async open(path: string): Promise<ExportFile> {
     const file = await open(path, 'a+', 0o600).catch((error: unknown) => {
       throw explainWrite(error, path);
@@ -69,7 +69,7 @@ export class ExportFile {
       throw new Failure(
         EXIT.refused,
         'not_writable',
-        `${what} The same command goes on where this one stopped.`,
+        `${what} The same command continues where this one stopped.`,
       );
     }
   }
@@ -111,7 +111,7 @@ function notAnExport(path: string): Failure {
   return new Failure(
     EXIT.refused,
     'not_an_export',
-    `The last line of ${path} is no event with a cursor. Name a file that \`audit export\` wrote, or a new one.`,
+    `The last line of ${path} is not an event with a cursor. Name a file that \`audit export\` wrote, or a new one.`,
   );
 }
 

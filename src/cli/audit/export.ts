@@ -24,12 +24,12 @@ Examples:
   token-broker audit export --after 2026-11-01
 
 Every event once, in the order in which the database recorded it, one JSON
-object a line: as in GET /audit, and \`cursor\`. With --append it goes on after
-the last event of the file, which it makes where there is none; after a stop,
-however sudden, it first cuts off a line that is not whole. Without, go on with
---after and the cursor of the last whole line. No event is left out and none
-comes twice. What was recorded in the last five seconds is left to the next
-export.`;
+object a line: as in GET /audit, and \`cursor\`. With --append it continues
+after the last event of the file, which it makes where there is none; after a
+stop, however sudden, it first cuts off a line that is not whole. Without,
+continue with --after and the cursor of the last whole line. No event is left
+out and none comes twice. What was recorded in the last five seconds is left to
+the next export.`;
 
 interface Options {
   readonly after?: ExportPosition;
@@ -38,9 +38,9 @@ interface Options {
 
 export function auditExport(): Command {
   return new Command('export')
-    .description('Write the audit trail as NDJSON, the oldest first; goes on where it stopped')
+    .description('Write the audit trail as NDJSON, the oldest first; continues where it stopped')
     .option('--append <file>', 'add to this file what is not in it yet')
-    .option('--after <cursor>', 'go on after this cursor, or from this time on', position)
+    .option('--after <cursor>', 'continue after this cursor, or from this time on', position)
     .addOption(new Option('--format <format>', 'how it is written').choices(['ndjson']).default('ndjson'))
     .addHelpText('after', EXAMPLES)
     .action(async function (this: Command, { after, append }: Options) {
@@ -75,7 +75,7 @@ interface Target {
 
 interface Exported {
   readonly events: number;
-  /** After which the next export goes on. */
+  /** After which the next export continues. */
   readonly next: string;
 }
 

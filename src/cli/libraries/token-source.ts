@@ -139,7 +139,7 @@ export function inCredential(options: string, command: string): Failure {
   return wrongUsage(`${options}: the delegated credential has its own. Leave them out.`, command);
 }
 
-/** @throws {Failure} for what is no scope */
+/** @throws {Failure} for what is not a scope */
 export function readScopes({ scope = [] }: SourceOptions, command: string): readonly string[] {
   const scopes = scope.flatMap((each) => each.split(/[\s,]+/)).filter(Boolean);
   const unknown = scopes.filter((each) => !isScope(each));

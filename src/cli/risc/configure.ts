@@ -66,7 +66,7 @@ function addressOf(given: string | undefined, { publicUrl, google }: OpenStream[
   );
 }
 
-/** A stream of another project delivers events whose audience is no client of the broker. */
+/** A stream of another project delivers events whose audience is not a client of the broker. */
 function notesOn(projectId: string, { clients }: OpenStream['settings']): string[] {
   if (clients.length === 0 || clients.some((client) => client.projectId === projectId)) return [];
   return [

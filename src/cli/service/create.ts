@@ -3,11 +3,17 @@ import { type Policy, type Right, RIGHTS } from '../../domain/access/policy.js';
 import type { WorkloadIdentity } from '../../domain/access/workload-identity.js';
 import { BrokerError } from '../../domain/errors.js';
 import { scopeSet } from '../../domain/google/scopes.js';
-import type { FaceChanges, ServiceFaces } from '../../services/service-faces.js';
+import type { BrandingChanges, BrandingRegistry } from '../../services/branding-registry.js';
 import type { CreatedService, ServiceWithKey } from '../../services/service-registry.js';
 import { type CommandResult, printResult, repeated } from '../shared/command-result.js';
 import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
-import { addFaceOptions, FACE_HELP, type FaceOptions, faceAsJson, readFace } from './face-options.js';
+import {
+  addBrandingOptions,
+  BRANDING_HELP,
+  type BrandingOptions,
+  brandingAsJson,
+  readBranding,
+} from './branding-options.js';
 import { assertClientsServed, withBroker } from '../shared/open-broker.js';
 
 const EXAMPLES = `
@@ -36,9 +42,9 @@ The key is shown once: the broker stores only its hash. With --issuer and
 --subject there is no key: the service authenticates with JWTs of its platform
 (docs/workload-identity.md). Quote every *, or the shell replaces it with file
 names.
-${FACE_HELP}`;
+${BRANDING_HELP}`;
 
-interface Options extends FaceOptions {
+interface Options extends BrandingOptions {
   readonly client: string[];
   readonly scope: string[];
   readonly user: string[];
@@ -65,7 +71,7 @@ export function serviceCreate(): Command {
     )
     .option('--issuer <issuer>', 'the issuer of its JWTs, as SERVICE_ISSUERS_FILE names it')
     .option('--subject <subject>', 'the `sub` of those JWTs');
-  return addFaceOptions(command).addHelpText('after', EXAMPLES).action(printResult(create));
+  return addBrandingOptions(command).addHelpText('after', EXAMPLES).action(printResult(create));
 }
 
 async function create(name: string, options: Options): Promise<CommandResult> {
@@ -73,9 +79,9 @@ async function create(name: string, options: Options): Promise<CommandResult> {
   if ((issuer === undefined) !== (subject === undefined)) {
     throw wrongUsage('--issuer and --subject go together.');
   }
-  const face = readFace(options);
+  const branding = readBranding(options);
   return withBroker(async (broker) => {
-    const { ServiceFaces: Faces } = await import('../../services/service-faces.js');
+    const { BrandingRegistry: Registry } = await import('../../services/branding-registry.js');
     const { Settings } = await import('../../config/settings.js');
     const { ServiceRegistry } = await import('../../services/service-registry.js');
     assertClientsServed(
@@ -93,25 +99,28 @@ async function create(name: string, options: Options): Promise<CommandResult> {
       import: allow.includes('import'),
     };
     const registry = broker.get(ServiceRegistry);
-    const faces = broker.get(Faces);
+    const brandingRegistry = broker.get(Registry);
     // Before the service is there: its name would be taken.
-    if (face) assertFace(faces, face);
+    if (branding) assertBranding(brandingRegistry, branding);
     const identity = issuer === undefined || subject === undefined ? null : { issuer, subject };
     const created =
       identity === null
         ? await registry.create(name, policy).catch(explain)
         : await registry.createForIdentity(name, policy, identity).catch(explain);
     // The service is stored: a fault must not keep its key from being shown.
-    const updated = face && (await faces.update(created.id, face).catch(() => 'failed' as const));
+    const updated =
+      branding && (await brandingRegistry.update(created.id, branding).catch(() => 'failed' as const));
     const result =
       identity === null
         ? withKey(created as ServiceWithKey, policy)
         : withIdentity(created, policy, identity);
     if (updated === 'failed') {
-      const note = faceNotStored(name);
-      return { text: `${result.text}\n\n${note}`, json: { ...result.json, face: null, note } };
+      const note = brandingNotStored(name);
+      return { text: `${result.text}\n\n${note}`, json: { ...result.json, branding: null, note } };
     }
-    return updated ? { ...result, json: { ...result.json, face: faceAsJson(updated.face) } } : result;
+    return updated
+      ? { ...result, json: { ...result.json, branding: brandingAsJson(updated.branding) } }
+      : result;
   });
 }
 
@@ -135,7 +144,7 @@ function withKey({ id, name, key: secret }: ServiceWithKey, policy: Policy): Com
   };
 }
 
-function faceNotStored(name: string): string {
+function brandingNotStored(name: string): string {
   return `What users see of it could not be stored. Give it to \`token-broker service update ${name}\`.`;
 }
 
@@ -155,9 +164,9 @@ function withIdentity(
   };
 }
 
-function assertFace(faces: ServiceFaces, face: FaceChanges): void {
+function assertBranding(registry: BrandingRegistry, branding: BrandingChanges): void {
   try {
-    faces.assertValid(face);
+    registry.assertValid(branding);
   } catch (error) {
     explain(error);
   }

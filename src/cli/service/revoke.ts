@@ -10,7 +10,7 @@ Examples:
 
 The broker refuses its calls at once, and its delegated credentials end with it;
 users' grants stay. Its name stays taken, its identity does not. Revoking again
-changes nothing and is no error.`;
+changes nothing and is not an error.`;
 
 export function serviceRevoke(): Command {
   return new Command('revoke')

@@ -3,7 +3,13 @@ import { BrokerError } from '../../domain/errors.js';
 import { type CommandResult, printResult } from '../shared/command-result.js';
 import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
 import { withBroker } from '../shared/open-broker.js';
-import { addFaceOptions, FACE_HELP, type FaceOptions, faceAsJson, readFace } from './face-options.js';
+import {
+  addBrandingOptions,
+  BRANDING_HELP,
+  type BrandingOptions,
+  brandingAsJson,
+  readBranding,
+} from './branding-options.js';
 
 const EXAMPLES = `
 Examples:
@@ -12,7 +18,7 @@ Examples:
   token-broker service update reports --logo ./logo.png \\
     --privacy https://acme.example/privacy
   token-broker service update reports --logo ''
-${FACE_HELP}
+${BRANDING_HELP}
 
 What is not named stays as it is; an empty value removes it. Pages show it from
 then on. The name by which the service is administered, its key and its policy
@@ -22,18 +28,18 @@ export function serviceUpdate(): Command {
   const command = new Command('update')
     .description('Change how a service shows itself to users')
     .argument('<id-or-name>', 'as `token-broker service list` shows it');
-  return addFaceOptions(command).addHelpText('after', EXAMPLES).action(printResult(update));
+  return addBrandingOptions(command).addHelpText('after', EXAMPLES).action(printResult(update));
 }
 
-async function update(idOrName: string, options: FaceOptions): Promise<CommandResult> {
-  const changes = readFace(options);
+async function update(idOrName: string, options: BrandingOptions): Promise<CommandResult> {
+  const changes = readBranding(options);
   if (changes === null) {
     throw wrongUsage('nothing to change: name --display-name, --logo, --colour, --privacy or --support.');
   }
   return withBroker(async (broker) => {
-    const { ServiceFaces } = await import('../../services/service-faces.js');
+    const { BrandingRegistry } = await import('../../services/branding-registry.js');
     const updated = await broker
-      .get(ServiceFaces)
+      .get(BrandingRegistry)
       .update(idOrName, changes)
       .catch((error: unknown) => {
         throw error instanceof BrokerError ? wrongUsage(error.detail) : error;
@@ -45,14 +51,14 @@ async function update(idOrName: string, options: FaceOptions): Promise<CommandRe
         `There is no active service ${idOrName}. \`token-broker service list\` shows all of them.`,
       );
     }
-    const { id, name, face } = updated;
-    const shown = faceAsJson(face);
+    const { id, name, branding } = updated;
+    const shown = brandingAsJson(branding);
     return {
       text: [
         `Users see the service ${name} as`,
         ...Object.entries(shown).map(([member, value]) => `  ${member.padEnd(12)}  ${String(value ?? '-')}`),
       ].join('\n'),
-      json: { id, name, face: shown },
+      json: { id, name, branding: shown },
     };
   });
 }

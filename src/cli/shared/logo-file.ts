@@ -3,11 +3,11 @@
  * a caller says of a logo that it does not get.
  */
 import { readFileSync, statSync } from 'node:fs';
-import { MAX_LOGO_BYTES } from '../../domain/access/service-face.js';
+import { MAX_LOGO_BYTES } from '../../domain/access/service-branding.js';
 
 type LogoFile =
   | { readonly kind: 'read'; readonly bytes: Uint8Array<ArrayBuffer> }
-  /** Why it is no logo, in words that follow its path. */
+  /** Why it is not a logo, in words that follow its path. */
   | { readonly kind: 'unfit'; readonly why: string }
   /** The system's code, such as `ENOENT`. */
   | { readonly kind: 'unreadable'; readonly code: string };

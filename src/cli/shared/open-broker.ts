@@ -35,7 +35,7 @@ const NOTHING = () => undefined;
 
 /**
  * The log of a command: standard output belongs to its result, which also says what failed. Only an audit event that could not be
- * written is no part of it, and would be lost (docs/audit.md).
+ * written is not part of it, and would be lost (docs/audit.md).
  */
 const UNWRITTEN_EVENTS: LoggerService = {
   /** @param fields come first, as in all log lines of the broker */

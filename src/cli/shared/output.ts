@@ -1,6 +1,6 @@
 /*
  * What commands write to standard output. Owns what happens when a reader such as `head` closes the pipe: what a command does
- * goes on, and its output is dropped. A command that only reads and writes stops reading once `hasReader` says no.
+ * continues, and its output is dropped. A command that only reads and writes stops reading once `hasReader` says no.
  */
 import { once } from 'node:events';
 

@@ -74,7 +74,7 @@ async function create({ service: idOrName, user, ...options }: Options): Promise
     await Promise.all([
       readSettings(process.env),
       import('../../connect-tickets/connect-tickets.module.js'),
-      import('../../connect-tickets/connect-ticket.js'),
+      import('../../connect-tickets/connect-tickets.service.js'),
       import('../../authorization/connect-ticket.dto.js'),
       import('../../http/validation/validation.pipe.js'),
       import('../../token-store/services/services.repository.js'),

@@ -54,7 +54,7 @@ export function webhookUpdate(): Command {
 
 export function webhookEnable(): Command {
   return new Command('enable')
-    .description('Send to a webhook that is disabled again')
+    .description('Enable a disabled webhook')
     .argument(...ARGUMENT)
     .addHelpText('after', ENABLE_EXAMPLES)
     .action(printResult((name: string) => change(name, 'enabled', (webhooks) => webhooks.enable(name))));

@@ -10,7 +10,7 @@ import { WebhookTargetsRepository } from '../../token-store/outbox/webhook-targe
 import { activityIn, type Period } from './activity-series.js';
 import type { OverviewFacts } from './overview-page.js';
 
-/** Of some million grants it takes longer, and goes on. */
+/** Of some million grants it takes longer, and continues. */
 const MAX_WAIT_MS = 10_000;
 
 /** What was built: a class, so that Nest injects it. */

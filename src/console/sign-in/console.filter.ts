@@ -7,7 +7,7 @@ import { problemHeaders } from '../../http/problem/send-problem.js';
 import { signInAddress } from '../paths.js';
 import { problemPage } from '../views/problem-page.js';
 
-/** There is no session. @param path where to go on after the sign-in */
+/** There is no session. @param path where to continue after the sign-in */
 export class SignInNeeded extends Error {
   override readonly name = 'SignInNeeded';
 

@@ -6,7 +6,11 @@ import { Body, Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/com
 import { isUUID } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../../config/settings.js';
-import { ConnectTickets, isLoginHint, LOGIN_HINT_RULE } from '../../connect-tickets/connect-ticket.js';
+import {
+  ConnectTickets,
+  isLoginHint,
+  LOGIN_HINT_RULE,
+} from '../../connect-tickets/connect-tickets.service.js';
 import { maySeeUser, type Service } from '../../domain/access/policy.js';
 import { type ConnectRequest, plainConnectRequest } from '../../domain/connect/connect-request.js';
 import { invalidRequest } from '../../domain/errors.js';

@@ -12,7 +12,7 @@ export interface Series {
   readonly values: readonly (number | null)[];
   /** Beside its name in the legend: a sum, or the value of the whole time. */
   readonly note: string;
-  /** In legend and table only: it is no part of what the columns add up to. */
+  /** In legend and table only: it is not part of what the columns add up to. */
   readonly isApart?: true;
 }
 

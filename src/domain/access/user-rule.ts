@@ -34,7 +34,7 @@ export function coversAll(rules: readonly string[]): boolean {
   return rules.includes('*');
 }
 
-/** The rules as ranges that neither overlap nor touch, in order. `*` alone is no range: see `coversAll`. */
+/** The rules as ranges that neither overlap nor touch, in order. `*` alone is not a range: see `coversAll`. */
 export function rangesOf(rules: readonly string[]): UserRange[] {
   const ranges = rules.flatMap((rule) => {
     const read = readUserRule(rule);
@@ -62,7 +62,7 @@ function afterPrefix(prefix: string): string {
   const last = points.pop();
   // Longer than any user id: behind all of them.
   if (last === undefined) return String.fromCodePoint(LAST_CODE_POINT).repeat(300);
-  // Surrogates are no characters.
+  // Surrogates are not characters.
   return String.fromCodePoint(...points, last + 1 === 0xd800 ? 0xe000 : last + 1);
 }
 

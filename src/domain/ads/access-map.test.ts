@@ -158,12 +158,12 @@ describe('max_role', () => {
 });
 
 describe('a tree with a fault', () => {
-  const circle = (linked: Linked) => {
+  const cycle = (linked: Linked) => {
     try {
       new AccessMap(treeOf(linked, {}));
       return null;
     } catch (error) {
-      return error instanceof CircularTree ? error.circle : null;
+      return error instanceof CircularTree ? error.cycle : null;
     }
   };
 
@@ -171,12 +171,12 @@ describe('a tree with a fault', () => {
     [{ A: ['A'] }, ['A']],
     [{ A: ['B'], B: ['A'] }, ['A', 'B']],
     [{ R: ['A'], A: ['B'], B: ['C', 'L'], C: ['A'], L: ['Z'] }, ['A', 'B', 'C']],
-  ])('is refused for the circle in %j, which is named', (linked, expected) => {
-    expect([...(circle(linked as Linked) ?? [])].sort()).toEqual(expected);
+  ])('is refused for the cycle in %j, which is named', (linked, expected) => {
+    expect([...(cycle(linked as Linked) ?? [])].sort()).toEqual(expected);
   });
 
-  test('has a named circle, in which each account manages the next', () => {
-    expect(circle({ A: ['B'], B: ['C'], C: ['D'], D: ['B'] })?.join('')).toMatch(/^(BCD|CDB|DBC)$/);
+  test('has a named cycle, in which each account manages the next', () => {
+    expect(cycle({ A: ['B'], B: ['C'], C: ['D'], D: ['B'] })?.join('')).toMatch(/^(BCD|CDB|DBC)$/);
   });
 
   test('has its orphans reported', () => {

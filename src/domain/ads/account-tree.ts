@@ -75,13 +75,13 @@ function isId(value: unknown): boolean {
   return typeof value === 'string' && customerIdOf(value) === value;
 }
 
-/** A tree with a circle is no tree: who manages whom cannot be said of it. */
+/** A tree with a cycle is not a tree: it does not say who manages whom. */
 export class CircularTree extends Error {
   override readonly name = 'CircularTree';
 
-  /** @param circle customer ids, each the manager of the next, the last of the first */
-  constructor(readonly circle: readonly string[]) {
-    super(`Managers in a circle: ${circle.join(' > ')} > ${circle[0] ?? ''}`);
+  /** @param cycle customer ids, each the manager of the next, the last of the first */
+  constructor(readonly cycle: readonly string[]) {
+    super(`A cycle of managers: ${cycle.join(' > ')} > ${cycle[0] ?? ''}`);
   }
 }
 

@@ -226,7 +226,7 @@ export const ADS_FAILURES: readonly FailureRow<AdsFailureKind>[] = [
   {
     errors: ['CLIENT_CUSTOMER_ID_INVALID'],
     kind: 'project_rejected',
-    meaning: 'The customer id of a request of the broker is no number.',
+    meaning: 'The customer id of a request of the broker is not a number.',
     whoMustAct: 'operator',
     remedy: 'Report it to the developers of the broker.',
   },

@@ -32,7 +32,7 @@ describe('the links of a tree', () => {
   });
 
   test.each(['', 'a>b', 'a>b a>b', 'a>b b>c a>c', 'a>b c>b', 'a>b a>c b>d c>d d>e'])(
-    'without a circle are accepted, as %j',
+    'without a cycle are accepted, as %j',
     (links) => {
       expect(() => new Links(linksOf(links))).not.toThrow();
     },
@@ -43,12 +43,12 @@ describe('the links of a tree', () => {
     ['two', 'a>b b>a', ['a', 'b']],
     ['three, with accounts above and below it', 'below>leaf c>below top>a a>b b>c c>a', ['a', 'b', 'c']],
     ['two of a tree with other branches', 'x>y y>z a>b b>a x>a', ['a', 'b']],
-  ])('in a circle of %s are refused with that circle and nothing else', (_, links, circle) => {
+  ])('in a cycle of %s are refused with that cycle and nothing else', (_, links, cycle) => {
     const error = thrownBy(() => new Links(linksOf(links)));
     expect(error).toBeInstanceOf(CircularTree);
-    const found = (error as CircularTree).circle;
-    const start = found.indexOf(circle[0] ?? '');
-    expect([...found.slice(start), ...found.slice(0, start)]).toEqual(circle);
+    const found = (error as CircularTree).cycle;
+    const start = found.indexOf(cycle[0] ?? '');
+    expect([...found.slice(start), ...found.slice(0, start)]).toEqual(cycle);
   });
 
   test('of thirty thousand managers in a row overflow no stack', () => {

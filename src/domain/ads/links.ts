@@ -17,7 +17,7 @@ export class Links {
     }
     this.clients = clients;
     this.managers = managers;
-    assertNoCircle(this);
+    assertNoCycle(this);
   }
 }
 
@@ -28,7 +28,7 @@ export class Links {
 export function distances(starts: Iterable<string>, next: Neighbours): Map<string, number> {
   const found = new Map<string, number>();
   for (const start of starts) found.set(start, 0);
-  // A Map goes on with what is added while it is walked: it is its own queue.
+  // Iterating over a Map includes what is added meanwhile: it is its own queue.
   for (const [id, distance] of found) {
     for (const neighbour of next.get(id) ?? []) {
       if (!found.has(neighbour)) found.set(neighbour, distance + 1);
@@ -37,8 +37,8 @@ export function distances(starts: Iterable<string>, next: Neighbours): Map<strin
   return found;
 }
 
-/** Takes away accounts without managers until none is left (Kahn); what stays is on or below a circle. */
-function assertNoCircle({ clients, managers }: Links): void {
+/** Takes away accounts without managers until none is left (Kahn); what stays is on or below a cycle. */
+function assertNoCycle({ clients, managers }: Links): void {
   const open = new Map([...managers].map(([client, above]) => [client, above.size]));
   const free = [...clients.keys()].filter((id) => !open.has(id));
   for (let id = free.pop(); id !== undefined; id = free.pop()) {
@@ -52,11 +52,11 @@ function assertNoCircle({ clients, managers }: Links): void {
     }
   }
   const [stuck] = open.keys();
-  if (stuck !== undefined) throw new CircularTree(circleAbove(stuck, managers, open));
+  if (stuck !== undefined) throw new CircularTree(cycleAbove(stuck, managers, open));
 }
 
 /** Each account that is stuck has a manager that is stuck too: going up must come around. */
-function circleAbove(start: string, managers: Neighbours, stuck: ReadonlyMap<string, number>): string[] {
+function cycleAbove(start: string, managers: Neighbours, stuck: ReadonlyMap<string, number>): string[] {
   const path: string[] = [];
   const seen = new Set<string>();
   let id = start;

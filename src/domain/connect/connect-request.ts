@@ -34,7 +34,7 @@ export interface ConnectRequest {
   /** The `sub` or email to suggest to the user. */
   readonly accountHint: string | null;
   readonly requireAccount: RequiredAccount | null;
-  /** What Google should show besides what the broker needs. Absent: nothing. */
+  /** What Google should show in addition to what the broker needs. Absent: nothing. */
   readonly prompt?: Prompt;
   /** False: the tokens cover what this connect asks for and nothing that was granted before. Absent: as the broker decides. */
   readonly includeGranted?: false;

@@ -18,7 +18,7 @@ export function findHeldGrant(grants: readonly Grant[], connectRequest: HeldGran
   const held = grants.filter(
     (grant) =>
       grant.status === 'active' &&
-      // A service account is no consent of the user's.
+      // A service account is not a consent of the user.
       grant.kind === 'user' &&
       wanted.every((name) => isAccount(grant.account, name)) &&
       isHeldBy(grant, connectRequest),
@@ -26,7 +26,7 @@ export function findHeldGrant(grants: readonly Grant[], connectRequest: HeldGran
   return held[0] ?? null;
 }
 
-/** Whether a grant leaves nothing to ask for: neither a scope more nor, where nothing of before may stay, fewer. */
+/** Whether the grant covers the request; without include_granted_scopes, whether it covers exactly the request (sign-in scopes aside). */
 function isHeldBy({ grantedScopes }: Pick<Grant, 'grantedScopes'>, { scopes, includeGranted }: ScopeQuery) {
   if (missingScopes(scopes, grantedScopes).length > 0) return false;
   return (

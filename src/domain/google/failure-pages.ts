@@ -25,9 +25,8 @@ export const FAILURE_PAGES: Readonly<Record<FailurePage, string>> = {
     'Only accounts of the organization that this app belongs to may use it. Choose an account of that organization.',
   policy_rejected:
     'Your Google Workspace administrator has not approved this app, or a permission that it asks for. Ask for the approval.',
-  code_rejected:
-    'Google did not accept its own answer; it may have been used before. Start again in the app.',
+  code_rejected: 'Google rejected the sign-in code. It may have been used already. Start again in the app.',
   scope_rejected: `Google does not know a permission that was asked for. Nothing was stored. ${ASK_OPERATOR}`,
-  no_refresh_token: 'Google gave no lasting permission. Nothing was stored; try again.',
+  no_refresh_token: 'Google granted only temporary access. Nothing was stored; try again.',
   google_refused: 'Google sent you back without a permission. Nothing was stored; try again.',
 };

@@ -144,7 +144,7 @@ export class ImportRefused extends Error {
 export function refusalByGoogle(failure: GoogleFailure): ImportRefused {
   const reason = reasonOf(failure);
   const row: ImportRefusalRow = IMPORT_REFUSALS[reason];
-  // What is no verdict on the token counts as an outage, whatever its row says of grants and connects.
+  // What is not a verdict on the token counts as an outage, whatever its row says of grants and connects.
   const isVerdict = reason !== 'google_unavailable' || isTransient(failure);
   const { meaning, remedy } = isVerdict ? explainFailure(failure, 'refresh') : UNUSABLE_RESPONSE;
   const detail = `${meaning} ${row.remedy ?? remedy}`;

@@ -1,5 +1,5 @@
 /** Metrics of what callers ask and what the broker answers from memory. */
-import { counter, gauge, histogram } from './declaration.js';
+import { counter, gauge, histogram } from './definition.js';
 
 /** What a token came from. */
 const TOKEN_SOURCES = ['memory', 'store', 'refresh', 'none'] as const;
@@ -10,7 +10,7 @@ export const HTTP_REQUEST_DURATION = histogram({
   help: 'How long each call took, from its headers to its response. Its count is the number of calls.',
   unit: 'seconds',
   labels: {
-    method: "HTTP's methods, `none` of what is no HTTP",
+    method: "HTTP's methods, `none` of what is not HTTP",
     route: 'patterns such as `/tokens/:userId`, `none` where no route matches',
     status: 'HTTP statuses',
     code: '`ok`, a code of errors.md, or `none`: an error without one',

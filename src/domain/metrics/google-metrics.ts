@@ -1,7 +1,7 @@
 /** Metrics of refreshes: at Google, in the queue before it, and the leases by which replicas share them. */
 import { GOOGLE_ERROR_CODES } from '../google/oauth-failures.js';
 import type { GoogleFailure } from '../google/google-failure.js';
-import { counter, gauge, histogram } from './declaration.js';
+import { counter, gauge, histogram } from './definition.js';
 
 const CLIENT = 'aliases of `GOOGLE_CLIENT_SECRETS`';
 
@@ -29,7 +29,7 @@ export type GoogleAnswer = (typeof ANSWERS)[number];
 
 export const GOOGLE_REFRESHES = counter({
   name: 'token_broker_google_refreshes_total',
-  help: 'Refreshes, by what came of them. Withheld: none was sent.',
+  help: 'Refreshes, by outcome. withheld: no request was sent.',
   unit: 'requests',
   labels: { client: CLIENT, outcome: [...ANSWERS, 'withheld'], cause: CAUSES },
   see: 'google-errors.md',

@@ -4,7 +4,7 @@ import { CONNECT_ENDS } from '../connect/connect-end.js';
 import { DEAD_GRANTS } from '../google/dead-grants.js';
 import { SECURITY_EVENT_NAMES } from '../google/security-event.js';
 import { GRANT_ACTORS, STORED_STATUSES } from '../grant/grant.js';
-import { counter, gauge, histogram, sharedGauge } from './declaration.js';
+import { counter, gauge, histogram, sharedGauge } from './definition.js';
 
 const CLIENT = 'aliases of Google clients';
 

@@ -12,7 +12,7 @@ import {
   type Labels,
   type LabelValues,
   type Metric,
-} from './declaration.js';
+} from './definition.js';
 
 /** One line of /metrics. */
 export interface Sample {
@@ -49,7 +49,7 @@ class SeriesMap<L extends Labels, Series> {
     const known = this.#byLabels.get(key);
     if (known) return known[1];
     const series = this.make();
-    // In the declared order.
+    // In the defined order.
     const own = Object.fromEntries(Object.keys(this.labels).map((name) => [name, labels[name]]));
     this.#byLabels.set(key, [own as LabelValues<L>, series]);
     return series;

@@ -2,7 +2,7 @@
  * Makes the instruments of one process, one for each metric, and knows all of them. One Meter is made with the process, before its
  * modules, and injected like the Clock. Does not own how they are shown (operations/metrics.ts).
  */
-import type { CounterMetric, GaugeMetric, HistogramMetric, Labels } from './declaration.js';
+import type { CounterMetric, GaugeMetric, HistogramMetric, Labels } from './definition.js';
 import { Counter, Gauge, Histogram, type Instrument } from './instruments.js';
 
 export class Meter {

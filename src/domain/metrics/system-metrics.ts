@@ -1,6 +1,6 @@
 /** Metrics of what the broker stands on: the database, the change feed, clocks, keys, and the processes themselves. */
 import { INTEGRITY_KINDS } from '../ports/reporters.js';
-import { counter, gauge, sharedGauge } from './declaration.js';
+import { counter, gauge, sharedGauge } from './definition.js';
 
 const KEY = 'key ids of the key ring';
 

@@ -9,7 +9,7 @@ export const INTEGRITY_KINDS = [
   'ledger',
   'rollback',
   'service',
-  'service_face',
+  'branding',
   'delegated_credential',
   'connect_ticket',
   'authorization_request',
@@ -24,7 +24,7 @@ export const INTEGRITY_KINDS = [
 /** A stored value that is not as the broker wrote it: changed, rolled back, or sealed with a missing key. */
 export interface IntegrityFault {
   readonly kind: (typeof INTEGRITY_KINDS)[number];
-  /** Which row: the id of a grant or service, or another name that is no secret. */
+  /** Which row: the id of a grant or service, or another name that is not a secret. */
   readonly id: string;
   /** What is wrong; never a value. */
   readonly reason: string;

@@ -125,7 +125,7 @@ export function isLocalHost(host: string): boolean {
 export type Difference = 'scheme' | 'case' | 'trailing slash';
 
 /**
- * Google compares to the letter.
+ * Google compares exactly.
  * @returns `listed`; or a listed URI that differs only in what people overlook; or null
  */
 export function findListed(

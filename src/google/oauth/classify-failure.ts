@@ -90,7 +90,7 @@ export function retryAfter(headers: { get(name: string): string | null }): numbe
   return /^\d+$/.test(value) ? boundedSeconds(Number(value)) : null;
 }
 
-/** @returns null for what is no time */
+/** @returns null if the value is not a number */
 export function boundedSeconds(seconds: number): number | null {
   return Number.isNaN(seconds) ? null : Math.min(MAX_SECONDS, Math.max(0, Math.ceil(seconds)));
 }

@@ -46,7 +46,7 @@ export class SecurityEventVerifier {
     if (typeof jti !== 'string' || jti === '' || jti.length > MAX_JTI)
       throw eventRefused('invalid_request', 'The token has no usable jti.');
     if (!isObject(events) || Object.keys(events).length === 0)
-      throw eventRefused('invalid_request', 'The token holds no events: it is no security event token.');
+      throw eventRefused('invalid_request', 'The token holds no events: it is not a security event token.');
     return { jti, issuer: iss, audience, occurredAt: timeOf(claims, now), events };
   }
 }

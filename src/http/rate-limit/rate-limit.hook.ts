@@ -152,7 +152,7 @@ export class RateLimits {
     return this.#byService.take();
   }
 
-  /** Counts what is no HTTP request. @returns milliseconds until its sender may try again; 0: now */
+  /** Counts what is not an HTTP request. @returns milliseconds until its sender may try again; 0: now */
   malformed(address: string): number {
     // A proxy forwards requests of many callers; this one's sender is not known.
     if (this.addresses.isProxy(address)) return 0;

@@ -98,7 +98,7 @@ export const ROUTE_LIMITS: Readonly<Record<RouteKind, RouteLimits>> = {
   },
 };
 
-/** What matches no route counts like a refusal of these: an unknown path, another method, a malformed URL, what is no HTTP. */
+/** What matches no route counts like a refusal of these: an unknown path, another method, a malformed URL, what is not HTTP. */
 export const WITHOUT_ROUTE: RouteKind = 'service';
 
 declare module 'fastify' {

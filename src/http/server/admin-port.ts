@@ -33,6 +33,6 @@ export function registerPortSplit(server: FastifyInstance): void {
 
 function isBelow(paths: readonly string[], url: string): boolean {
   const [path = ''] = url.split(/[?#]/, 1);
-  // Swagger serves /docs-json and /docs-yaml besides.
+  // Swagger also serves /docs-json and /docs-yaml.
   return paths.some((each) => path === each || path.startsWith(`${each}/`) || path.startsWith(`${each}-`));
 }

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 
 const MAX_CONNECTIONS = 10_000;
 const MIN_CONNECTIONS = 16;
-/** Open files besides connections: log, key ring, sockets of the runtime. */
+/** Open files other than connections: log, key ring, sockets of the runtime. */
 const OTHER_FILES = 64;
 /** No connection is evicted earlier: its request may have arrived and not be read yet. */
 const MIN_WAIT_MS = 50;

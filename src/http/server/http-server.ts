@@ -90,7 +90,7 @@ export function createAdapter(
     // No route has a schema of Fastify's: validation.pipe.ts checks DTOs. So its compilers, half a megabyte, are not loaded.
     schemaController: { compilersFactory: { buildValidator: refuseSchemas, buildSerializer: refuseSchemas } },
     forceCloseConnections: 'idle',
-    // A request that comes during shutdown is answered like any other; Fastify's own 503 is no problem+json.
+    // A request that comes during shutdown is answered like any other; Fastify's own 503 is not problem+json.
     return503OnClosing: false,
   });
   const server = adapter.getInstance<FastifyInstance>();

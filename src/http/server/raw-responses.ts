@@ -51,7 +51,7 @@ export class RawResponses {
       response.writeHead(status, { ...headers, connection: 'close' });
       response.end(request.method === 'HEAD' ? undefined : body);
     });
-    // The broker is no proxy. Without a listener, Node closes the connection without a response.
+    // The broker is not a proxy. Without a listener, Node closes the connection without a response.
     server.on('connect', (request: IncomingMessage, socket) => {
       const problem = this.#refuse(405, request.socket, requestId(request), 'connect', request);
       this.#write(socket as Socket, this.#formOf(problem), { allow: '' });
@@ -99,7 +99,7 @@ export class RawResponses {
       waitMs > 0
         ? problemOf(tooMany(Math.ceil(waitMs / 1000)), id)
         : status === 405
-          ? problemOf(new BrokerError('method_not_allowed', 'The broker is no proxy.'), id)
+          ? problemOf(new BrokerError('method_not_allowed', 'The broker does not proxy requests.'), id)
           : refusedByFramework(status, id);
     const { method, url } = request ?? {};
     const address = request ? this.limits.addresses.of(request) : (socket.remoteAddress ?? 'unknown');

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { BrokerError, invalidRequest } from '../../domain/errors.js';
 
 /*
- * Forms (application/x-www-form-urlencoded): read to the letter, since a decoder that repairs what is malformed would make two
+ * Forms (application/x-www-form-urlencoded): read exactly as sent, since a decoder that repairs what is malformed would make two
  * requests one. Does not own which parameters a route takes.
  */
 

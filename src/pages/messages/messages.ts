@@ -4,20 +4,25 @@
  * Does not own the words of scopes (scopes/), nor the texts of the API, which are English.
  */
 import type { Locale } from '../locale.js';
-import { DE } from './de.js';
-import { EN, type Messages } from './en.js';
-import { FR } from './fr.js';
-import { ID } from './id.js';
-import { MANAGE_DE } from './manage.de.js';
-import { MANAGE_EN, type ManageMessages } from './manage.en.js';
-import { MANAGE_FR } from './manage.fr.js';
-import { MANAGE_ID } from './manage.id.js';
+import { CONNECT_DE } from './connect.de.js';
+import { CONNECT_EN, type ConnectMessages } from './connect.en.js';
+import { CONNECT_FR } from './connect.fr.js';
+import { CONNECT_ID } from './connect.id.js';
+import { MY_GRANTS_DE } from './my-grants.de.js';
+import { MY_GRANTS_EN, type MyGrantsMessages } from './my-grants.en.js';
+import { MY_GRANTS_FR } from './my-grants.fr.js';
+import { MY_GRANTS_ID } from './my-grants.id.js';
 import { PROBLEMS_DE } from './problems.de.js';
 import { PROBLEMS_EN, type ProblemMessages } from './problems.en.js';
 import { PROBLEMS_FR } from './problems.fr.js';
 import { PROBLEMS_ID } from './problems.id.js';
 
-const MESSAGES: Readonly<Record<Locale, Messages>> = { en: EN, id: ID, fr: FR, de: DE };
+const CONNECT: Readonly<Record<Locale, ConnectMessages>> = {
+  en: CONNECT_EN,
+  id: CONNECT_ID,
+  fr: CONNECT_FR,
+  de: CONNECT_DE,
+};
 
 const PROBLEMS: Readonly<Record<Locale, ProblemMessages>> = {
   en: PROBLEMS_EN,
@@ -26,21 +31,21 @@ const PROBLEMS: Readonly<Record<Locale, ProblemMessages>> = {
   de: PROBLEMS_DE,
 };
 
-const MANAGE: Readonly<Record<Locale, ManageMessages>> = {
-  en: MANAGE_EN,
-  id: MANAGE_ID,
-  fr: MANAGE_FR,
-  de: MANAGE_DE,
+const MY_GRANTS: Readonly<Record<Locale, MyGrantsMessages>> = {
+  en: MY_GRANTS_EN,
+  id: MY_GRANTS_ID,
+  fr: MY_GRANTS_FR,
+  de: MY_GRANTS_DE,
 };
 
-export function messagesOf(locale: Locale): Messages {
-  return MESSAGES[locale];
+export function connectMessagesOf(locale: Locale): ConnectMessages {
+  return CONNECT[locale];
 }
 
 export function problemMessagesOf(locale: Locale): ProblemMessages {
   return PROBLEMS[locale];
 }
 
-export function manageMessagesOf(locale: Locale): ManageMessages {
-  return MANAGE[locale];
+export function myGrantsMessagesOf(locale: Locale): MyGrantsMessages {
+  return MY_GRANTS[locale];
 }

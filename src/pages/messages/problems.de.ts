@@ -114,10 +114,10 @@ export const PROBLEMS_DE: ProblemMessages = {
     policy_rejected:
       'Ihre Google-Workspace-Administration erlaubt diese App oder eine ihrer Berechtigungen nicht. Bitten Sie sie, das zu erlauben.',
     code_rejected:
-      'Google hat die eigene Antwort nicht angenommen; vielleicht wurde sie schon verwendet. Beginnen Sie in der App neu.',
+      'Google hat den Anmeldecode abgelehnt. Vielleicht wurde er schon verwendet. Beginnen Sie in der App neu.',
     scope_rejected: `Google kennt eine der verlangten Berechtigungen nicht. Es wurde nichts gespeichert. ${ASK}`,
     no_refresh_token:
-      'Google hat keine dauerhafte Erlaubnis erteilt. Es wurde nichts gespeichert; versuchen Sie es noch einmal.',
+      'Google hat nur vorübergehenden Zugriff gewährt. Es wurde nichts gespeichert; versuchen Sie es noch einmal.',
     google_refused:
       'Google hat Sie ohne Erlaubnis zurückgeschickt. Es wurde nichts gespeichert; versuchen Sie es noch einmal.',
   },

@@ -112,10 +112,9 @@ export const PROBLEMS_FR: ProblemMessages = {
     policy_rejected:
       'L’administrateur de votre Google Workspace n’autorise pas cette application ou l’une de ses autorisations. Demandez-lui de l’autoriser.',
     code_rejected:
-      'Google n’a pas accepté sa propre réponse\u00a0; elle a peut-être déjà servi. Recommencez dans l’application.',
+      'Google a rejeté le code de connexion. Il a peut-être déjà été utilisé. Recommencez dans l’application.',
     scope_rejected: `Google ne connaît pas l’une des autorisations demandées. Rien n’a été enregistré. ${ASK}`,
-    no_refresh_token:
-      'Google n’a pas donné d’autorisation durable. Rien n’a été enregistré\u00a0; réessayez.',
+    no_refresh_token: 'Google n’a accordé qu’un accès temporaire. Rien n’a été enregistré\u00a0; réessayez.',
     google_refused: 'Google vous a renvoyé sans autorisation. Rien n’a été enregistré\u00a0; réessayez.',
   },
 };

@@ -110,10 +110,9 @@ export const PROBLEMS_ID: ProblemMessages = {
       'Hanya akun dari organisasi pemilik aplikasi ini yang dapat menggunakannya. Pilih akun dari organisasi tersebut.',
     policy_rejected:
       'Administrator Google Workspace Anda tidak mengizinkan aplikasi ini atau salah satu izinnya. Minta administrator untuk mengizinkannya.',
-    code_rejected:
-      'Google tidak menerima jawabannya sendiri; mungkin sudah pernah digunakan. Mulai lagi di aplikasi.',
+    code_rejected: 'Google menolak kode login. Mungkin kode itu sudah digunakan. Mulai lagi di aplikasi.',
     scope_rejected: `Google tidak mengenal salah satu izin yang diminta. Tidak ada yang disimpan. ${ASK}`,
-    no_refresh_token: 'Google tidak memberikan izin yang bertahan. Tidak ada yang disimpan; coba lagi.',
+    no_refresh_token: 'Google hanya memberikan akses sementara. Tidak ada yang disimpan; coba lagi.',
     google_refused: 'Google mengirim Anda kembali tanpa izin. Tidak ada yang disimpan; coba lagi.',
   },
 };

@@ -32,7 +32,7 @@ const WRITERS = Prisma.sql`
       SELECT inhrelid FROM pg_inherits WHERE inhparent = 'public.audit_trail'::regclass)`;
 
 /**
- * Reads the audit trail in the order in which the database recorded it, so that a reader can go on where it stopped. `at` is no
+ * Reads the audit trail in the order in which the database recorded it, so that a reader can continue where it stopped. `at` is no
  * such order: events are written later than they happened, after an outage by hours. docs/audit.md says it to readers.
  */
 @Injectable()

@@ -43,8 +43,11 @@ describe('a faulty database URL', () => {
     ],
     ['postgresql://u:hunter2@h/db?sslcert=/nowhere/c.pem', 'has an sslcert that cannot be read (ENOENT)'],
     ['postgresql://u:hunter2@h/db?sslkey=/', 'has an sslkey that cannot be read (EISDIR)'],
-    [`postgresql://u:hunter2@h/db?sslrootcert=${garbage}`, 'has an sslrootcert that is no certificate'],
-    [`postgresql://u:hunter2@h/db?sslcert=${garbage}`, 'has an sslcert and sslkey that are no certificate'],
+    [`postgresql://u:hunter2@h/db?sslrootcert=${garbage}`, 'has an sslrootcert that is not a certificate'],
+    [
+      `postgresql://u:hunter2@h/db?sslcert=${garbage}`,
+      'has an sslcert and sslkey that are not a certificate',
+    ],
     [
       'postgresql://u:hunter2@h/db?uselibpqcompat=true&sslmode=verify-ca',
       'has sslmode=verify-ca without sslrootcert',

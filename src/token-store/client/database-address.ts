@@ -2,7 +2,7 @@ import pg from 'pg';
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { DATABASE_URL, DATABASE_URL_RULE } from '../../config/declarations/database.js';
+import { DATABASE_URL, DATABASE_URL_RULE } from '../../config/definitions/database.js';
 import { Secret } from '../../domain/secret.js';
 
 /** One server, as pg takes it. */
@@ -148,7 +148,7 @@ function addressesOf(authority: string, parameters: URLSearchParams): HostAndPor
     const number = Number(port);
     if (port !== '' && !(/^\d+$/.test(port) && number >= 1 && number <= MAX_PORT)) {
       throw new DatabaseUrlFault(
-        'has a port that is no number from 1 to 65535. A special character in the user name or password is percent-encoded',
+        'has a port that is not a number from 1 to 65535. A special character in the user name or password is percent-encoded',
       );
     }
   }
@@ -203,16 +203,18 @@ function parsedByPg(url: string): DatabaseHost {
   }
 }
 
-/** Node takes what is no certificate for none at all, and refuses every server later. */
+/** Node takes what is not a certificate for none at all, and refuses every server later. */
 function checkCertificates({ ca, cert, key }: Exclude<pg.ClientConfig['ssl'], boolean | undefined>): void {
   try {
     if (typeof ca === 'string') new X509Certificate(ca);
   } catch {
-    throw new DatabaseUrlFault('has an sslrootcert that is no certificate in PEM form');
+    throw new DatabaseUrlFault('has an sslrootcert that is not a certificate in PEM form');
   }
   try {
     createSecureContext({ cert, key });
   } catch {
-    throw new DatabaseUrlFault('has an sslcert and sslkey that are no certificate with its key in PEM form');
+    throw new DatabaseUrlFault(
+      'has an sslcert and sslkey that are not a certificate with its key in PEM form',
+    );
   }
 }

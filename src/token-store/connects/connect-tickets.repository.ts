@@ -24,7 +24,7 @@ import { connectTicketAad } from '../sealed/aad.js';
 
 type Tables = Pick<Prisma.TransactionClient, 'connectTicket'>;
 
-/** Where a list of due tickets goes on. */
+/** Where a list of due tickets continues. */
 export type DuePosition = Pick<Row, 'expiresAt' | 'id'>;
 
 /** What no column shows. */
@@ -156,7 +156,7 @@ export class ConnectTicketsRepository {
   }
 
   /**
-   * Those whose time is over and that did not end. Some rows may not open: `last` goes on behind them.
+   * Those whose time is over and that did not end. Some rows may not open: `last` continues after them.
    * @param last the last row of the batch before; null at the beginning
    * @returns `last` is null when there are no more
    */

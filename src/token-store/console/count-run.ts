@@ -1,6 +1,6 @@
 /**
- * One count over whole tables: while it goes on its claim is renewed, so that no other replica counts beside it; its time is bounded, and
- * a part of it that fails leaves the others. The row's `claimed_at` is in the future while a count goes on, and says afterwards when it
+ * One count over whole tables: while it runs its claim is renewed, so that no other replica counts beside it; its time is bounded, and
+ * a part of it that fails leaves the others. The row's `claimed_at` is in the future while a count runs, and says afterwards when it
  * ended. Not a lock of the database: behind a pooler of transactions that would belong to no session.
  * Does not own what is counted (count-grants.ts, count-accounts.ts) nor when (operations/count-grants.job.ts).
  */

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { ServiceFace } from '../../domain/access/service-face.js';
+import type { ServiceBranding } from '../../domain/access/service-branding.js';
 import type { Webhook } from '../../domain/webhook/webhook.js';
 import type { WebhookSecrets } from '../../domain/webhook/webhook-secrets.js';
 import { Sealer } from '../../sealing/sealer.js';
@@ -8,7 +8,7 @@ import { codesOf, isUniqueViolation } from '../client/database-error.js';
 import { Database } from '../client/database.js';
 import { type StoredWebhook, WebhooksRepository } from '../outbox/webhooks.repository.js';
 import type { Prisma, Service as Row } from '../prisma-client/client.js';
-import { type FaceWithLogo, ServiceFacesRepository } from '../services/service-faces.repository.js';
+import { type BrandingWithLogo, ServiceBrandingRepository } from '../services/service-branding.repository.js';
 import { isSigned } from '../services/service-mac.js';
 import {
   changeService,
@@ -31,7 +31,7 @@ export interface StoredDeclaration {
   readonly services: readonly StoredService[];
   /** Names of rows that no file may touch, and why. */
   readonly taken: ReadonlyMap<string, 'revoked' | 'unverified'>;
-  readonly faces: ReadonlyMap<string, FaceWithLogo>;
+  readonly branding: ReadonlyMap<string, BrandingWithLogo>;
   readonly webhooks: readonly {
     readonly webhook: StoredWebhook;
     /** Null: it does not open. */
@@ -46,9 +46,9 @@ export interface DeclarationWrites {
   readonly addServices: readonly NewService[];
   readonly changeServices: readonly ({ readonly id: string } & Pick<NewService, 'policy' | 'credential'>)[];
   readonly revokeServices: readonly string[];
-  readonly saveFaces: readonly {
+  readonly saveBranding: readonly {
     readonly serviceId: string;
-    readonly face: ServiceFace;
+    readonly branding: ServiceBranding;
     readonly file: Bytes | null;
   }[];
   readonly addWebhooks: readonly { readonly webhook: Webhook; readonly secrets: WebhookSecrets }[];
@@ -76,7 +76,7 @@ export class DeclarationsRepository {
     private readonly database: Database,
     private readonly sealer: Sealer,
     private readonly changes: ChangeFeed,
-    private readonly faces: ServiceFacesRepository,
+    private readonly branding: ServiceBrandingRepository,
     private readonly webhooks: WebhooksRepository,
     private readonly settings: DeclaredSettingsRepository,
   ) {}
@@ -129,7 +129,7 @@ export class DeclarationsRepository {
     return {
       services: services.map(fromRow),
       taken: new Map(taken.map(({ name, revokedAt }) => [name, revokedAt ? 'revoked' : 'unverified'])),
-      faces: await this.faces.all(tx),
+      branding: await this.branding.all(tx),
       webhooks: webhooks.map((webhook, index) => ({ webhook, secrets: opened[index] ?? null })),
       settings: await this.settings.read(tx),
     };
@@ -151,8 +151,8 @@ export class DeclarationsRepository {
       if (row) await changeService(tx, this.sealer, row, change);
     }
     for (const service of writes.addServices) await insertService(tx, this.sealer, service);
-    for (const { serviceId, face, file } of writes.saveFaces)
-      await this.faces.save(serviceId, face, file, tx);
+    for (const { serviceId, branding, file } of writes.saveBranding)
+      await this.branding.save(serviceId, branding, file, tx);
     for (const { webhook, secrets } of writes.addWebhooks) await this.webhooks.insert(tx, webhook, secrets);
     for (const { before, after, secrets } of writes.changeWebhooks) {
       if (!(await this.webhooks.replace(before, after, secrets, tx))) throw new ChangedMeanwhile();

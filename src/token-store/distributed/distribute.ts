@@ -15,7 +15,7 @@ const DISTRIBUTED_HEARTBEATS = 'distributed_heartbeats';
 
 const FOREIGN_KEYS = ['access_tokens', 'ads_trees'];
 
-/** One run at a time, also where the one before was killed and its last step goes on at the server. */
+/** One run at a time, also where the previous one was killed and its last step continues at the server. */
 const LOCK = `hashtextextended('token-broker migrate --distribute', 0)`;
 
 /**
@@ -194,7 +194,7 @@ async function replaceKeys(client: pg.Client, table: DistributedTable, say: (lin
   );
   if (keys.length > 0) return;
   say(`Making the key of ${name}: ${key.join(', ')}`);
-  // Where no user is concerned; what tables are distributed by cannot be NULL. Versions from before months were there are gone.
+  // Where no user is concerned; what tables are distributed by cannot be NULL. The versions without months are gone.
   await client.query(`UPDATE ${name} SET ${DISTRIBUTION_COLUMN} = '' WHERE ${DISTRIBUTION_COLUMN} IS NULL`);
   await client.query('DROP TRIGGER IF EXISTS audit_events_redirect ON audit_events');
   await client.query(

@@ -14,7 +14,7 @@ export interface DistributedTable {
 interface OneServerKey {
   readonly name: string;
   readonly columns: readonly string[];
-  /** Whether one is left to find rows by, once it is no key. */
+  /** Whether one is left to find rows by, once it is not a key any more. */
   readonly isIndexKept: boolean;
 }
 

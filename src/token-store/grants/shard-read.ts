@@ -12,7 +12,7 @@ import type { GrantWithTokensRow } from './grant-row.js';
 /** The table was removed after a move; the role may not read it. */
 const NOT_READABLE = ['42P01', '42501'];
 
-/** Each row with the shard's placement here, as this server knows it: without one, rows that are left from before a move say nothing. */
+/** Each row with the shard's placement here, as this server knows it. Without a placement here, the rows are leftovers of a move and are ignored. */
 function textOf({ id, grants, accessTokens }: UserShard, columns: (tokens: string) => string): string {
   return `
     SELECT ${columns(`${accessTokens} AS access_tokens`)}

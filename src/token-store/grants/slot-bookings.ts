@@ -68,7 +68,7 @@ export class SlotBookings {
       return run(tx);
     });
     const warn = (error: unknown) => {
-      this.#log.warn({ err: error }, 'slots of an account could not be counted; its next booking does');
+      this.#log.warn({ err: error }, 'slots could not be counted; they are counted at the next booking');
     };
     for (const follow of after) await follow().catch(warn);
     return result;

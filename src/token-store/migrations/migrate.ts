@@ -72,7 +72,7 @@ export async function migrate(
     );
     const unknown = await unknownMigrations(source, folder);
     if (unknown.length > 0) say(aheadOf(unknown).message);
-    // What a cluster needs besides, such as functions of this version.
+    // What a cluster also needs, such as functions of this version.
     if (state === 'distributed' || isWanted) await distribute(source, say);
     else if (state === 'in part') say(PARTLY_DISTRIBUTED);
     return appliedMigrationNames;

@@ -4,7 +4,7 @@ import { AddressSource } from '../client/address-source.js';
 import { DatabaseClient } from '../client/database-client.js';
 
 /*
- * What `token-broker migrate` sets besides the schema: the privileges of the role that the broker runs as, and how long the
+ * What `token-broker migrate` sets in addition to the schema: the privileges of the role that the broker runs as, and how long the
  * database refuses to delete audit events. Does not create the roles (deploy/roles.sql) nor delete events
  * (audit/audit-partitions.job.ts).
  */

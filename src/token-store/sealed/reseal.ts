@@ -21,7 +21,7 @@ export interface ResealReport {
   readonly problems: readonly string[];
 }
 
-/** Stands for the key of a value that is no sealed one at all. */
+/** Stands for the key of a value that is not sealed at all. */
 const NO_KEY = '(unreadable)';
 
 /** No value begins with it: each is read. */

@@ -167,7 +167,7 @@ function isConcerned(row: Row, { action }: AccountRemediation, occurredAt: Date)
   return status === 'suspended' && !isBeforeSuspension(row, occurredAt);
 }
 
-/** Also of a suspension that is over: an event from before it arrived late, and what ended the suspension is newer. */
+/** Also of a suspension that is over: an earlier event arrived late, and what ended the suspension is newer. */
 function isBeforeSuspension({ suspendedAt }: Row, occurredAt: Date): boolean {
   return suspendedAt !== null && suspendedAt > occurredAt;
 }

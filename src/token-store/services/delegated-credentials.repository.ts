@@ -66,7 +66,7 @@ const MAX_REVOKED = 50_000;
  */
 @Injectable()
 export class DelegatedCredentialsRepository {
-  /** What this process saw revoked: a row from before that is put back whole stays revoked. */
+  /** What this process saw revoked. A restored old row does not reactivate it. */
   readonly #revoked = new LRUCache<string, true>(cacheBound(MAX_REVOKED));
 
   constructor(
@@ -76,7 +76,7 @@ export class DelegatedCredentialsRepository {
     private readonly changes: ChangeFeed,
   ) {}
 
-  /** Deletes some of those that ended long ago besides. */
+  /** Also deletes some of those that ended long ago. */
   async add(credential: DelegatedCredential, secretHash: Uint8Array<ArrayBuffer>): Promise<void> {
     const columns = { ...credential, scopes: [...credential.scopes], secretHash };
     await this.database.delegatedCredential.create({ data: { ...columns, mac: this.#macOf(columns) } });
@@ -193,7 +193,7 @@ export class DelegatedCredentialsRepository {
     if (!this.#isSigned(row))
       return 'The row has a wrong MAC: it was added or changed outside the broker, or signed with another key ring.';
     const isBack = row.revokedAt === null && wasRevoked;
-    return isBack ? 'The credential was revoked, and its row from before was put back.' : null;
+    return isBack ? 'The credential was revoked, and its previous row was restored.' : null;
   }
 
   #isSigned(row: Row): boolean {

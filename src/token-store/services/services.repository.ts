@@ -31,7 +31,7 @@ const OLDEST_FIRST: Prisma.ServiceOrderByWithRelationInput[] = [{ createdAt: 'as
  */
 @Injectable()
 export class ServicesRepository {
-  /** The ids of services that this process saw revoked: a row from before that is put back whole is no service again. */
+  /** The ids of services that this process saw revoked. A restored old row does not reactivate a revoked service. */
   readonly #revoked = new Set<string>();
   /** The ids that were active when all were read last: one whose row is missing in a later listing was revoked. */
   #active: ReadonlySet<string> = new Set();
@@ -124,7 +124,7 @@ export class ServicesRepository {
     this.#active = new Set([...active].filter((id) => !this.#revoked.has(id)));
   }
 
-  /** Rows that are not as the broker wrote them. They are no services; an operator must know of them. */
+  /** Rows that are not as the broker wrote them. They are not services; an operator must know of them. */
   async listUnverified(): Promise<StoredService[]> {
     const unverified: StoredService[] = [];
     for await (const { rows, before } of this.#batches({})) {
@@ -169,7 +169,7 @@ export class ServicesRepository {
         : WRONG_MAC;
     }
     const isBack = row.revokedAt === null && before.has(row.id);
-    return isBack ? 'The service was revoked, and its row from before was put back.' : null;
+    return isBack ? 'The service was revoked, and its previous row was restored.' : null;
   }
 
   async *#batches(

@@ -11,7 +11,7 @@ export function isAccountHint(loginHint: string): boolean {
 }
 
 /**
- * Google only suggests the account of login_hint: a browser that is signed in with another one may go on with that.
+ * Google only suggests the account of login_hint: a browser that is signed in with another one may continue with that.
  * @param loginHint as `isAccountHint` takes it
  */
 export function requiredByHint(loginHint: string | null): RequiredAccount | null {

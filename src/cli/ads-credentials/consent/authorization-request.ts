@@ -86,7 +86,7 @@ export class LoopbackAuthorizationRequest {
   async #exchange(query: URLSearchParams): Promise<LoopbackConsent> {
     const { code, error, iss } = readAuthorizationResponse(query);
     const isState = timingSafeEqual(hash(query.get('state') ?? ''), this.#stateHash);
-    // RFC 9207 section 2.4. Google has not always sent iss, so its absence is no fault.
+    // RFC 9207 section 2.4. Google has not always sent iss, so its absence is not a fault.
     if (!isState || (iss !== null && !this.google.isIssuer(iss))) throw wrongState();
     if (error !== null || code === null) throw withoutCode(error);
     const { client, scopes, loginHint } = this.request;

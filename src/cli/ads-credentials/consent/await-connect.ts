@@ -26,7 +26,7 @@ export async function awaitConnect(
 ): Promise<ConnectOutcome> {
   const [{ ConnectTickets }, { HeldGrantCheck }, { GrantsRepository }, { AuditEventsRepository }] =
     await Promise.all([
-      import('../../../connect-tickets/connect-ticket.js'),
+      import('../../../connect-tickets/connect-tickets.service.js'),
       import('../../../authorization/held-grant-check.js'),
       import('../../../token-store/grants/grants.repository.js'),
       import('../../../token-store/audit/audit-events.repository.js'),

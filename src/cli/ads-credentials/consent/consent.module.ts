@@ -11,7 +11,7 @@ import { ConsentTickets } from '../../../callback/consent-tickets.js';
 import { FinishExchange } from '../../../callback/finish-exchange.js';
 import { PendingConsents } from '../../../callback/pending-consents.js';
 import { AuthorizationResponseValidator } from '../../../callback/response-validator.js';
-import { ConnectTickets } from '../../../connect-tickets/connect-ticket.js';
+import { ConnectTickets } from '../../../connect-tickets/connect-tickets.service.js';
 import { TicketProgress } from '../../../connect-tickets/ticket-progress.js';
 import { TicketWatch } from '../../../connect-tickets/ticket-watch.js';
 import { GoogleModule } from '../../../google/google.module.js';

@@ -11,7 +11,7 @@ const ADVICE =
   'Open the URL in a private window, and sign in with the Google account that you\n' +
   'use for Google Ads: usually the login of the manager account.';
 
-/** @param failed called when no browser could be opened; the command goes on */
+/** @param failed called when no browser could be opened; the command continues */
 function openBrowser(url: string, failed: () => void): void {
   const [command, ...args] = OPENERS[process.platform] ?? ['xdg-open'];
   const opener = spawn(command, [...args, url], { stdio: 'ignore', detached: true });

@@ -6,7 +6,7 @@ import type { ConnectOutcome } from '../../../domain/connect/connect-outcome.js'
 import type { ConnectRequest } from '../../../domain/connect/connect-request.js';
 import { BrokerError } from '../../../domain/errors.js';
 import type { Locale } from '../../../pages/locale.js';
-import { plainFace } from '../../../pages/page-context.js';
+import { plainBranding } from '../../../pages/page-context.js';
 import { resultPage } from '../../../pages/result-page.js';
 import { EXIT, Failure } from '../../shared/failure.js';
 import { readAuthorizationResponse, wrongState } from './authorization-response.js';
@@ -55,7 +55,7 @@ export async function storeConsent(
     if (!outcome) return failed(wrongState());
     if (outcome.kind === 'expired') return failed(tookTooLong());
     if (completion.kind === 'outcome') await record(broker, connectRequest, outcome);
-    const context = { app: plainFace(connectRequest.serviceName), backUrl: null };
+    const context = { app: plainBranding(connectRequest.serviceName), backUrl: null };
     const page = (locale: Locale) =>
       resultPage({ ...context, locale }, { outcome, nextStep: null, connectRequest });
     return { reply: { status: 200, page }, outcome: { value: outcome } };

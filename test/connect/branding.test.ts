@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ServiceFaces } from '../../src/services/service-faces.js';
+import { BrandingRegistry } from '../../src/services/branding-registry.js';
 import { asJson, tokenBroker } from '../cli/token-broker.js';
 import { Api, Browser } from '../support/api.js';
 import { pngOf } from '../support/png.js';
@@ -18,10 +18,10 @@ let folder: string;
 let service: Api;
 beforeAll(async () => {
   bed = await startTestBed();
-  folder = mkdtempSync(join(tmpdir(), 'faces-'));
+  folder = mkdtempSync(join(tmpdir(), 'branding-'));
   writeFileSync(join(folder, 'logo.png'), LOGO);
   const args = ['service', 'create', 'reports', ...ANYTHING, '--display-name', 'Laporan Acme'];
-  const face = [
+  const branding = [
     '--colour',
     '#0B7A4B',
     '--privacy',
@@ -29,7 +29,7 @@ beforeAll(async () => {
     '--logo',
     join(folder, 'logo.png'),
   ];
-  const { output } = await asJson([...args, ...face], bed.settings);
+  const { output } = await asJson([...args, ...branding], bed.settings);
   service = new Api(bed.url, String(output?.['key']));
 });
 afterAll(async () => {
@@ -53,7 +53,7 @@ function policyOf(response: Response): string {
   return response.headers.get('content-security-policy') ?? '';
 }
 
-describe("an app's face", () => {
+describe("an app's branding", () => {
   test('is shown on its pages by name, logo, colour and links', async () => {
     const { html } = await pageOf(await ticketFor());
     expect(html).toContain('>Laporan Acme</bdi>');
@@ -100,7 +100,7 @@ describe("an app's face", () => {
     const { html } = await pageOf(await ticketFor({}, new Api(bed.url, key)));
     expect(html).not.toContain('Google</bdi>');
     expect(html).not.toContain('colour=123456');
-    expect(bed.log()).toContain('"kind":"service_face"');
+    expect(bed.log()).toContain('"kind":"branding"');
     await bed.sql(
       `UPDATE service_faces SET (display_name, mac) = (SELECT display_name, mac FROM service_faces WHERE logo IS NOT NULL LIMIT 1) WHERE service_id = $1`,
       [id],
@@ -115,7 +115,7 @@ describe("an app's face", () => {
     );
     expect(changed.output).toMatchObject({
       name: 'reports',
-      face: {
+      branding: {
         display_name: 'Laporan Acme',
         logo: `/logos/${hash('sha256', LOGO)}`,
         colour: '#0b7a4b',
@@ -143,11 +143,11 @@ describe("an app's face", () => {
   });
 
   async function otherService(
-    face: Parameters<ServiceFaces['update']>[1],
+    branding: Parameters<BrandingRegistry['update']>[1],
   ): Promise<{ id: string; key: string }> {
     const { key } = await bed.service();
     const id = key.split('_')[1] ?? '';
-    await bed.app.get(ServiceFaces).update(id, face);
+    await bed.app.get(BrandingRegistry).update(id, branding);
     return { id, key };
   }
 });
@@ -261,7 +261,7 @@ describe('a ticket', () => {
 
   test('needs no elision in French before the name that is put in', async () => {
     const app = await bed.service();
-    await bed.app.get(ServiceFaces).update(app.key.split('_')[1] ?? '', {
+    await bed.app.get(BrandingRegistry).update(app.key.split('_')[1] ?? '', {
       displayName: 'Atlas',
       supportUrl: 'https://atlas.example/aide',
     });
@@ -364,8 +364,8 @@ describe('the reasons of a ticket', () => {
 
 test('a finished connect without a way back shows no button for help, which a failed one offers as its second', async () => {
   const { key } = await bed.service();
-  const face = { displayName: 'Helpful', supportUrl: 'https://acme.example/help' };
-  await bed.app.get(ServiceFaces).update(key.split('_')[1] ?? '', face);
+  const branding = { displayName: 'Helpful', supportUrl: 'https://acme.example/help' };
+  await bed.app.get(BrandingRegistry).update(key.split('_')[1] ?? '', branding);
   const api = new Api(bed.url, key);
   const done = await new Browser().connect(await ticketFor({ user_id: 'done' }, api), {
     account: ALICE.email,

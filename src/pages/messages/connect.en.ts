@@ -4,7 +4,7 @@ import { inMinutes, plural } from '../locale.js';
 /** A name in its own direction, or a text. */
 export type MessagePart = ComponentChildren;
 
-export const EN = {
+export const CONNECT_EN = {
   connect: {
     title: 'Connect your Google account',
     lead: (app: MessagePart): MessagePart => [app, ' asks to use your Google account.'],
@@ -88,7 +88,7 @@ export const EN = {
     ],
     finishing: 'Almost done',
     finishingBody: (app: MessagePart): MessagePart => [
-      'Google has given its permission. Storing it takes a little longer than usual and goes on by itself: you need ' +
+      'Google has given its permission. Storing it takes a little longer than usual and continues by itself: you need ' +
         'not start again, and you can close this page. ',
       app,
       ' will have access in a moment.',
@@ -177,4 +177,4 @@ export const EN = {
   },
 };
 
-export type Messages = typeof EN;
+export type ConnectMessages = typeof CONNECT_EN;

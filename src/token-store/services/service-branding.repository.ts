@@ -3,9 +3,9 @@ import { Injectable } from '@nestjs/common';
 import {
   type LogoType,
   logoTypeOf,
-  type ServiceFace,
+  type ServiceBranding,
   type ServiceLogo,
-} from '../../domain/access/service-face.js';
+} from '../../domain/access/service-branding.js';
 import { IntegrityReporter, WRONG_MAC } from '../../domain/ports/reporters.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { Database } from '../client/database.js';
@@ -14,8 +14,8 @@ import { canonical } from '../sealed/aad.js';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-export interface FaceWithLogo {
-  readonly face: ServiceFace;
+export interface BrandingWithLogo {
+  readonly branding: ServiceBranding;
   /** Null where the logo is none that the broker serves. */
   readonly bytes: Bytes | null;
 }
@@ -43,11 +43,11 @@ const SIGNED = {
 } as const;
 
 /**
- * Faces of services: what users see of the app that asks. Each row has a MAC: one that was written outside the broker, to make a
- * service look like another, is not shown, and raises an alarm. Does not own what a face may be (domain/access/).
+ * The branding of services: what users see of the app that asks. Each row has a MAC: one that was written outside the broker, to make a
+ * service look like another, is not shown, and raises an alarm. Does not own what it may be (domain/access/).
  */
 @Injectable()
-export class ServiceFacesRepository {
+export class ServiceBrandingRepository {
   constructor(
     private readonly database: Database,
     private readonly sealer: Sealer,
@@ -55,8 +55,8 @@ export class ServiceFacesRepository {
   ) {}
 
   /** @returns null where a service has none, or the row is not as the broker wrote it */
-  async find(serviceId: string): Promise<ServiceFace | null> {
-    const row = await this.database.serviceFace.findUnique({
+  async find(serviceId: string): Promise<ServiceBranding | null> {
+    const row = await this.database.serviceBranding.findUnique({
       where: { serviceId },
       select: { ...SIGNED, mac: true },
     });
@@ -70,31 +70,31 @@ export class ServiceFacesRepository {
    */
   async save(
     serviceId: string,
-    face: ServiceFace,
+    branding: ServiceBranding,
     file: Bytes | null,
     client: Prisma.TransactionClient = this.database,
   ): Promise<void> {
-    const columns = toColumns(serviceId, face);
-    const logo = face.logo?.kind === 'file' ? (file ? { logo: file } : {}) : { logo: null };
+    const columns = toColumns(serviceId, branding);
+    const logo = branding.logo?.kind === 'file' ? (file ? { logo: file } : {}) : { logo: null };
     const data = { ...columns, ...logo, mac: this.#macOf(columns) };
-    await client.serviceFace.upsert({ where: { serviceId }, create: data, update: data });
+    await client.serviceBranding.upsert({ where: { serviceId }, create: data, update: data });
   }
 
   /** Those of all services, with the logos that the broker serves: for an export. */
-  async all(client: Prisma.TransactionClient): Promise<ReadonlyMap<string, FaceWithLogo>> {
-    const rows = await client.serviceFace.findMany({ select: { ...SIGNED, mac: true, logo: true } });
+  async all(client: Prisma.TransactionClient): Promise<ReadonlyMap<string, BrandingWithLogo>> {
+    const rows = await client.serviceBranding.findMany({ select: { ...SIGNED, mac: true, logo: true } });
     const verified = rows.filter(({ mac, logo: _, ...columns }) => this.#isSigned(columns, mac));
     return new Map(
       verified.map(({ mac: _, logo, ...columns }) => [
         columns.serviceId,
-        { face: fromColumns(columns), bytes: logo },
+        { branding: fromColumns(columns), bytes: logo },
       ]),
     );
   }
 
   /** A logo by its hash; null where there is none, or its bytes are others. */
   async findLogo(logoHash: string): Promise<{ readonly type: LogoType; readonly bytes: Bytes } | null> {
-    const row = await this.database.serviceFace.findFirst({
+    const row = await this.database.serviceBranding.findFirst({
       where: { logoHash },
       select: { ...SIGNED, mac: true, logo: true },
     });
@@ -113,7 +113,7 @@ export class ServiceFacesRepository {
     const expected = this.#macOf(columns);
     if (mac.length === expected.length && timingSafeEqual(mac, expected)) return true;
     this.reporter.report({
-      kind: 'service_face',
+      kind: 'branding',
       id: columns.serviceId,
       reason: WRONG_MAC,
     });
@@ -126,17 +126,17 @@ export function logoHashOf(bytes: Uint8Array): string {
   return hash('sha256', bytes, 'hex');
 }
 
-function toColumns(serviceId: string, { logo, ...face }: ServiceFace): Columns {
+function toColumns(serviceId: string, { logo, ...branding }: ServiceBranding): Columns {
   return {
     serviceId,
-    ...face,
+    ...branding,
     logoUrl: logo?.kind === 'url' ? logo.url : null,
     logoType: logo?.kind === 'file' ? logo.type : null,
     logoHash: logo?.kind === 'file' ? logo.hash : null,
   };
 }
 
-function fromColumns({ displayName, colour, privacyUrl, supportUrl, ...columns }: Columns): ServiceFace {
+function fromColumns({ displayName, colour, privacyUrl, supportUrl, ...columns }: Columns): ServiceBranding {
   return { displayName, colour, privacyUrl, supportUrl, logo: logoOf(columns) };
 }
 

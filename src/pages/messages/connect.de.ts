@@ -1,7 +1,7 @@
-import type { Messages } from './en.js';
+import type { ConnectMessages } from './connect.en.js';
 import { inMinutes, plural } from '../locale.js';
 
-export const DE: Messages = {
+export const CONNECT_DE: ConnectMessages = {
   connect: {
     title: 'Google-Konto verbinden',
     lead: (app) => [app, ' möchte Ihr Google-Konto verwenden.'],

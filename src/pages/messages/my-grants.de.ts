@@ -1,7 +1,7 @@
-import type { ManageMessages } from './manage.en.js';
+import type { MyGrantsMessages } from './my-grants.en.js';
 import { onDay, plural } from '../locale.js';
 
-export const MANAGE_DE: ManageMessages = {
+export const MY_GRANTS_DE: MyGrantsMessages = {
   title: 'Ihre Google-Verbindungen',
   entry: {
     body: (app) => [

@@ -1,7 +1,7 @@
 import { isDisplayText } from '../text.js';
 
 /** How a service shows itself to users. Owns which names, logos, colours and links are accepted. */
-export interface ServiceFace {
+export interface ServiceBranding {
   readonly displayName: string | null;
   readonly logo: ServiceLogo | null;
   /** #rrggbb, in lower case. */
@@ -16,12 +16,12 @@ export type ServiceLogo =
   | { readonly kind: 'file'; readonly hash: string; readonly type: LogoType };
 
 /** Where a browser loads it: an absolute URL, or a path of the broker. */
-export function logoAddress({ logo }: Pick<ServiceFace, 'logo'>): string | null {
+export function logoAddress({ logo }: Pick<ServiceBranding, 'logo'>): string | null {
   if (logo === null) return null;
   return logo.kind === 'url' ? logo.url : `/logos/${logo.hash}`;
 }
 
-export const NO_FACE: ServiceFace = {
+export const NO_BRANDING: ServiceBranding = {
   displayName: null,
   logo: null,
   colour: null,
@@ -30,11 +30,11 @@ export const NO_FACE: ServiceFace = {
 };
 
 /**
- * A face by the names that its parts have in a file of declarations; the audit trail has them too.
+ * Branding by the names that its parts have in a file of declarations; the audit trail has them too.
  * @param logo its hash or URL, or what the file has
  */
-export function faceDetails(
-  { displayName, colour, privacyUrl, supportUrl }: Omit<ServiceFace, 'logo'>,
+export function brandingDetails(
+  { displayName, colour, privacyUrl, supportUrl }: Omit<ServiceBranding, 'logo'>,
   logo: string | null,
 ): Readonly<Record<string, string | null>> {
   return { display_name: displayName, logo, colour, privacy_url: privacyUrl, support_url: supportUrl };
@@ -65,13 +65,13 @@ export function logoTypeOf(bytes: Uint8Array): LogoType | null {
 export const LOGO_RULE = 'must be an https URL, or a PNG, JPEG or WebP file of at most 64 KiB.';
 
 /** What is wrong, by field. */
-export function faceErrors({
+export function brandingErrors({
   displayName,
   logo,
   colour,
   privacyUrl,
   supportUrl,
-}: ServiceFace): Record<string, string> {
+}: ServiceBranding): Record<string, string> {
   const errors: Record<string, string> = {};
   if (displayName !== null && !isDisplayText(displayName, 60)) {
     errors['display-name'] =

@@ -1,22 +1,25 @@
 import { Injectable } from '@nestjs/common';
 import {
-  faceDetails,
-  faceErrors,
+  brandingDetails,
+  brandingErrors,
   LOGO_RULE,
   logoTypeOf,
   MAX_LOGO_BYTES,
-  NO_FACE,
-  type ServiceFace,
+  NO_BRANDING,
+  type ServiceBranding,
   type ServiceLogo,
-} from '../domain/access/service-face.js';
+} from '../domain/access/service-branding.js';
 import { invalidRequest } from '../domain/errors.js';
 import { Clock } from '../domain/ports/clock.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
-import { logoHashOf, ServiceFacesRepository } from '../token-store/services/service-faces.repository.js';
+import {
+  logoHashOf,
+  ServiceBrandingRepository,
+} from '../token-store/services/service-branding.repository.js';
 import { ServicesRepository } from '../token-store/services/services.repository.js';
 
 /** What is to change; null removes it, and what is absent stays. */
-export type FaceChanges = Partial<Omit<ServiceFace, 'logo'>> & {
+export type BrandingChanges = Partial<Omit<ServiceBranding, 'logo'>> & {
   /** An https URL, or the content of a file. */
   readonly logo?: string | Uint8Array<ArrayBuffer> | null;
 };
@@ -24,37 +27,37 @@ export type FaceChanges = Partial<Omit<ServiceFace, 'logo'>> & {
 export interface UpdatedService {
   readonly id: string;
   readonly name: string;
-  readonly face: ServiceFace;
+  readonly branding: ServiceBranding;
 }
 
 /** Changes how services show themselves to users, for the operator. */
 @Injectable()
-export class ServiceFaces {
+export class BrandingRegistry {
   constructor(
     private readonly services: ServicesRepository,
-    private readonly faces: ServiceFacesRepository,
+    private readonly branding: ServiceBrandingRepository,
     private readonly clock: Clock,
     private readonly audit: AuditLog,
   ) {}
 
   /** @throws {BrokerError} `invalid_request`, by field */
-  assertValid(changes: FaceChanges): void {
-    faceAfter(NO_FACE, changes);
+  assertValid(changes: BrandingChanges): void {
+    brandingAfter(NO_BRANDING, changes);
   }
 
   /**
    * @returns null when no active service has this name or id
    * @throws {BrokerError} `invalid_request`, by field
    */
-  async update(idOrName: string, changes: FaceChanges): Promise<UpdatedService | null> {
+  async update(idOrName: string, changes: BrandingChanges): Promise<UpdatedService | null> {
     const named = await this.services.findNamed(idOrName);
-    // Only a row that the broker wrote gets a face that the broker signs.
+    // Only a row that the broker wrote gets branding that the broker signs.
     const service = named && (await this.services.find(named.id));
     if (!service || service.revokedAt) return null;
     const { id, name } = service;
-    const face = faceAfter((await this.faces.find(id)) ?? NO_FACE, changes);
-    await this.faces.save(id, face, changes.logo instanceof Uint8Array ? changes.logo : null);
-    const { logo, ...texts } = face;
+    const branding = brandingAfter((await this.branding.find(id)) ?? NO_BRANDING, changes);
+    await this.branding.save(id, branding, changes.logo instanceof Uint8Array ? changes.logo : null);
+    const { logo, ...texts } = branding;
     const shownLogo = logo?.kind === 'file' ? logo.hash : (logo?.url ?? null);
     this.audit.record({
       at: this.clock.now(),
@@ -62,19 +65,19 @@ export class ServiceFaces {
       outcome: 'ok',
       actor: 'operator',
       serviceId: id,
-      details: { name, ...faceDetails(texts, shownLogo) },
+      details: { name, ...brandingDetails(texts, shownLogo) },
     });
     await this.audit.flushCommitted([null]);
-    return { id, name, face };
+    return { id, name, branding };
   }
 }
 
-function faceAfter(before: ServiceFace, { logo, ...texts }: FaceChanges): ServiceFace {
+function brandingAfter(before: ServiceBranding, { logo, ...texts }: BrandingChanges): ServiceBranding {
   const logoAfter = logo === undefined ? before.logo : logo === null ? null : readLogo(logo);
-  const face: ServiceFace = { ...before, ...texts, logo: logoAfter };
-  const errors = faceErrors(face);
+  const branding: ServiceBranding = { ...before, ...texts, logo: logoAfter };
+  const errors = brandingErrors(branding);
   if (Object.keys(errors).length > 0) throw invalidRequest(errors);
-  return face;
+  return branding;
 }
 
 function readLogo(logo: string | Uint8Array): ServiceLogo {

@@ -1,7 +1,7 @@
-import type { ManageMessages } from './manage.en.js';
+import type { MyGrantsMessages } from './my-grants.en.js';
 import { onDay, plural } from '../locale.js';
 
-export const MANAGE_FR: ManageMessages = {
+export const MY_GRANTS_FR: MyGrantsMessages = {
   title: 'Vos comptes Google associés',
   entry: {
     body: (app) => [

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BrowserBinding } from '../authorization/browser-binding-cookie.js';
 import { PageContexts } from '../authorization/page-contexts.js';
-import { ConnectTickets, type OpenedTicket, ticketUsed } from '../connect-tickets/connect-ticket.js';
+import { ConnectTickets, type OpenedTicket, ticketUsed } from '../connect-tickets/connect-tickets.service.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import type { Service } from '../domain/access/policy.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
@@ -14,7 +14,7 @@ import { ServiceCache } from '../services/service-cache.js';
 import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 
 /** A browser at the page: for which user, with the authority of which service, read now. */
-export interface ManageSession {
+export interface MyGrantsSession {
   readonly ticketId: string;
   readonly connectRequest: ConnectRequest;
   readonly service: Service;
@@ -25,7 +25,7 @@ export interface ManageSession {
  * cookie: a preview of the link shows nothing of a user. From then on the address holds the id of the ticket only.
  */
 @Injectable()
-export class ManageSessions {
+export class MyGrantsSessions {
   constructor(
     private readonly tickets: ConnectTickets,
     private readonly store: ConnectTicketsRepository,
@@ -74,7 +74,7 @@ export class ManageSessions {
    * The session of a browser that has begun.
    * @throws {BrokerError} `invalid_request`: not in this browser, or over; `not_allowed`: the service may not do this any more
    */
-  async require(ticketId: string, request: FastifyRequest): Promise<ManageSession> {
+  async require(ticketId: string, request: FastifyRequest): Promise<MyGrantsSession> {
     const ticket = await this.#bound(ticketId, request);
     const { connectRequest } = ticket;
     await this.#assertOpen(ticket);

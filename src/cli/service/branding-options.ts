@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { LOGO_RULE, logoAddress, type ServiceFace } from '../../domain/access/service-face.js';
-import type { FaceChanges } from '../../services/service-faces.js';
+import { LOGO_RULE, logoAddress, type ServiceBranding } from '../../domain/access/service-branding.js';
+import type { BrandingChanges } from '../../services/branding-registry.js';
 import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
 import { readLogoFile } from '../shared/logo-file.js';
 
 /** How a service shows itself to users, on the command line. An empty value removes what is there. */
-export interface FaceOptions {
+export interface BrandingOptions {
   readonly displayName?: string;
   readonly logo?: string;
   readonly colour?: string;
@@ -14,13 +14,13 @@ export interface FaceOptions {
   readonly support?: string;
 }
 
-export const FACE_HELP = `
+export const BRANDING_HELP = `
 What users see: --display-name, --logo, --colour, --privacy, --support. Pages
 show the name in place of the service's, the logo beside it, buttons in the
 colour, and the links below. A logo is an https URL, which the browsers of users
 load, or a PNG, JPEG or WebP file of at most 64 KiB, which the broker serves.`;
 
-export function addFaceOptions(command: Command): Command {
+export function addBrandingOptions(command: Command): Command {
   return command
     .option('--display-name <name>', 'the name that users see: 1 to 60 characters of any script')
     .option('--logo <url-or-file>', 'an https URL, or a PNG, JPEG or WebP file')
@@ -30,8 +30,14 @@ export function addFaceOptions(command: Command): Command {
 }
 
 /** @returns what is to change; null where no option names anything */
-export function readFace({ displayName, logo, colour, privacy, support }: FaceOptions): FaceChanges | null {
-  const changes: FaceChanges = {
+export function readBranding({
+  displayName,
+  logo,
+  colour,
+  privacy,
+  support,
+}: BrandingOptions): BrandingChanges | null {
+  const changes: BrandingChanges = {
     ...(displayName === undefined ? {} : { displayName: displayName || null }),
     ...(logo === undefined ? {} : { logo: readLogo(logo) }),
     ...(colour === undefined ? {} : { colour: colour.toLowerCase() || null }),
@@ -42,7 +48,13 @@ export function readFace({ displayName, logo, colour, privacy, support }: FaceOp
 }
 
 /** As `--json` prints it. */
-export function faceAsJson({ displayName, logo, colour, privacyUrl, supportUrl }: ServiceFace): object {
+export function brandingAsJson({
+  displayName,
+  logo,
+  colour,
+  privacyUrl,
+  supportUrl,
+}: ServiceBranding): object {
   return {
     display_name: displayName,
     logo: logoAddress({ logo }),
@@ -53,7 +65,7 @@ export function faceAsJson({ displayName, logo, colour, privacyUrl, supportUrl }
 }
 
 /** A URL stays one, whatever its scheme: the registry refuses what is not https. */
-function readLogo(logo: string): NonNullable<FaceChanges['logo']> | null {
+function readLogo(logo: string): NonNullable<BrandingChanges['logo']> | null {
   if (logo === '') return null;
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(logo)) return logo;
   const path = resolve(logo);

@@ -1,7 +1,7 @@
-import type { ManageMessages } from './manage.en.js';
+import type { MyGrantsMessages } from './my-grants.en.js';
 import { onDay, plural } from '../locale.js';
 
-export const MANAGE_ID: ManageMessages = {
+export const MY_GRANTS_ID: MyGrantsMessages = {
   title: 'Koneksi Google Anda',
   entry: {
     body: (app) => [

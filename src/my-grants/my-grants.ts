@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { ConnectTickets } from '../connect-tickets/connect-ticket.js';
+import { ConnectTickets } from '../connect-tickets/connect-tickets.service.js';
 import { allowedScopes, maySeeGrant, type Policy } from '../domain/access/policy.js';
 import { ANY_CLIENT, type ConnectRequest } from '../domain/connect/connect-request.js';
 import { missingScopes, SIGN_IN_SCOPES } from '../domain/google/scopes.js';
@@ -10,7 +10,7 @@ import type { DisconnectMode } from '../grants/disconnect-grant.js';
 import { type EndedGrant, EndGrants } from '../grants/end-grants.js';
 import { type GrantPosition, GrantListsRepository } from '../token-store/grants/grant-lists.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
-import type { ManageSession } from './manage-sessions.js';
+import type { MyGrantsSession } from './my-grants-sessions.js';
 
 /** What the user may do with a grant: no more than the service that made the ticket may, now. */
 export interface MyGrant {
@@ -33,7 +33,7 @@ const PAGE_SIZE = 50;
 /**
  * The grants of a page of a user, and what is done there. A grant that the service may not see, or of another user, does not
  * exist here.
- * Does not own who may use the page (manage-sessions.ts) nor how a grant ends (grants/).
+ * Does not own who may use the page (my-grants-sessions.ts) nor how a grant ends (grants/).
  */
 @Injectable()
 export class MyGrants {
@@ -46,7 +46,7 @@ export class MyGrants {
   ) {}
 
   /** The oldest first. */
-  async list(session: ManageSession, after: GrantPosition | null): Promise<Page<MyGrant, GrantPosition>> {
+  async list(session: MyGrantsSession, after: GrantPosition | null): Promise<Page<MyGrant, GrantPosition>> {
     const { userId, client } = session.connectRequest;
     const clients = client === ANY_CLIENT ? session.service.policy.clients : [client];
     const { items, next } = await this.lists.ofUser({ userId, clients, after, limit: PAGE_SIZE });
@@ -54,19 +54,19 @@ export class MyGrants {
   }
 
   /** @returns null where the page does not show it */
-  async find(session: ManageSession, id: string): Promise<MyGrant | null> {
+  async find(session: MyGrantsSession, id: string): Promise<MyGrant | null> {
     const grant = await this.grants.findById(id);
     return grant && isShown(session, grant) ? this.#withActs(session, grant) : null;
   }
 
-  async effects(session: ManageSession, grant: Grant, mode: DisconnectMode): Promise<Effects> {
+  async effects(session: MyGrantsSession, grant: Grant, mode: DisconnectMode): Promise<Effects> {
     const { also } = await this.endGrants.preview([grant], mode);
     return { total: also.length, own: also.filter((other) => isShown(session, other)) };
   }
 
   /** Its audit event names the user as the actor, and the ticket of the page. */
   async disconnect(
-    { service, ticketId: ticket }: ManageSession,
+    { service, ticketId: ticket }: MyGrantsSession,
     grant: Grant,
     mode: DisconnectMode,
     requestId: string,
@@ -78,7 +78,7 @@ export class MyGrants {
 
   /** A connect link for the same account, back to the page. */
   async reconnectUrl(
-    { connectRequest }: ManageSession,
+    { connectRequest }: MyGrantsSession,
     { grant, reconnectScopes }: MyGrant,
     returnTo: string,
   ): Promise<string> {
@@ -95,7 +95,7 @@ export class MyGrants {
     return (await this.tickets.create(request)).url;
   }
 
-  #withActs({ service: { policy } }: ManageSession, grant: Grant): MyGrant {
+  #withActs({ service: { policy } }: MyGrantsSession, grant: Grant): MyGrant {
     const isServed = this.settings.clients.get(grant.client) !== undefined;
     // An operator gave the key of a service account; a user does not take it away.
     if (grant.kind === 'service_account') return { grant, reconnectScopes: [], mode: null };
@@ -120,7 +120,7 @@ function scopesToAsk(policy: Policy, { status, requestedScopes, grantedScopes }:
   return allowedScopes(policy, needed.length > 0 ? needed : requestedScopes);
 }
 
-function isShown({ connectRequest, service }: ManageSession, grant: Grant): boolean {
+function isShown({ connectRequest, service }: MyGrantsSession, grant: Grant): boolean {
   const { userId, client } = connectRequest;
   const isOfTicket = grant.userId === userId && (client === ANY_CLIENT || client === grant.client);
   return isOfTicket && maySeeGrant(service.policy, grant);

@@ -36,7 +36,7 @@ export const MAX_TICKET_LENGTH = 8000;
 const PATHS: Readonly<Record<TicketPurpose, string>> = { connect: '/connect', manage: '/me/grants' };
 /** ct_, the id, and 128 bits of secret. */
 const STORED = /^ct_((?:[a-z][a-z0-9]{0,3}\.)?[a-z0-9]{12})_([\w-]{22})$/;
-/** A sealed one: its cell, which those from before there were cells lack. */
+/** A sealed one: its cell, which those that were made before there were cells lack. */
 const SEALED = /^(?:([a-z][a-z0-9]{0,3})\.)?(?=eyJ)/;
 
 export const REQUIREMENT_RULE = 'must be an object with email, sub or hd.';

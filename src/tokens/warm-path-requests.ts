@@ -16,7 +16,7 @@ const MAX_FORM = 8 * 1024;
  * Whether nothing in a GET request can make its answer another one than its credential and URL do: a body, an expectation,
  * no valid Host (RFC 9112 section 3.2), or a second credential.
  */
-export function isUsual(request: IncomingMessage): boolean {
+export function isPlainGet(request: IncomingMessage): boolean {
   const { headers, rawHeaders } = request;
   return (
     headers.authorization !== undefined &&
@@ -27,7 +27,7 @@ export function isUsual(request: IncomingMessage): boolean {
 }
 
 /** The same for a form: a header Authorization says nothing there, and the body says everything. */
-export function isUsualForm(request: IncomingMessage): boolean {
+export function isPlainForm(request: IncomingMessage): boolean {
   const { headers, rawHeaders } = request;
   const length = Number(headers['content-length']);
   return (

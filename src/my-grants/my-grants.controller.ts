@@ -16,7 +16,7 @@ import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
 import { disconnectPage } from '../pages/disconnect-page.js';
 import { entryPage, myGrantsPage, reconnectedPage, type ShownGrant } from '../pages/my-grants-page.js';
 import { DeclaredSettingsRepository } from '../token-store/declarations/declared-settings.repository.js';
-import { type ManageSession, ManageSessions } from './manage-sessions.js';
+import { type MyGrantsSession, MyGrantsSessions } from './my-grants-sessions.js';
 import {
   BeginForm,
   DisconnectForm,
@@ -37,7 +37,7 @@ export class MyGrantsController {
   constructor(
     private readonly settings: Settings,
     private readonly declared: DeclaredSettingsRepository,
-    private readonly sessions: ManageSessions,
+    private readonly sessions: MyGrantsSessions,
     private readonly myGrants: MyGrants,
     private readonly pages: PageContexts,
     private readonly cursors: PageCursors,
@@ -225,7 +225,7 @@ function addressOf(ticketId: string, more: Readonly<Record<string, string>> = {}
 
 async function redirectDone(
   reply: FastifyReply,
-  { ticketId }: ManageSession,
+  { ticketId }: MyGrantsSession,
   done: (typeof DONE)[number],
 ): Promise<void> {
   await redirectTo(reply, addressOf(ticketId, { done }));

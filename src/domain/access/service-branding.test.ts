@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { faceErrors, logoTypeOf, NO_FACE, type ServiceFace } from './service-face.js';
+import { brandingErrors, logoTypeOf, NO_BRANDING, type ServiceBranding } from './service-branding.js';
 
-function errorsOf(face: Partial<ServiceFace>): string[] {
-  return Object.keys(faceErrors({ ...NO_FACE, ...face }));
+function errorsOf(branding: Partial<ServiceBranding>): string[] {
+  return Object.keys(brandingErrors({ ...NO_BRANDING, ...branding }));
 }
 
-describe('the face of a service', () => {
-  test.each<[Partial<ServiceFace>, string[]]>([
+describe('the branding of a service', () => {
+  test.each<[Partial<ServiceBranding>, string[]]>([
     [{}, []],
     [{ displayName: 'Acme Reports' }, []],
     [{ displayName: 'تقارير أكمي' }, []],
@@ -20,7 +20,7 @@ describe('the face of a service', () => {
     [{ displayName: 'Goog\u200ble' }, ['display-name']],
     [{ displayName: 'ما\u200cهي 👩\u200d💻\ufe0f' }, []],
     ...['\u3164', '\u115f', '\uffa0', '\u2800', '\u00ad', '\u034f', '\u{1d159}', '\u200d', '—'].map(
-      (invisible): [Partial<ServiceFace>, string[]] => [{ displayName: invisible }, ['display-name']],
+      (invisible): [Partial<ServiceBranding>, string[]] => [{ displayName: invisible }, ['display-name']],
     ),
     [{ displayName: 'Goo\u00adgle' }, ['display-name']],
     [{ displayName: 'Acme\u2800Reports' }, ['display-name']],
@@ -33,8 +33,8 @@ describe('the face of a service', () => {
     [{ logo: { kind: 'url', url: 'https://user:word@cdn.example.com/logo.png' } }, ['logo']],
     [{ privacyUrl: 'https://example.com/privacy', supportUrl: 'https://example.com/help' }, []],
     [{ privacyUrl: 'javascript:alert(1)', supportUrl: 'mailto:a@example.com' }, ['privacy', 'support']],
-  ])('of %j has faults in %j', (face, fields) => {
-    expect(errorsOf(face)).toEqual(fields);
+  ])('of %j has faults in %j', (branding, fields) => {
+    expect(errorsOf(branding)).toEqual(fields);
   });
 
   test.each([

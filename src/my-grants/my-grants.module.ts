@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { GrantsModule } from '../grants/grants.module.js';
-import { ManageSessions } from './manage-sessions.js';
+import { MyGrantsSessions } from './my-grants-sessions.js';
 import { MyGrantsController } from './my-grants.controller.js';
 import { MyGrants } from './my-grants.js';
 
@@ -12,6 +12,6 @@ import { MyGrants } from './my-grants.js';
 @Module({
   imports: [GrantsModule],
   controllers: [MyGrantsController],
-  providers: [ManageSessions, MyGrants],
+  providers: [MyGrantsSessions, MyGrants],
 })
-export class SelfServiceModule {}
+export class MyGrantsModule {}

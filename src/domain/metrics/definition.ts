@@ -1,5 +1,5 @@
 /**
- * What a metric is: its name, type, unit, labels and help, declared once. The code counts by a declaration, /metrics is written
+ * What a metric is: its name, type, unit, labels and help, defined once. The code counts by a definition, /metrics is written
  * from it, and so is docs/metrics.md (scripts/generate-metrics-page.mjs). Does not own the counting (instruments.ts).
  */
 

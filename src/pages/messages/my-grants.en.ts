@@ -1,8 +1,8 @@
-import type { MessagePart } from './en.js';
+import type { MessagePart } from './connect.en.js';
 import { onDay, plural } from '../locale.js';
 
 /** The page where a user sees what an app holds, and its effects. */
-export const MANAGE_EN = {
+export const MY_GRANTS_EN = {
   title: 'Your Google connections',
   entry: {
     body: (app: MessagePart): MessagePart => [
@@ -100,4 +100,4 @@ export const MANAGE_EN = {
   },
 };
 
-export type ManageMessages = typeof MANAGE_EN;
+export type MyGrantsMessages = typeof MY_GRANTS_EN;

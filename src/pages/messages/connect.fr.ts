@@ -1,7 +1,7 @@
-import type { Messages } from './en.js';
+import type { ConnectMessages } from './connect.en.js';
 import { inMinutes, plural } from '../locale.js';
 
-export const FR: Messages = {
+export const CONNECT_FR: ConnectMessages = {
   connect: {
     title: 'Associer votre compte Google',
     lead: (app) => [app, ' demande à utiliser votre compte Google.'],

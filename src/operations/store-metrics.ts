@@ -4,7 +4,7 @@
  * (token-store/console/overview.repository.ts).
  */
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import type { GaugeMetric, Labels, LabelValues } from '../domain/metrics/declaration.js';
+import type { GaugeMetric, Labels, LabelValues } from '../domain/metrics/definition.js';
 import {
   ACCOUNTS_NEARLY_FULL,
   ACCOUNTS_NEARLY_FULL_ACROSS_CLIENTS,
@@ -33,7 +33,7 @@ const MAX_AGE_MS = 2_000;
 const READ_TIMEOUT_MS = 500;
 
 @Injectable()
-export class StoreFigures implements OnModuleInit {
+export class StoreMetrics implements OnModuleInit {
   #reading: Promise<OverviewNow | null> | null = null;
   /** By performance.now(). */
   #readAt = -Infinity;

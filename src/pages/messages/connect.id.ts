@@ -1,7 +1,7 @@
-import type { Messages } from './en.js';
+import type { ConnectMessages } from './connect.en.js';
 import { inMinutes, plural } from '../locale.js';
 
-export const ID: Messages = {
+export const CONNECT_ID: ConnectMessages = {
   connect: {
     title: 'Hubungkan akun Google Anda',
     lead: (app) => [app, ' meminta izin untuk menggunakan akun Google Anda.'],
