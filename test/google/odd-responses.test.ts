@@ -274,11 +274,12 @@ describe('an odd response from Google', () => {
     const client = 'elsewhere';
     const scope = `${YOUTUBE} ${YOUTUBE_MONEY} ${ADS}`;
     await bed.api.connect({ user_id: user, scope, client }, { account: ALICE.email });
+    const narrow = await bed.service({ scopes: [YOUTUBE, YOUTUBE_MONEY] });
     // The first gives fewer scopes than asked for, so that the second asks what is left.
     respondWith({ body: good({ scope: YOUTUBE, refresh_token: '1//first' }) });
     respondWith({ body: good({ token_type: 'mac', refresh_token: '1//second' }) });
     bed.google.control.clearRequests();
-    await bed.api.token(user, { client, scope: `${YOUTUBE} ${YOUTUBE_MONEY}` });
+    await narrow.token(user, { client });
     const sent = bed.google.control.requests.map(({ parameters }) => parameters['refresh_token']);
     expect(sent.slice(1, 3).flat()).toEqual(['1//first', '1//second']);
   });
