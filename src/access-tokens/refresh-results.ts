@@ -162,8 +162,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
   async #write(lease: Lease, outcome: RefreshOutcome): Promise<boolean> {
     const now = this.clock.now();
     if (outcome.kind === 'dead') return this.leases.markDead(lease, outcome.diagnosis, now);
-    if (outcome.kind === 'grant_only')
-      return this.leases.saveGrant(lease, outcome.scopes, outcome.issued, now);
+    if (outcome.kind === 'grant_only') return this.leases.saveGrant(lease, outcome, now);
     const saved = await this.leases.save(lease, outcome.scopes, outcome.response, now);
     if (saved && outcome.token) this.cache.update(saved, outcome.scopes, outcome.token);
     return saved !== null;

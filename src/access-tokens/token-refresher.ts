@@ -6,11 +6,12 @@ import {
 } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { AuditDetail } from '../domain/audit-entry.js';
-import { asGoogleFailure, GoogleFailure } from '../domain/google/google-failure.js';
+import { asGoogleFailure, BrokenTokenResponse, GoogleFailure } from '../domain/google/google-failure.js';
 import { sameScopes, scopeKey, scopeSet } from '../domain/google/scopes.js';
 import { backoffAfter, type Lease } from '../domain/grant/lease-and-backoff.js';
 import { diagnose } from '../domain/grant/diagnosis.js';
 import type { AccessToken, Grant, GoogleTokenResponse } from '../domain/grant/grant.js';
+import { changeBy } from '../domain/grant/refresh-outcome.js';
 import { hasExpired, secondsUntilReplaceable } from '../domain/grant/token-freshness.js';
 import { Clock } from '../domain/ports/clock.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
@@ -215,12 +216,12 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     if (diagnosis) return this.results.save(lease, { kind: 'dead', diagnosis });
     const result = { kind: 'failed', failure } as const;
     this.results.cacheFailure(grant, [], result);
-    const isOutage = kind === 'unavailable';
-    const backoffMs = isOutage
-      ? backoffAfter(lease.failures + 1, failure.retryAfterSeconds, Math.random())
-      : 0;
+    const backoffMs =
+      kind === 'unavailable' ? backoffAfter(lease.failures + 1, failure.retryAfterSeconds, Math.random()) : 0;
     // Where this fails, the lease expires; the callers get Google's failure all the same.
-    await this.leases.giveUp(lease, backoffMs).catch(() => undefined);
+    if (failure instanceof BrokenTokenResponse)
+      await this.results.save(lease, changeBy(failure, grant, backoffMs));
+    else await this.leases.giveUp(lease, backoffMs).catch(() => undefined);
     return result;
   }
 

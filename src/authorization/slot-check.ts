@@ -21,10 +21,14 @@ export class SlotCheck {
     private readonly ledger: SlotLedgerRepository,
   ) {}
 
-  /** Whether the user must sign in before the consent, because the account is unknown and one of them is full. */
+  /**
+   * Whether the user must sign in before the consent, because another account is full than the one that was checked: the user may
+   * choose it, and a consent with an account that is refused afterwards takes a slot all the same.
+   */
   async mustIdentify(request: ConnectRequest): Promise<boolean> {
-    if (request.force || (await this.#knownAccount(request)) !== null) return false;
-    return this.ledger.isAnyAccountFull(request.client, this.settings.slotLimit, this.clock.now());
+    if (request.force) return false;
+    const checked = await this.#knownAccount(request);
+    return this.ledger.isAnyAccountFull(request.client, this.settings.slotLimit, this.clock.now(), checked);
   }
 
   /**

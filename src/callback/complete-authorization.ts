@@ -70,13 +70,12 @@ export class CompleteAuthorization {
     const validated = await this.validator.validate(response, requestId, onRequest, callerSignal);
     const { ticket } = validated;
     if (validated.kind === 'settled') return validated;
-    if (validated.kind === 'late') return this.#end(ticket, TOO_LATE, requestId);
-    if (validated.kind === 'stale') {
+    if (validated.kind !== 'fresh') {
       const answer = outcomeOfResponse(response);
       // A user who says no late is not asked again.
-      return answer.kind === 'denied'
-        ? this.#end(ticket, answer, requestId)
-        : this.#resume(ticket, validated.browserKey, requestId, response.locale);
+      if (answer.kind === 'denied') return this.#end(ticket, answer, requestId);
+      if (validated.kind === 'late') return this.#end(ticket, TOO_LATE, requestId);
+      return this.#resume(ticket, validated.browserKey, requestId, response.locale);
     }
     const { locale } = response;
     const visit: AuthorizationVisit = {

@@ -27,4 +27,5 @@ test('a secret says that it is one, and is revealed where that is asked for', ()
     '[redacted]',
   ]);
   expect(secret.reveal()).toBe(VALUE);
+  expect([secret.equals(new Secret(VALUE)), secret.equals(new Secret(`${VALUE}.`))]).toEqual([true, false]);
 });

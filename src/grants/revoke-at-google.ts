@@ -1,11 +1,15 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { GoogleFailure } from '../domain/google/google-failure.js';
+import { BrokenTokenResponse, GoogleFailure } from '../domain/google/google-failure.js';
 import { backoffAfter } from '../domain/grant/lease-and-backoff.js';
-import type { Grant } from '../domain/grant/grant.js';
+import type { Grant, NewRefreshToken } from '../domain/grant/grant.js';
 import type { RevocationAttempt, RevocationEnd, RevocationRequester } from '../domain/grant/revocation.js';
 import { Clock } from '../domain/ports/clock.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
+import {
+  type RevocationSample,
+  RevocationSamplesRepository,
+} from '../token-store/grants/revocation-samples.repository.js';
 import { RevocationsRepository } from '../token-store/grants/revocations.repository.js';
 
 /** On top of two timeouts of Google: a lease expires during an attempt only when its replica has crashed. */
@@ -34,6 +38,11 @@ export class RevokeAtGoogle {
     string,
     { readonly attempt: RevocationAttempt; readonly end: RevocationEnd }
   >();
+  /** Refresh tokens that Google gave for those that were tried, until they are stored; by grant. No other is tried before. */
+  readonly #rotated = new Map<
+    string,
+    { readonly sample: RevocationSample; readonly issued: NewRefreshToken }
+  >();
   readonly leaseMs: number;
 
   constructor(
@@ -41,6 +50,7 @@ export class RevokeAtGoogle {
     private readonly google: GoogleOAuthClient,
     private readonly clock: Clock,
     private readonly revocations: RevocationsRepository,
+    private readonly samples: RevocationSamplesRepository,
   ) {
     this.leaseMs = 2 * settings.googleTimeoutMs + LEASE_MARGIN_MS;
   }
@@ -60,8 +70,9 @@ export class RevokeAtGoogle {
     return end && this.#finish(attempt, end, by);
   }
 
-  /** Stores the responses that could not be stored before. */
+  /** Stores what could not be stored before. */
   async finishUnwritten(): Promise<void> {
+    await this.#saveRotated().catch(() => undefined);
     for (const { attempt, end } of [...this.#unwritten.values()]) await this.#finish(attempt, end, null);
   }
 
@@ -95,22 +106,48 @@ export class RevokeAtGoogle {
   async #inferFromSamples(attempt: RevocationAttempt): Promise<RevocationEnd> {
     // A client that was taken out of the settings since cannot be asked with.
     const clients = this.settings.clients.all().map(({ alias }) => alias);
-    const samples = await this.revocations.samples(attempt, clients, SAMPLES);
+    await this.#saveRotated();
+    const samples = await this.samples.find(attempt, clients, SAMPLES);
     if (samples.length === 0) return UNCLEAR;
-    const isDead = await Promise.all(
-      samples.map(async ({ grant, refreshToken }) => {
-        const client = this.settings.clients.pick(grant.client);
-        try {
-          await this.google.refresh(client, refreshToken, grant.grantedScopes, null);
-          return false;
-        } catch (error) {
-          if (!(error instanceof GoogleFailure)) throw error;
-          if (error.kind === 'unavailable' || error.kind === 'withheld') throw error;
-          return error.kind === 'grant_dead';
-        }
-      }),
-    );
+    const tried = await Promise.allSettled(samples.map((sample) => this.#isDead(sample)));
+    await this.#saveRotated();
+    const isDead = tried.map((one) => {
+      if (one.status === 'rejected') throw one.reason;
+      return one.value;
+    });
     return isDead.every(Boolean) ? INFERRED : UNCLEAR;
+  }
+
+  async #isDead(sample: RevocationSample): Promise<boolean> {
+    const { grant, refreshToken } = sample;
+    const client = this.settings.clients.pick(grant.client);
+    try {
+      this.#keep(sample, await this.google.refresh(client, refreshToken, grant.grantedScopes, null));
+      return false;
+    } catch (error) {
+      if (!(error instanceof GoogleFailure)) throw error;
+      if (error instanceof BrokenTokenResponse) this.#keep(sample, error.issued);
+      if (error.kind === 'unavailable' || error.kind === 'withheld') throw error;
+      return error.kind === 'grant_dead';
+    }
+  }
+
+  #keep(sample: RevocationSample, { refreshToken, refreshTokenExpiresAt }: NewRefreshToken): void {
+    if (refreshToken === null) return;
+    this.#rotated.set(sample.grant.id, { sample, issued: { refreshToken, refreshTokenExpiresAt } });
+  }
+
+  /** @throws what the database does: the former token, which the grant still has, would seem to be revoked */
+  async #saveRotated(): Promise<void> {
+    for (const [id, { sample, issued }] of this.#rotated) {
+      try {
+        await this.samples.saveRotated(sample, issued, this.clock.now());
+        this.#rotated.delete(id);
+      } catch (error) {
+        this.#log.error({ err: error, grant: id }, 'a new refresh token could not be stored; it is retried');
+        throw error;
+      }
+    }
   }
 
   async #finish(

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { GoogleFailure, isTransient } from '../domain/google/google-failure.js';
+import { BrokenTokenResponse, GoogleFailure, isTransient } from '../domain/google/google-failure.js';
 import type { CodeExchangeResponse, GoogleClient } from '../domain/google/oauth.js';
 import { IDENTITY_SCOPES } from '../domain/google/scopes.js';
+import type { NewRefreshToken } from '../domain/grant/grant.js';
 import { exponentialBackoff } from '../domain/grant/lease-and-backoff.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
@@ -14,6 +15,9 @@ import { SharedWork, TurnNotTaken } from '../outbound/shared-work.js';
 const MAX_ATTEMPTS = 3;
 const FIRST_WAIT_MS = 500;
 const MAX_WAIT_MS = 6000;
+
+/** The newest refresh token of all attempts: those before it may not work any more. */
+type Latest = { -readonly [Name in keyof NewRefreshToken]: NewRefreshToken[Name] };
 
 /** What Google says of a refresh token. */
 export interface Inspected {
@@ -45,12 +49,17 @@ export class VerifyRefreshToken {
     private readonly turns: GoogleTurns,
   ) {}
 
-  /** @throws {GoogleFailure} after a few attempts, where it is transient */
+  /**
+   * @returns with the newest refresh token, where Google gave another one at any attempt
+   * @throws {GoogleFailure} after a few attempts, where it is transient
+   */
   async verify(client: GoogleClient, token: Secret, caller: InspectionCaller): Promise<Inspected> {
+    const latest: Latest = { refreshToken: null, refreshTokenExpiresAt: null };
     for (let attempt = 1; ; attempt++) {
       try {
         await this.#pace();
-        return await this.#inTurn(client, token, caller);
+        const inspected = await this.#inTurn(client, token, latest, caller);
+        return { ...inspected, answer: { ...inspected.answer, ...latest } };
       } catch (error) {
         const isFinal = !(error instanceof GoogleFailure) || !isTransient(error) || attempt === MAX_ATTEMPTS;
         if (isFinal || error.error === 'stopping' || caller.callerSignal?.aborted) throw error;
@@ -69,12 +78,17 @@ export class VerifyRefreshToken {
     if (at > now) await sleep(at - now);
   }
 
-  async #inTurn(client: GoogleClient, token: Secret, { serviceId, callerSignal }: InspectionCaller) {
+  async #inTurn(
+    client: GoogleClient,
+    token: Secret,
+    latest: Latest,
+    { serviceId, callerSignal }: InspectionCaller,
+  ) {
     const work = new SharedWork<Inspected, null>(this.turns, this.settings.googleQueueMs, () => undefined);
     // Not the lane of the service's calls: these continue meanwhile.
     const lane = { service: `import:${serviceId ?? ''}`, client: client.alias, isBackground: false };
     const result = work.join({ lane, about: null, callerSignal });
-    void work.run(() => work.turn(() => this.#inspect(client, token)));
+    void work.run(() => work.turn(() => this.#inspect(client, token, latest)));
     try {
       return await result;
     } catch (error) {
@@ -83,8 +97,13 @@ export class VerifyRefreshToken {
     }
   }
 
-  async #inspect(client: GoogleClient, token: Secret): Promise<Inspected> {
-    const answer = await this.google.inspect(client, token);
+  async #inspect(client: GoogleClient, token: Secret, latest: Latest): Promise<Inspected> {
+    const asking = this.google.inspect(client, latest.refreshToken ?? token);
+    const answer = await asking.catch((error: unknown) => {
+      if (error instanceof BrokenTokenResponse) keep(error.issued, latest);
+      throw error;
+    });
+    keep(answer, latest);
     if (answer.idToken) {
       const expected = { client, isNonce: null, receivedAt: answer.obtainedAt };
       const { sub, email } = await this.google.verifyIdToken(answer.idToken, expected);
@@ -93,4 +112,8 @@ export class VerifyRefreshToken {
     if (!answer.scopes.some((scope) => IDENTITY_SCOPES.has(scope))) return { answer, sub: null, email: null };
     return { answer, ...(await this.google.accountOf(client, answer.accessToken)) };
   }
+}
+
+function keep({ refreshToken, refreshTokenExpiresAt }: NewRefreshToken, latest: Latest): void {
+  if (refreshToken !== null) Object.assign(latest, { refreshToken, refreshTokenExpiresAt });
 }

@@ -30,6 +30,7 @@ import { RefreshLeaseRepository } from './grants/refresh-lease.repository.js';
 import { RefreshTokens } from './grants/refresh-tokens.js';
 import { ResealCredentials } from './grants/reseal-credentials.js';
 import { RevocationMarks } from './grants/revocation-marks.js';
+import { RevocationSamplesRepository } from './grants/revocation-samples.repository.js';
 import { RevocationsRepository } from './grants/revocations.repository.js';
 import { SaveRefresh } from './grants/save-refresh.js';
 import { ServiceAccountsRepository } from './grants/service-accounts.repository.js';
@@ -82,6 +83,7 @@ import { ServicesRepository } from './services/services.repository.js';
     FinishRevocation,
     RevocationMarks,
     RevocationsRepository,
+    RevocationSamplesRepository,
     PendingConsentsRepository,
     PendingExchangesRepository,
     AccountRemediations,
@@ -121,6 +123,7 @@ import { ServicesRepository } from './services/services.repository.js';
     RefreshLeaseRepository,
     SlotLedgerRepository,
     RevocationsRepository,
+    RevocationSamplesRepository,
     PendingConsentsRepository,
     PendingExchangesRepository,
     SecurityEventsRepository,

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { Metrics } from '../../src/operations/metrics.js';
 import { AuthorizationRequestsRepository } from '../../src/token-store/connects/authorization-requests.repository.js';
 import { type ApiResponse, Browser } from '../support/api.js';
+import { Scheduler } from '../../src/operations/scheduler.js';
 import { ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 import { type Choice, visitConsent } from '../support/visit-consent.js';
 import { until } from '../support/until.js';
@@ -278,6 +279,20 @@ describe('the address of the callback', () => {
     bed.clock.advance(31 * 60);
     const location = (await browser.open(back)).headers.get('location');
     expect(location).toBe(`${APP}/done?connect=failed&connect_error=expired`);
+  });
+
+  test('takes a no for a no where the time of the connect is over and nothing has ended it yet', async () => {
+    const { browser, consent } = await begin({ return_to: `${APP}/done` });
+    const back = await consentOf(consent, { deny: true });
+    bed.clock.advance(30 * 60 - 5);
+    // The job that ends it comes again in ten seconds.
+    await bed.app.get(Scheduler).runNow('expire connect tickets');
+    bed.clock.advance(8);
+    const { headers } = await browser.open(back);
+    expect(headers.get('location')).toBe(`${APP}/done?connect=denied&connect_error=access_denied`);
+    expect(await bed.sql('SELECT state, reason FROM connect_tickets')).toEqual([
+      { state: 'denied', reason: 'access_denied' },
+    ]);
   });
 
   test('leads on after Back to the page of a sign-in that was answered', async () => {

@@ -235,6 +235,55 @@ describe('an odd response from Google', () => {
     expect(after).toEqual(before);
   });
 
+  test.each([
+    ['a scope of which nothing was granted', { scope: 'https://www.googleapis.com/auth/unknown' }],
+    ['a scope that is a list', { scope: [YOUTUBE] }],
+    ['token_type mac', { token_type: 'mac' }],
+    ['no access token', { access_token: null }],
+    ['an access token with a line break', { access_token: `${TOKEN}\r\nx-evil: 1` }],
+    ['an id_token that is a number', { id_token: 1 }],
+  ])('has its new refresh token stored although it is broken by %s', async (_, broken) => {
+    const { control } = bed.google;
+    bed.clock.advance(87_000);
+    await bed.afterBackoff();
+    control.rotateRefreshTokens(true);
+    control.overrideTokenResponse(broken, 1);
+    control.clearRequests();
+    const [before] = await stored();
+    try {
+      const { status, body } = await bed.api.token('alice');
+      expect([status, body['code']]).toEqual([503, 'google_unavailable']);
+      // During the backoff Google is not asked again, with the new one either.
+      expect((await bed.api.token('alice')).status).toBe(503);
+      bed.clock.advance(2);
+      expect((await bed.api.token('alice')).status).toBe(503);
+      expect(control.count('token')).toBe(1);
+    } finally {
+      control.rotateRefreshTokens(false);
+    }
+    // The one before does not work any more.
+    await bed.afterBackoff();
+    const next = await bed.api.token('alice');
+    expect([next.status, next.body['scope']]).toEqual([200, WHOLE.split(' ').sort().join(' ')]);
+    const [after] = await stored();
+    expect(after).toMatchObject({ id: before?.['id'], granted_scopes: before?.['granted_scopes'] });
+  });
+
+  test('has its new refresh token stored although it is broken, also after another that brought one', async () => {
+    const user = 'refreshed-twice';
+    const client = 'elsewhere';
+    const scope = `${YOUTUBE} ${YOUTUBE_MONEY} ${ADS}`;
+    await bed.api.connect({ user_id: user, scope, client }, { account: ALICE.email });
+    const narrow = await bed.service({ scopes: [YOUTUBE, YOUTUBE_MONEY] });
+    // The first gives fewer scopes than asked for, so that the second asks what is left.
+    respondWith({ body: good({ scope: YOUTUBE, refresh_token: '1//first' }) });
+    respondWith({ body: good({ token_type: 'mac', refresh_token: '1//second' }) });
+    bed.google.control.clearRequests();
+    await narrow.token(user, { client });
+    const sent = bed.google.control.requests.map(({ parameters }) => parameters['refresh_token']);
+    expect(sent.slice(1, 3).flat()).toEqual(['1//first', '1//second']);
+  });
+
   test('has its texts shown in one line of bounded length, and its codes only as codes', async () => {
     const description = `Bad\r\nset-cookie: a=b\u0000\u001b[31m\u2028 ${'x'.repeat(1_000)}`;
     const { response } = await askAfterExpiry({

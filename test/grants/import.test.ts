@@ -37,6 +37,33 @@ const first = async (item: Item, more: object = {}, caller = api) =>
 const refreshes = () => bed.google.control.count('token', 'refresh_token');
 
 describe('an import', () => {
+  test.each([
+    [
+      'the account could not be learned',
+      () => {
+        bed.google.control.failNext('tokeninfo', { status: 503, body: '' });
+      },
+    ],
+    [
+      'the answer was broken',
+      () => {
+        bed.google.control.overrideTokenResponse({ token_type: 'mac' }, 1);
+      },
+    ],
+  ])(
+    'goes on with the refresh token that Google gave in place of the imported one where %s',
+    async (_, fail) => {
+      const { control } = bed.google;
+      const token = issue(['https://www.googleapis.com/auth/userinfo.email', YOUTUBE]);
+      control.rotateRefreshTokens(true);
+      fail();
+      const item = { user_id: 'alice', client: 'default', refresh_token: token, account: ALICE.sub };
+      expect(await first(item)).toMatchObject({ status: 'imported', account: { sub: ALICE.sub } });
+      bed.clock.advance(3600);
+      expect((await api.token('alice', { scope: YOUTUBE })).status).toBe(200);
+    },
+  );
+
   test('stores a grant whose tokens are handed out, with the account and the scopes that Google names', async () => {
     const response = await post([{ user_id: 'alice', client: 'default', refresh_token: issue() }]);
     expect(response.status).toBe(200);

@@ -243,6 +243,64 @@ describe('a revocation', () => {
     expect(after.body['access_token']).not.toBe(before);
   });
 
+  describe('whose answer was lost, while Google rotates the refresh token of the other grant that is tried,', () => {
+    /** The token of the disconnected grant was dead alone. */
+    const lost = async () => {
+      await connect('alice');
+      const [token] = control().liveRefreshTokens(ALICE.sub, 'default');
+      await connect('alice-too', ALICE, 'second');
+      control().endRefreshToken(token ?? '');
+      control().rotateRefreshTokens(true);
+      control().failNext('revoke', { drop: true });
+      control().clearRequests();
+    };
+    /** The one that was tried does not work any more. */
+    const expectRotated = async () => {
+      control().rotateRefreshTokens(false);
+      expect(control().count('token', 'refresh_token')).toBe(1);
+      expect(await statusOf('alice-too')).toBe('active');
+      expect((await bed.api.token('alice-too', { client: 'second' })).status).toBe(200);
+      expect(
+        await bed.sql(`SELECT client, current FROM refresh_tokens WHERE client = 'second' ORDER BY sequence`),
+      ).toEqual([
+        { client: 'second', current: false },
+        { client: 'second', current: true },
+      ]);
+      expect(bed.log()).not.toContain('does not open');
+    };
+
+    test('keeps the new one', async () => {
+      await lost();
+      expect((await revoke('alice')).status).toBe(202);
+      await finished();
+      await expectRotated();
+    });
+
+    test('keeps the new one of an answer that is broken otherwise', async () => {
+      await lost();
+      control().overrideTokenResponse({ scope: 'https://www.googleapis.com/auth/unknown' }, 1);
+      expect((await revoke('alice')).status).toBe(202);
+      await until(async () => {
+        await due();
+        return (await bed.sql('SELECT id FROM revocations WHERE finished_at IS NULL')).length === 0;
+      });
+      await expectRotated();
+    });
+
+    test('saves the new one once the database takes it, and tries no other before', async () => {
+      await lost();
+      await failing('INSERT', 'refresh_tokens', async () => {
+        expect((await revoke('alice')).status).toBe(202);
+        await until(() => bed.log().includes('a new refresh token could not be stored'));
+        await due();
+        await until(async () => (await bed.sql('SELECT id FROM revocations WHERE attempts > 2')).length > 0);
+      });
+      await due();
+      await finished();
+      await expectRotated();
+    });
+  });
+
   test('ends no other grant with a token that was dead before', async () => {
     await connect('alice');
     const [token] = control().liveRefreshTokens(ALICE.sub, 'default');

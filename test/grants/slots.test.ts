@@ -140,6 +140,43 @@ describe('the slot ledger', () => {
     expect(bed.google.control.liveRefreshTokens(ALICE.sub, 'default')).toEqual(before);
   });
 
+  test('evicts none of a full account that the user chooses in place of the required one', async () => {
+    for (let user = 1; user <= LIMIT; user++) await connect(`user-${user}`);
+    await bed.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });
+    const before = bed.google.control.liveRefreshTokens(ALICE.sub, 'default');
+    const link = () =>
+      bed.api.connectUrl({
+        user_id: 'newcomer',
+        scope: YOUTUBE,
+        require_account: { email: BOB.email },
+      });
+    const browser = new Browser();
+    const wrong = await browser.begin(await link());
+    wrong.searchParams.delete('login_hint');
+    const page = await browser.open(await visitConsent(wrong, { account: ALICE.email }));
+    expect(page.text).toContain(ALICE.email);
+    expect(bed.google.control.liveRefreshTokens(ALICE.sub, 'default')).toEqual(before);
+    expect(await isAlive('user-1')).toBe(true);
+
+    const right = await new Browser().connect(await link(), { account: BOB.email });
+    expect(right.text).toContain('Connected');
+  });
+
+  test('asks for no sign-in where the account that is required is the only full one', async () => {
+    for (let user = 0; user < LIMIT; user++) {
+      await bed.sql('DELETE FROM grants');
+      await connect('user-1');
+    }
+    const { searchParams } = await new Browser().begin(
+      await bed.api.connectUrl({
+        user_id: 'user-2',
+        scope: YOUTUBE,
+        require_account: { email: ALICE.email },
+      }),
+    );
+    expect(searchParams.get('scope')).toContain(YOUTUBE);
+  });
+
   exhaustive.test(
     'lets a forced connect through, and the user of the evicted grant gets the reason',
     async () => {

@@ -1,3 +1,5 @@
+import type { NewRefreshToken } from '../grant/grant.js';
+
 /**
  * What went wrong at Google, classified once, in google/oauth/classify-failure.ts:
  * - `grant_dead`: this refresh token will never work again; a retry is pointless
@@ -32,6 +34,19 @@ export class GoogleFailure extends Error {
     readonly retryAfterSeconds: number | null = null,
   ) {
     super(`Google answered ${error}${description ? `: ${description}` : ''}`);
+  }
+}
+
+/**
+ * A token response that cannot be used, and the new refresh token in it. That one must be stored all the same: the former one
+ * may not work any more (RFC 6749 section 6).
+ */
+export class BrokenTokenResponse extends GoogleFailure {
+  constructor(
+    description: string,
+    readonly issued: NewRefreshToken,
+  ) {
+    super('unavailable', 'invalid_response', description);
   }
 }
 

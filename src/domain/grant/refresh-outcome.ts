@@ -2,6 +2,7 @@
  * What Google's response to a refresh changes, and under which key it is kept until it is saved. Does not own the saving
  * (access-tokens/refresh-results.ts).
  */
+import type { BrokenTokenResponse } from '../google/google-failure.js';
 import { scopeKey } from '../google/scopes.js';
 import type { AccessToken, Diagnosis, Grant, GoogleTokenResponse, NewRefreshToken } from './grant.js';
 import type { Lease } from './lease-and-backoff.js';
@@ -14,11 +15,19 @@ export interface RefreshedToken {
   token: AccessToken | null;
 }
 
+/** No token that may be handed out: which scopes of the grant are left, and a new refresh token. */
+export interface GrantChange {
+  readonly kind: 'grant_only';
+  readonly scopes: readonly string[];
+  readonly issued: NewRefreshToken;
+  /** How long no replica may ask Google, where the rest of the response was broken. */
+  readonly backoffMs?: number;
+}
+
 /** What Google's response changes. */
 export type RefreshOutcome =
   | RefreshedToken
-  /** No token that may be handed out: which scopes of the grant are left, and a new refresh token. */
-  | { readonly kind: 'grant_only'; readonly scopes: readonly string[]; readonly issued: NewRefreshToken }
+  | GrantChange
   | { readonly kind: 'dead'; readonly diagnosis: Diagnosis };
 
 export interface Unsaved {
@@ -46,6 +55,15 @@ export function rotationOf(outcome: RefreshOutcome): NewRefreshToken | null {
 /** What concerns the grant, and not only a token of some scopes, is kept once. */
 export function entryKeyOf(grant: Grant, outcome: RefreshOutcome): string {
   return keyOf(grant, outcome.kind === 'token' && !rotationOf(outcome) ? outcome.scopes : null);
+}
+
+/** Of a response without a usable token: the grant is as it was, but for its refresh token. */
+export function changeBy(
+  { issued }: BrokenTokenResponse,
+  { grantedScopes: scopes }: Grant,
+  backoffMs: number,
+): GrantChange {
+  return { kind: 'grant_only', scopes, issued, backoffMs };
 }
 
 /** What callers get of it. Null where the grant must be saved, and read again, first. */

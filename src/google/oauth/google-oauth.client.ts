@@ -23,7 +23,7 @@ import { type ClaimedAccount, IdTokenVerifier, readTokenInfo } from './id-token-
 import { askByAssertion } from './jwt-bearer-grant.js';
 import { postForm } from './post-form.js';
 import { RefreshRequests } from './refresh-requests.js';
-import { assertSomeOf, parseTokenEndpointResponse } from './token-endpoint-response.js';
+import { assertScopes, assertSomeOf, parseTokenEndpointResponse } from './token-endpoint-response.js';
 
 /**
  * Google's OAuth 2.0 endpoints for web server applications: consent URL, code exchange, id_token, refresh, assertion, revocation.
@@ -110,22 +110,20 @@ export class GoogleOAuthClient {
     };
     const { idToken: _unused, ...response } = await this.refreshes.send(client.alias, () =>
       // A response that names no scopes is for those that were requested (RFC 6749 section 5.1).
-      this.#askForTokens('refresh', client, fields, narrowTo ?? granted),
+      this.#askForTokens('refresh', client, fields, narrowTo ?? granted, refreshToken),
     );
-    assertSomeOf(response.scopes, granted);
-    // The same refresh token again is no change of the grant.
-    const isSame = response.refreshToken?.reveal() === refreshToken.reveal();
-    return isSame ? { ...response, refreshToken: null, refreshTokenExpiresAt: null } : response;
+    assertSomeOf(response, granted);
+    return response;
   }
 
   /** What a refresh token is good for, as Google says itself: nothing is known of it yet. With an id_token where it covers `openid`. */
   async inspect(client: GoogleClient, refreshToken: Secret): Promise<CodeExchangeResponse> {
     const fields = { grant_type: 'refresh_token', refresh_token: refreshToken };
     const response = await this.refreshes.send(client.alias, () =>
-      this.#askForTokens('refresh', client, fields, []),
+      this.#askForTokens('refresh', client, fields, [], refreshToken),
     );
-    if (response.scopes.length > 0) return response;
-    throw new GoogleFailure('unavailable', 'invalid_response', 'The response names no scope.');
+    assertScopes(response);
+    return response;
   }
 
   /** The account of an access token, as far as its scopes let Google say; for a response without an id_token. */
@@ -196,6 +194,7 @@ export class GoogleOAuthClient {
     client: GoogleClient,
     fields: Readonly<Record<string, string | Secret>>,
     askedScopes: readonly string[],
+    sent: Secret | null = null,
   ) {
     const startedAt = this.clock.now();
     const response = await postForm(
@@ -205,7 +204,6 @@ export class GoogleOAuthClient {
       this.shutdown.signal,
     );
     if (response.status !== 200) throw classifyFailure({ ...response, during });
-    const emptyScope = during === 'refresh' ? 'as_missing' : 'broken';
-    return parseTokenEndpointResponse(response.body, startedAt, askedScopes, emptyScope);
+    return parseTokenEndpointResponse(response.body, startedAt, askedScopes, sent);
   }
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
-import { GoogleFailure } from '../../domain/google/google-failure.js';
+import { BrokenTokenResponse, GoogleFailure } from '../../domain/google/google-failure.js';
 import { addsOpenId, commonScopes, missingScopes, sameScopes, scopeSet } from '../../domain/google/scopes.js';
 import type { GoogleTokenResponse, NewRefreshToken } from '../../domain/grant/grant.js';
 import type { Lease } from '../../domain/grant/lease-and-backoff.js';
@@ -56,7 +56,7 @@ export class RenewAccessToken {
       // The grant holds less than its row says. A request for all of it shows what.
     }
     const second = await this.#sendAfter(first, lease);
-    if (second === null) return { kind: 'grant_only', scopes: grantedScopes, issued: refreshTokenIn(first) };
+    if ('issued' in second) return { kind: 'grant_only', scopes: grantedScopes, issued: second.issued };
     const response = second.refreshToken === null ? { ...second, ...refreshTokenIn(first) } : second;
     if (missingScopes(response.scopes, grantedScopes).length === 0) {
       return { kind: 'token', scopes: grantedScopes, response };
@@ -71,13 +71,18 @@ export class RenewAccessToken {
 
   /**
    * With the refresh token that the first request brought: the former one may be dead.
-   * @returns null where that request fails, and the new refresh token must be saved before the next
+   * @returns the newest refresh token alone where that request fails: it must be saved before the next
    */
-  async #sendAfter({ refreshToken }: NewRefreshToken, lease: Lease): Promise<GoogleTokenResponse | null> {
+  async #sendAfter(
+    first: NewRefreshToken,
+    lease: Lease,
+  ): Promise<GoogleTokenResponse | Pick<GrantOnly, 'issued'>> {
+    const { refreshToken } = first;
     if (refreshToken === null) return this.#send(lease, null);
     const credential = { kind: 'refresh_token', refreshToken } as const;
     return this.#send({ ...lease, credential }, null).catch((error: unknown) => {
-      if (error instanceof GoogleFailure) return null;
+      if (error instanceof BrokenTokenResponse) return { issued: error.issued };
+      if (error instanceof GoogleFailure) return { issued: refreshTokenIn(first) };
       throw error;
     });
   }

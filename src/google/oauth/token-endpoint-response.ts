@@ -1,6 +1,8 @@
-import { GoogleFailure } from '../../domain/google/google-failure.js';
+import { BrokenTokenResponse, GoogleFailure } from '../../domain/google/google-failure.js';
 import type { CodeExchangeResponse } from '../../domain/google/oauth.js';
 import { areScopeTokens, missingScopes, parseScopes } from '../../domain/google/scopes.js';
+import type { GoogleTokenResponse, NewRefreshToken } from '../../domain/grant/grant.js';
+import { after } from '../../domain/ports/clock.js';
 import { Secret } from '../../domain/secret.js';
 import { readJsonObject } from '../read-json.js';
 
@@ -25,64 +27,87 @@ const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /**
  * Parses a 200 of the token endpoint (RFC 6749 section 5.1). Lenient where Google or a proxy may be sloppy without harm;
- * a response that could hand out a wrong token or change a grant by mistake is invalid: nothing of it is kept, and the
- * request is retried later.
+ * a response that could hand out a wrong token or change a grant by mistake is invalid: nothing of it is kept but a new refresh
+ * token, and the request is retried later.
  * @param startedAt when the request began: lifetimes count from here, so a slow response errs on the safe side
  * @param askedScopes replaces a missing `scope`, which then equals what was requested (section 5.1)
- * @param emptyScope in a refresh, an empty `scope` says as little as a missing one: what was asked for. In a code
- * exchange it would count as everything that was asked for, which the user may have unticked
- * @throws {GoogleFailure} `unavailable`
+ * @param sent the refresh token of a refresh, which is no new one; null: of another grant type
+ * @throws {GoogleFailure} `unavailable`; a `BrokenTokenResponse` where it brought a new refresh token
  */
 export function parseTokenEndpointResponse(
   body: string,
   startedAt: Date,
   askedScopes: readonly string[],
-  emptyScope: 'as_missing' | 'broken' = 'broken',
+  sent: Secret | null = null,
 ): CodeExchangeResponse {
   const json = readJsonObject(body);
   if (!json) throw broken('is not one JSON object');
   if (json['error'] !== undefined && json['error'] !== null) throw broken('holds an error beside a 200');
-  const { token_type: type } = json;
-  // Section 7.1: a token of a type that is not understood must not be used. The name is compared without case.
-  if (typeof type !== 'string' || type.toLowerCase() !== 'bearer')
-    throw broken('is not of token_type Bearer');
-  const accessToken = secret(json, 'access_token', BEARER_TOKEN, MAX_ACCESS_TOKEN);
-  if (!accessToken) throw broken('holds no access token');
-  const after = (seconds: number) => new Date(startedAt.getTime() + seconds * 1000);
-  const refreshSeconds = positive(json['refresh_token_expires_in']);
+  const issued = newRefreshToken(json, startedAt, sent);
+  try {
+    const { token_type: type } = json;
+    // Section 7.1: a token of a type that is not understood must not be used. The name is compared without case.
+    if (typeof type !== 'string' || type.toLowerCase() !== 'bearer')
+      throw broken('is not of token_type Bearer');
+    const accessToken = secret(json, 'access_token', BEARER_TOKEN, MAX_ACCESS_TOKEN);
+    if (!accessToken) throw broken('holds no access token');
+    const seconds = Math.min(positive(json['expires_in']) ?? UNKNOWN_SECONDS, MAX_SECONDS);
+    return {
+      accessToken,
+      obtainedAt: startedAt,
+      expiresAt: after(startedAt, seconds),
+      scopes: scopes(json['scope'], askedScopes, sent !== null),
+      ...issued,
+      idToken: secret(json, 'id_token', COMPACT_JWS, MAX_ID_TOKEN),
+    };
+  } catch (error) {
+    throw error instanceof GoogleFailure ? keeping(issued, error) : error;
+  }
+}
+
+/** The same refresh token again is no change of the grant. */
+function newRefreshToken(
+  json: Readonly<Record<string, unknown>>,
+  startedAt: Date,
+  sent: Secret | null,
+): NewRefreshToken {
+  const refreshToken = secret(json, 'refresh_token', VISIBLE, MAX_REFRESH_TOKEN);
+  if (sent !== null && refreshToken?.equals(sent)) return { refreshToken: null, refreshTokenExpiresAt: null };
+  const seconds = positive(json['refresh_token_expires_in']);
   return {
-    accessToken,
-    obtainedAt: startedAt,
-    expiresAt: after(Math.min(positive(json['expires_in']) ?? UNKNOWN_SECONDS, MAX_SECONDS)),
-    scopes: scopes(json['scope'], askedScopes, emptyScope),
-    refreshToken: secret(json, 'refresh_token', VISIBLE, MAX_REFRESH_TOKEN),
-    refreshTokenExpiresAt:
-      refreshSeconds === null ? null : after(Math.min(refreshSeconds, MAX_REFRESH_SECONDS)),
-    idToken: secret(json, 'id_token', COMPACT_JWS, MAX_ID_TOKEN),
+    refreshToken,
+    refreshTokenExpiresAt: seconds === null ? null : after(startedAt, Math.min(seconds, MAX_REFRESH_SECONDS)),
   };
 }
 
 /**
  * Rejects a refresh that names none of the granted scopes: it says nothing of the grant.
- * @throws {GoogleFailure} `unavailable`
+ * @throws {GoogleFailure} as parsing does
  */
-export function assertSomeOf(answered: readonly string[], granted: readonly string[]): void {
-  const missing = missingScopes(granted, answered);
-  if (granted.length > 0 && missing.length === new Set(granted).size) {
-    throw broken('names none of the scopes that were granted');
-  }
+export function assertSomeOf(response: GoogleTokenResponse, granted: readonly string[]): void {
+  const missing = missingScopes(granted, response.scopes);
+  if (granted.length > 0 && missing.length === new Set(granted).size)
+    throw keeping(response, broken('names none of the scopes that were granted'));
 }
 
-function scopes(
-  value: unknown,
-  asked: readonly string[],
-  emptyScope: 'as_missing' | 'broken',
-): readonly string[] {
+/**
+ * Rejects a refresh that names no scope, where nothing is known of the grant.
+ * @throws {GoogleFailure} as parsing does
+ */
+export function assertScopes(response: GoogleTokenResponse): void {
+  if (response.scopes.length === 0) throw keeping(response, broken('names no scope'));
+}
+
+/**
+ * @param isRefresh an empty `scope` then says as little as a missing one: what was asked for. In a code exchange it would count as
+ * everything that was asked for, which the user may have unticked
+ */
+function scopes(value: unknown, asked: readonly string[], isRefresh: boolean): readonly string[] {
   if (value === undefined || value === null) return asked;
   if (typeof value !== 'string') throw broken('holds a scope that is no text');
   // Section 3.3 knows the space only; another white space between two scopes is read the same.
   const named = parseScopes(value.replaceAll(/[\t\r\n]/g, ' '));
-  if (named.length === 0 && emptyScope === 'as_missing') return asked;
+  if (named.length === 0 && isRefresh) return asked;
   if (named.length === 0) throw broken('names no scope');
   if (!areScopeTokens(named)) throw broken('holds a scope that cannot be one');
   return named;
@@ -107,6 +132,14 @@ function secret(
 function positive(value: unknown): number | null {
   const number = typeof value === 'string' && /^\d{1,15}(\.\d+)?$/.test(value) ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) && number >= 1 ? Math.floor(number) : null;
+}
+
+function keeping(
+  { refreshToken, refreshTokenExpiresAt }: NewRefreshToken,
+  failure: GoogleFailure,
+): GoogleFailure {
+  if (refreshToken === null) return failure;
+  return new BrokenTokenResponse(failure.description, { refreshToken, refreshTokenExpiresAt });
 }
 
 function broken(what: string): GoogleFailure {

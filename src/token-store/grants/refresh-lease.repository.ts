@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { integrityFailed } from '../../domain/errors.js';
-import type { Diagnosis, Grant, GoogleTokenResponse, NewRefreshToken } from '../../domain/grant/grant.js';
+import type { Diagnosis, Grant, GoogleTokenResponse } from '../../domain/grant/grant.js';
 import { Lease, LeaseOutcome } from '../../domain/grant/lease-and-backoff.js';
+import type { GrantChange } from '../../domain/grant/refresh-outcome.js';
 import { LEASES, LEASES_HELD, LEASES_LOST } from '../../domain/metrics/google-metrics.js';
 import type { Counter } from '../../domain/metrics/instruments.js';
 import { Meter } from '../../domain/metrics/meter.js';
@@ -181,13 +182,8 @@ export class RefreshLeaseRepository {
    * Stores what is left of the grant and a new refresh token, without a token to hand out. Ends the lease.
    * @returns false when the grant changed meanwhile, and nothing was written
    */
-  async saveGrant(
-    lease: Lease,
-    scopes: readonly string[],
-    issued: NewRefreshToken,
-    now: Date,
-  ): Promise<boolean> {
-    return (await this.#ending(lease, this.saves.saveGrant(lease, scopes, issued, now))) !== null;
+  async saveGrant(lease: Lease, change: GrantChange, now: Date): Promise<boolean> {
+    return (await this.#ending(lease, this.saves.saveGrant(lease, change, now))) !== null;
   }
 
   /** Ends grant and lease. @returns false when the grant changed meanwhile; then nothing is written */

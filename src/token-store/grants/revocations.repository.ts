@@ -14,7 +14,7 @@ import { revocationTokenAad } from '../sealed/aad.js';
 import { CredentialSealer } from './credential-sealer.js';
 import { FinishRevocation, type RevokedGrants } from './finish-revocation.js';
 import { fromRow, sealedFrom } from './grant-row.js';
-import { hasTokenUpTo, keepNewest, newestToken, RevocationMarks, usersOf } from './revocation-marks.js';
+import { keepNewest, newestToken, RevocationMarks, usersOf } from './revocation-marks.js';
 import { SlotBookings } from './slot-bookings.js';
 
 const DUE = Prisma.sql`next_attempt_at <= clock_timestamp()`;
@@ -129,36 +129,6 @@ export class RevocationsRepository {
   async confirm({ id, lastSequence }: RevocationAttempt): Promise<void> {
     const data = { confirmed: true, lastSequence };
     await this.database.revocation.updateMany({ where: { id, finishedAt: null }, data });
-  }
-
-  /**
-   * Some of the grants that are dead if Google revoked at an earlier attempt, with their refresh tokens.
-   * @param among the clients that Google can be asked with
-   */
-  async samples(
-    { id }: RevocationAttempt,
-    among: readonly string[],
-    most: number,
-  ): Promise<{ grant: Grant; refreshToken: Secret }[]> {
-    const revocation = await this.database.revocation.findUniqueOrThrow({ where: { id } });
-    const { accountSub, clients, grantId } = revocation;
-    const rows = await this.database.$queryRaw<{ id: string }[]>`
-      SELECT grants.id FROM grants
-      WHERE revocation_id IS NOT NULL AND revoking_from = 'active' AND sealed_refresh_token IS NOT NULL
-        AND account_sub = ${accountSub} AND client = ANY(${clients}) AND client = ANY(${[...among]})
-        AND id <> ${grantId}::uuid
-        AND ${hasTokenUpTo(revocation.firstSequence)}
-      LIMIT ${most}`;
-    const grants = await this.database.grant.findMany({ where: { id: { in: rows.map((row) => row.id) } } });
-    const opened = await Promise.all(
-      grants.map(async (row) => {
-        const { sealedRefreshToken: sealed, credentialVersion } = row;
-        const credential = { sealed: sealed ?? '', credentialVersion };
-        const refreshToken = await this.credentials.tryOpen(sealedFrom(row), credential);
-        return refreshToken && { grant: fromRow(row), refreshToken };
-      }),
-    );
-    return opened.filter((sample) => sample !== null);
   }
 
   /**

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { commonScopes, sameScopes, scopeKey } from '../../domain/google/scopes.js';
 import type { Grant, GoogleTokenResponse, NewRefreshToken } from '../../domain/grant/grant.js';
 import { type Lease, secretOf } from '../../domain/grant/lease-and-backoff.js';
+import type { GrantChange } from '../../domain/grant/refresh-outcome.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { Database } from '../client/database.js';
 import { SharedStatement, type SharedText } from '../client/shared-statement.js';
@@ -29,6 +30,12 @@ interface NewToken {
   readonly obtainedAt: Date;
   readonly expiresAt: Date;
   readonly replacesRefused: boolean;
+}
+
+/** With a change of a grant: the token that came with it, or how long none is to be asked for. */
+interface AlsoSaved {
+  readonly token?: { readonly scopes: readonly string[]; readonly answer: GoogleTokenResponse } | null;
+  readonly backoffMs?: number;
 }
 
 /** Saves several tokens; each only under its lease, and if its grant is as it was read. */
@@ -90,19 +97,14 @@ export class SaveRefresh {
       lease,
       left,
       answer,
-      { scopes: isNarrowed ? answer.scopes : scopes, answer },
+      { token: { scopes: isNarrowed ? answer.scopes : scopes, answer } },
       now,
     );
   }
 
   /** @returns as `save` does */
-  saveGrant(
-    lease: Lease,
-    left: readonly string[],
-    issued: NewRefreshToken,
-    now: Date,
-  ): Promise<Grant | null> {
-    return this.#saveChange(lease, left, issued, null, now);
+  saveGrant(lease: Lease, { scopes, issued, backoffMs = 0 }: GrantChange, now: Date): Promise<Grant | null> {
+    return this.#saveChange(lease, scopes, issued, { backoffMs }, now);
   }
 
   /** Nearly every refresh: a new access token and nothing else, in one statement with others. */
@@ -148,10 +150,10 @@ export class SaveRefresh {
 
   /** Google sent another refresh token, or other scopes than the grant's: the grant itself changes. */
   async #saveChange(
-    { grant, owner, credential, replacesRefused }: Lease,
+    { grant, owner, credential, failures, replacesRefused }: Lease,
     left: readonly string[],
     issued: NewRefreshToken,
-    token: { readonly scopes: readonly string[]; readonly answer: GoogleTokenResponse } | null,
+    { token = null, backoffMs = 0 }: AlsoSaved,
     now: Date,
   ): Promise<Grant | null> {
     const { id, userId, version, refreshes } = grant;
@@ -184,6 +186,12 @@ export class SaveRefresh {
         },
       });
       if (count === 0) return false;
+      if (backoffMs > 0) {
+        await tx.$executeRaw`
+          UPDATE grants SET lease_expires_at = now() + ${backoffMs}::float8 * interval '1 millisecond',
+            refresh_failures = ${failures + 1}
+          WHERE user_id = ${userId} AND id = ${id}::uuid`;
+      }
       // Each is bound to the former version.
       await tx.accessToken.deleteMany({ where: { userId, grantId: id } });
       if (isNarrowed) await this.outbox.notify(tx, 'grant.scopes_changed', changed, now);

@@ -57,12 +57,19 @@ export class SlotLedgerRepository {
   /**
    * The newest live token of a full account was booked when no slot was free. Such tokens are few; where there are more
    * than are checked here, the answer is yes, and a user signs in once more than necessary.
+   * @param except an account that does not count; null: each counts
    */
-  async isAnyAccountFull(client: string, limit: number, now: Date): Promise<boolean> {
+  async isAnyAccountFull(
+    client: string,
+    limit: number,
+    now: Date,
+    except: string | null = null,
+  ): Promise<boolean> {
     const suspects = await alongIndex<{ accountSub: string }>(
       this.database,
       Prisma.sql`SELECT account_sub AS "accountSub" FROM refresh_tokens
         WHERE client = ${client} AND slots_taken >= ${limit} AND ended_at IS NULL
+          AND account_sub IS DISTINCT FROM ${except}::text
         ORDER BY slots_taken DESC LIMIT ${MAX_SUSPECTS}`,
     );
     for (const accountSub of new Set(suspects.map((token) => token.accountSub))) {
