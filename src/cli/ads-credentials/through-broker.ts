@@ -7,11 +7,11 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { ADWORDS } from '../../domain/google/scopes.js';
 import type { Secret } from '../../domain/secret.js';
-import { findBroker } from '../libraries/broker-address.js';
+import { findBroker, issuerForFile } from '../libraries/broker-address.js';
 import { fileContent, fileKindFor, type Reader } from '../libraries/credential-formats.js';
 import { exportLines } from '../libraries/environment.js';
 import { javaNotes } from '../libraries/library-notes.js';
-import { readSource, readSubject, type SourceOptions } from '../libraries/token-source.js';
+import { readSource, readSubject, type SourceOptions, tokenUrlOf } from '../libraries/token-source.js';
 import type { CommandResult } from '../shared/command-result.js';
 import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
 import { writePrivateFile } from '../shared/files.js';
@@ -75,7 +75,8 @@ async function withCredentialsFile(
   const subject = readSubject(options, source, NAME);
   const broker = await findBroker(options.broker ?? null, process.env);
   const configuration = brokerConfiguration(format as Exclude<ConfigurationFormat, 'curl'>, choice, null);
-  const notes = [...broker.notes, ...(format === 'java' ? javaNotes(broker.tokenUrl) : [])];
+  const address = { ...(await issuerForFile(broker)), tokenUrl: tokenUrlOf(broker.origin, source, subject) };
+  const notes = [...address.notes, ...(format === 'java' ? javaNotes(address.tokenUrl) : [])];
   if (options.output === '-')
     return { text: configuration.trimEnd(), json: { format, content: configuration, notes } };
 
@@ -86,7 +87,7 @@ async function withCredentialsFile(
   if (!force && existsSync(credentials)) throw taken(credentials, '--credentials-output');
   writePrivateFile(
     credentials,
-    fileContent(kind, source, { broker, subject, scopes: [ADWORDS], isForPod: false }),
+    fileContent(kind, source, { ...address, subject, scopes: [ADWORDS], isForPod: false }),
     force,
   );
   writePrivateFile(file, configuration, force);
