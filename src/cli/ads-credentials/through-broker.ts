@@ -77,31 +77,49 @@ async function withCredentialsFile(
   const configuration = brokerConfiguration(format as Exclude<ConfigurationFormat, 'curl'>, choice, null);
   const address = { ...(await issuerForFile(broker)), tokenUrl: tokenUrlOf(broker.origin, source, subject) };
   const notes = [...address.notes, ...(format === 'java' ? javaNotes(address.tokenUrl) : [])];
-  if (options.output === '-')
-    return { text: configuration.trimEnd(), json: { format, content: configuration, notes } };
-
-  const file = resolve(options.output ?? fileNameOf(format));
-  const credentials = resolve(options.credentialsOutput ?? join(dirname(file), 'google-credentials.json'));
+  const { output, credentialsOutput } = options;
+  const file = output === '-' ? null : resolve(output ?? fileNameOf(format));
+  const credentials =
+    file === null && credentialsOutput === undefined
+      ? null
+      : resolve(credentialsOutput ?? join(dirname(file ?? ''), 'google-credentials.json'));
   // Both or none.
-  if (!force && existsSync(file)) throw taken(file, '--output');
+  if (!force && file !== null && existsSync(file)) throw taken(file, '--output');
+  if (credentials === null) {
+    const all = [...notes, NO_CREDENTIALS];
+    return {
+      text: configuration.trimEnd(),
+      notes: all,
+      json: { format, content: configuration, notes: all },
+    };
+  }
   if (!force && existsSync(credentials)) throw taken(credentials, '--credentials-output');
-  writePrivateFile(
-    credentials,
-    fileContent(kind, source, { ...address, subject, scopes: [ADWORDS], isForPod: false }),
-    force,
-  );
-  writePrivateFile(file, configuration, force);
+  const content = fileContent(kind, source, { ...address, subject, scopes: [ADWORDS], isForPod: false });
+  writePrivateFile(credentials, content, force);
   const variables = { GOOGLE_APPLICATION_CREDENTIALS: credentials };
+  const exported = `  ${exportLines(variables).trimEnd()}`;
+  if (file === null) {
+    const found = ['Only you can read it. The library finds it by this variable:', exported];
+    return {
+      text: configuration.trimEnd(),
+      notes: [`Wrote ${credentials}.`, ...notes, ...found],
+      json: { format, content: configuration, credentials, variables, notes },
+    };
+  }
+  writePrivateFile(file, configuration, force);
   return {
     text: [
       `Wrote ${file}, which holds no refresh token, and ${credentials}.`,
       ...notes,
       'Only you can read them. The library finds the second one by this variable:',
-      `  ${exportLines(variables).trimEnd()}`,
+      exported,
     ].join('\n'),
     json: { format, file, credentials, variables, notes },
   };
 }
+
+const NO_CREDENTIALS =
+  'No file with the credentials was written, which the library needs as well: name one with --credentials-output.';
 
 async function withAccessToken(options: ClientConfigOptions, choice: AccountChoice): Promise<CommandResult> {
   const { format, force = false } = options;
