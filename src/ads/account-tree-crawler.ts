@@ -5,13 +5,15 @@ import type {
   AccountTree,
   AdsAccount,
   DirectAccess,
+  DistantAccess,
   ManagerLink,
   TreeGap,
 } from '../domain/ads/account-tree.js';
 import { ADS_CONCERNS, AdsFailure, explainAdsFailure } from '../domain/ads/ads-failure.js';
+import { distances, type Neighbours, neighboursOf } from '../domain/ads/links.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
-import type { AdsCall } from '../google/ads/ads-http.client.js';
+import type { AccountBelow, AdsCall } from '../google/ads/ads-http.client.js';
 import { GoogleAdsApi } from '../google/ads/google-ads-api.js';
 
 /** Accounts that one crawl lists at a time. */
@@ -40,7 +42,8 @@ const CUT_OFF: Visited = { account: null, clients: [], gap: { why: 'cut_off' }, 
 
 /**
  * Reads all accounts that a user reaches from Google Ads. The API lists the accounts below a manager, but not who manages
- * whom; so each manager is asked for the level below it, breadth first, as in Google's guide.
+ * whom; so each manager is asked for the level below it, breadth first, as in Google's guide. Where one refuses to answer, the roots
+ * above it are asked for everything below them.
  * https://developers.google.com/google-ads/api/docs/account-management/get-account-hierarchy
  */
 @Injectable()
@@ -63,17 +66,32 @@ export class AccountTreeCrawler {
     const deadline = this.clock.monotonicMs() + MAX_SECONDS * 1000;
     const builder = new AccountTreeBuilder();
     builder.plan((await this.api.accessibleCustomers(token)).map((id) => ({ id, root: id })));
-    for (let batch = builder.next(CONCURRENCY); batch.length > 0; batch = builder.next(CONCURRENCY)) {
+    const left = () => {
       const isOver = builder.size >= MAX_ACCOUNTS || this.clock.monotonicMs() >= deadline;
-      const left = isOver ? 0 : Math.max(0, this.#maxListings - builder.visits);
+      return isOver ? 0 : Math.max(0, this.#maxListings - builder.visits);
+    };
+    for (let batch = builder.next(CONCURRENCY); batch.length > 0; batch = builder.next(CONCURRENCY)) {
       const visited = await Promise.all(
-        batch.slice(0, left).map((visit) => this.#visit(token, visit, email)),
+        batch.slice(0, left()).map((visit) => this.#visit(token, visit, email)),
       );
       for (const [index, visit] of batch.entries()) builder.add(visit, visited[index] ?? CUT_OFF);
     }
-    const tree = builder.build();
-    assertAdmitted(tree.gaps, builder.visits);
-    return tree;
+    assertAdmitted(builder.gaps, builder.visits);
+    const neighbours = neighboursOf(builder.links);
+    for (const root of builder.rootsAboveRefusals(neighbours.managers)) {
+      if (left() === 0) break;
+      builder.addDistant(root, await this.#everythingBelow(token, root), neighbours.clients);
+    }
+    return builder.build();
+  }
+
+  async #everythingBelow(token: Secret, root: string): Promise<readonly AccountBelow[]> {
+    try {
+      return await this.api.listAll({ token, customerId: root, loginCustomerId: root });
+    } catch (error) {
+      gapOf(error);
+      return [];
+    }
   }
 
   async #visit(token: Secret, { id, root }: AccountToList, email: string | null): Promise<Visited> {
@@ -128,6 +146,7 @@ class AccountTreeBuilder {
   readonly #links: ManagerLink[] = [];
   readonly #direct: DirectAccess[] = [];
   readonly #gaps: TreeGap[] = [];
+  readonly #distant: DistantAccess[] = [];
   readonly #planned = new Set<string>();
   readonly #queue: AccountToList[] = [];
   #visits = 0;
@@ -138,6 +157,14 @@ class AccountTreeBuilder {
 
   get visits(): number {
     return this.#visits;
+  }
+
+  get gaps(): readonly TreeGap[] {
+    return this.#gaps;
+  }
+
+  get links(): readonly ManagerLink[] {
+    return this.#links;
   }
 
   plan(visits: readonly AccountToList[]): void {
@@ -164,12 +191,33 @@ class AccountTreeBuilder {
     this.plan(clients.filter(({ manager }) => manager).map((client) => ({ id: client.id, root })));
   }
 
+  /** The roots that lead to an account whose answer does not say what is below it, and that answer themselves. */
+  rootsAboveRefusals(managers: Neighbours): string[] {
+    const refusing = this.#gaps.filter(({ why }) => why === 'refused' || why === 'blocked');
+    const below = new Set(refusing.map(({ customer }) => customer));
+    const above = distances(below, managers);
+    return this.#direct.map(({ customer }) => customer).filter((id) => above.has(id) && !below.has(id));
+  }
+
+  /** What links lead to is known better than by its distance. */
+  addDistant(root: string, found: readonly AccountBelow[], clients: Neighbours): void {
+    this.#visits++;
+    const linked = distances([root], clients);
+    for (const { account, level } of found) {
+      if (linked.has(account.id)) continue;
+      if (this.size >= MAX_ACCOUNTS || this.#distant.length >= MAX_ACCOUNTS) break;
+      if (!this.#accounts.has(account.id)) this.#accounts.set(account.id, account);
+      this.#distant.push({ root, customer: account.id, distance: level });
+    }
+  }
+
   build(): AccountTree {
     return {
       accounts: [...this.#accounts.values()],
       links: this.#links,
       direct: this.#direct,
       gaps: this.#gaps,
+      ...(this.#distant.length === 0 ? {} : { distant: this.#distant }),
     };
   }
 }

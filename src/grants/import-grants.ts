@@ -182,13 +182,14 @@ export class ImportGrants {
     }
   }
 
-  /** Google's word counts; what the caller says fills in what Google does not say. */
+  /** Google's word counts; what the caller says fills in what Google does not say, as far as the broker has met the account. */
   async #accountOf({ account: named }: ImportItem, { sub, email }: Inspected): Promise<Account> {
+    const isEmail = named?.includes('@') ?? false;
     if (sub !== null) {
-      if (named !== null && !isAccount({ sub, email }, named)) throw new ImportRefused('wrong_account');
+      const known = isEmail && email === null ? ((await this.ledger.findAccount(named ?? '')) ?? sub) : named;
+      if (known !== null && !isAccount({ sub, email }, known)) throw new ImportRefused('wrong_account');
       return { sub, email };
     }
-    const isEmail = named?.includes('@') ?? false;
     if (named !== null && isEmail && email !== null && !isAccount({ sub: '', email }, named))
       throw new ImportRefused('wrong_account');
     if (named !== null && !isEmail) {

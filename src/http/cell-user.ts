@@ -8,7 +8,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { invalidRequest } from '../domain/errors.js';
 import { kindOf } from './rate-limit/route-limits.js';
 
-const CELL_USER_HEADER = 'x-token-broker-user';
+export const CELL_USER_HEADER = 'x-token-broker-user';
 export const CELL_USER_RULE =
   'must be the user id, percent-encoded as encodeURIComponent does it: the router of cells compares it as text.';
 

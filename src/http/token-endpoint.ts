@@ -1,12 +1,14 @@
+import type { IncomingMessage } from 'node:http';
 import { UnsupportedMediaTypeException } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { invalidRequest } from '../domain/errors.js';
+import { CELL_USER_HEADER } from './cell-user.js';
 import { OAuthRefusal } from './problem/oauth-error.js';
 import { pathOf } from './request-context.js';
 import { type Form, parameterOf } from './validation/form.js';
 
 /*
- * What several modules know of POST /oauth2/token: its path, its grant types, and which parameter of the form is the credential.
+ * What several modules know of POST /oauth2/token: its paths, its grant types, and which parameter of the form is the credential.
  * tokens/ owns the endpoint and its other parameters, services/service-auth.guard.ts who the caller is, problem/oauth-error.ts its
  * errors.
  */
@@ -30,6 +32,22 @@ const CREDENTIALS: ReadonlyMap<string, string> = new Map([
   [REFRESH_TOKEN, 'refresh_token'],
 ]);
 const GRANT_TYPE_RULE = `must be ${[...CREDENTIALS.keys()].join(' or ')}.`;
+
+/** Its paths by which a router in front of cells knows the cell. */
+const ROUTED = /^\/(?:users\/([^/?#]+)|cells\/([a-z][a-z0-9]{0,3}))\/oauth2\/token$/;
+
+/**
+ * A library posts to the URL of its file and sends no header of the broker's. So the user in the path is taken for that header, and the
+ * name of this cell is dropped, as the router drops it: what follows is the same request.
+ */
+export function takeRoutedPath(request: IncomingMessage, cell: string | null): void {
+  const { url = '' } = request;
+  if (url === TOKEN_ENDPOINT || !url.endsWith(TOKEN_ENDPOINT)) return;
+  const [, user, named] = ROUTED.exec(url) ?? [];
+  if (user === undefined && (named === undefined || named !== cell)) return;
+  request.url = TOKEN_ENDPOINT;
+  if (user !== undefined) request.headers[CELL_USER_HEADER] = user;
+}
 
 /** @param url of a request, as it came */
 export function isTokenEndpoint(url: string): boolean {

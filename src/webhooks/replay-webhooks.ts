@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { AuditAction, AuditDetail } from '../domain/audit-entry.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Webhook } from '../domain/webhook/webhook.js';
+import { signingSecrets } from '../domain/webhook/webhook-secrets.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import {
   type EventFilter,
@@ -72,7 +73,11 @@ export class ReplayWebhooks {
     const secrets = await this.webhooks.open(webhook);
     const startedAt = performance.now();
     const delivery = secrets
-      ? await this.#sendTest(id, { url: webhook.url, secrets: [secrets.current] }, actor)
+      ? await this.#sendTest(
+          id,
+          { url: webhook.url, secrets: signingSecrets(secrets, this.clock.now()) },
+          actor,
+        )
       : ({ kind: 'failed', error: 'not_verified' } as const);
     const ms = Math.round(performance.now() - startedAt);
     const outcome = delivery.kind === 'accepted' ? 'ok' : delivery.error;

@@ -117,6 +117,27 @@ describe('token-broker client-config where a broker is configured', () => {
     expect(readFileSync(file, 'utf8')).not.toBe('kept');
   });
 
+  test('prints its own file and writes the credentials where --credentials-output names a file, and else says so', async () => {
+    const args = ['--format', 'python', ...proof(), '--output', '-'];
+    const content =
+      'login_customer_id: "1234567890"\nuse_application_default_credentials: true\nuse_proto_plus: true\n';
+    expect(await run(...args)).toEqual({
+      code: 0,
+      stdout: content,
+      stderr: expect.stringContaining('No file with the credentials was written'),
+    });
+    expect(existsSync(join(folder, 'google-credentials.json'))).toBe(false);
+
+    const credentials = join(folder, 'alice.json');
+    expect(await run(...args, '--credentials-output', credentials)).toEqual({
+      code: 0,
+      stdout: content,
+      stderr: expect.stringContaining(`export GOOGLE_APPLICATION_CREDENTIALS=${credentials}`),
+    });
+    expect(await tokenByFile(credentials, [ADWORDS])).toBe(broker.newest);
+    expect((await run(...args, '--credentials-output', credentials)).code).toBe(3);
+  });
+
   test('writes a refresh token only with --no-through-broker', async () => {
     const token = join(folder, 'token.txt');
     writeFileSync(token, '1//refresh');

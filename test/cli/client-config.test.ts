@@ -463,6 +463,25 @@ describe('token-broker client-config', () => {
     api.closeAllConnections();
   });
 
+  test('leaves the file for curl as it is where no access token came, such as of a refusal through jq', async () => {
+    const out = join(emptyFolder(), 'headers.txt');
+    writeFileSync(out, 'Authorization: Bearer ya29.good\n');
+    const none = join(folder, 'null.txt');
+    writeFileSync(none, 'null\n');
+    const args = [
+      'client-config',
+      '--format',
+      'curl',
+      '--access_token_file',
+      none,
+      '--output',
+      out,
+      '--force',
+    ];
+    expect(await tokenBroker(args)).toMatchObject({ code: 3, stderr: expect.stringContaining('`null`') });
+    expect(readFileSync(out, 'utf8')).toBe('Authorization: Bearer ya29.good\n');
+  });
+
   test('makes curl refresh an access token once, and tell dead tokens, no network and malformed tokens apart', async () => {
     const { token, control } = await issueRefreshToken(google);
     const live = join(folder, 'live.txt');

@@ -90,7 +90,7 @@ describe('a file for external_account', () => {
       type: 'external_account',
       audience: 'https://broker.example.com/users/alice',
       subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
-      token_url: 'https://broker.example.com/oauth2/token',
+      token_url: 'https://broker.example.com/users/alice/oauth2/token',
       credential_source: { file: jwt, format: { type: 'text' } },
     });
 
@@ -136,7 +136,7 @@ describe('a file for external_account', () => {
     // Never the token endpoint that the document names: the key goes to the address of the setting.
     expect(json()).toMatchObject({
       audience: 'https://broker.example.com/users/alice',
-      token_url: `${broker.url}/oauth2/token`,
+      token_url: `${broker.url}/users/alice/oauth2/token`,
     });
     broker.issuer = null;
     const silent = await tokenBroker([...args, '--force', '--broker', `${broker.url}/`], {}, folder);
@@ -154,6 +154,7 @@ describe('a file with a delegated credential', () => {
     expect(await token).toBe(broker.newest);
     expect(broker.requests).toEqual([
       {
+        path: '/oauth2/token',
         form: { grant_type: 'refresh_token', refresh_token: CREDENTIAL },
         authorization: expect.stringMatching(/^Basic /),
       },

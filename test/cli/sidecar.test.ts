@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { gcpMetadata as metadata, GoogleAuth } from 'google-auth-library';
+import { freePort } from '../../sandbox/trial/postgres.js';
 import { type EndpointResponse, LINK, OUTAGE, RECONNECT, TokenEndpoint } from '../support/broker-stand-in.js';
 import { until } from '../support/until.js';
 import { emptyFolder, type Running, startTokenBroker, tokenBroker } from './token-broker.js';
@@ -251,7 +252,7 @@ describe('a sidecar', () => {
       // Scopes that it has no token for: a person sees what is wrong.
       expect(await get(`${ACCOUNT}/token?scopes=${encodeURIComponent(who)}`)).toMatchObject({
         status: 503,
-        text: `${broker.url}/oauth2/token is not the token endpoint of a broker (HTTP ${response.status}). Check the address.\n`,
+        text: `${broker.url}/users/alice/oauth2/token is not the token endpoint of a broker (HTTP ${response.status}). Check the address.\n`,
       });
       broker.respond = () => broker.token();
       // After its backoff.
@@ -366,6 +367,32 @@ describe('token-broker sidecar', () => {
     kill('SIGTERM');
     expect((await finished).code).toBe(0);
     expect(existsSync(tokenFile)).toBe(false);
+    await broker.stop();
+  });
+
+  test('started before the broker, it takes the issuer of its audiences once the broker is there', async () => {
+    const folder = emptyFolder();
+    writeFileSync(join(folder, 'k'), 'key');
+    const reserved = await freePort();
+    const args = ['sidecar', ...proof, '--broker', `http://127.0.0.1:${reserved}`];
+    const { finished, printed, kill } = startTokenBroker(args, {}, folder);
+    await until(() => printed().stderr.includes('Ready on '));
+    const port = Number(/GCE_METADATA_HOST=127\.0\.0\.1:(\d+)/.exec(printed().stdout)?.[1]);
+    const early = await ask(port, `${ACCOUNT}/token`);
+    expect(early).toMatchObject({
+      status: 503,
+      text: expect.stringContaining(`The broker at http://127.0.0.1:${reserved} does not say its issuer`),
+    });
+    expect(Number(early.headers['retry-after'])).toBeGreaterThan(0);
+
+    const broker = await TokenEndpoint.start(reserved);
+    broker.issuer = 'https://broker.example.com';
+    // By itself, after its backoff.
+    await until(async () => (await ask(port, `${ACCOUNT}/token`)).status === 200);
+    expect(broker.requests[0]?.form).toMatchObject({ audience: 'https://broker.example.com/users/alice' });
+    expect(printed().stderr).toContain('The broker gives tokens again.\n');
+    kill('SIGTERM');
+    expect((await finished).code).toBe(0);
     await broker.stop();
   });
 

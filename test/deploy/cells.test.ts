@@ -106,8 +106,10 @@ const FIRST_BROWSER_CALLS: Call[] = [
 ];
 
 /** Answers what a user's calls have in common: the cell. */
-const userCalls = (user: string): Call[] =>
-  [...classes].flatMap(([operation, name]) => {
+const userCalls = (user: string): Call[] => [
+  // As the files of client libraries have it.
+  { method: 'POST', path: `/users/${user}/oauth2/token` },
+  ...[...classes].flatMap(([operation, name]) => {
     const [method = '', path = ''] = operation.split(' ');
     if (name === 'user in path')
       return ['', '?scope=a%20b&limit=3'].map((query) => ({
@@ -115,7 +117,8 @@ const userCalls = (user: string): Call[] =>
         path: path.replace('{userId}', user) + query,
       }));
     return name === 'user in header' ? [{ method, path, user }] : [];
-  });
+  }),
+];
 const USERS = Array.from({ length: 40 }, (_, user) => encodeURIComponent(`user|${user}/ä`));
 
 describe(`nginx with deploy/nginx/cells.conf${WITHOUT_ROUTER}`, () => {

@@ -16,10 +16,12 @@ import { startBroker } from '../../src/bootstrap.js';
 import { readConfiguration } from '../../src/config/read-configuration.js';
 import { digitsOf } from '../../src/domain/cell.js';
 import { generateKeyRing } from '../../src/sealing/key-ring.js';
-import { query, tokenBroker } from '../cli/token-broker.js';
+import { query, startTokenBroker, tokenBroker } from '../cli/token-broker.js';
 import { ConsoleBrowser } from '../console/console-browser.js';
 import { Browser } from '../support/api.js';
 import { type CellRouter, startCellRouter, WITHOUT_ROUTER } from '../support/cell-router.js';
+import { tokenByFile } from '../support/default-credentials.js';
+import { until } from '../support/until.js';
 import { ALICE, APP, asRuntime, BOB, createDatabase, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 
 const { resetRootLogger } = (await import(resolve('node_modules/nestjs-pino/dist/esm/rootLogger.js'))) as {
@@ -180,10 +182,11 @@ async function authz(header: string) {
   return { status: response.status, code: response.headers.get('x-token-broker-code') };
 }
 
-async function exchange(user: string, header: string) {
-  const response = await fetch(`${services}/oauth2/token`, {
+/** @param prefix of the path, which names the user where there is no header */
+async function exchange(user: string, header: string, prefix = '') {
+  const response = await fetch(`${services}${prefix}/oauth2/token`, {
     method: 'POST',
-    headers: { 'x-token-broker-user': header },
+    ...(header === '' ? {} : { headers: { 'x-token-broker-user': header } }),
     body: new URLSearchParams({
       grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
       subject_token: key,
@@ -401,6 +404,10 @@ withRouter(
     expect((await call('GET', `/tokens/${path}`)).status).toBe(200);
     // The second text comes to another cell, or to the same one: both refuse it.
     for (const other of [user, path.replace('p', '%70')]) {
+      expect(await exchange(user, '', `/users/${other}`)).toMatchObject({
+        status: 400,
+        text: expect.stringContaining('x-token-broker-user'),
+      });
       for (const response of [
         await call('GET', `/tokens/${other}`),
         await call('DELETE', `/users/${other}?mode=local`),
@@ -459,6 +466,51 @@ withRouter(
       }
     }
     for (const name of NAMES) expect(await grantsIn(name)).toEqual([]);
+  },
+);
+
+withRouter(
+  named(
+    "a sidecar, and Google's library with a written file, reach the cell of a user by a key and by a credential",
+  ),
+  async () => {
+    const keyFile = file('reports.key', key);
+    const to = { TOKEN_BROKER_URL: services };
+    for (const user of [...NAMES.map((name) => users[name]), ...ENCODED_USERS]) {
+      const { id } = await connect({ user_id: user });
+      const cell = id.split('.')[0] ?? '';
+      const created = await call('POST', '/services/self/credentials', { user_id: user, expires_in: 3600 });
+      const credentialFile = file('user.credential', String(created.body['credential']));
+      for (const [proof, kind, path] of [
+        [['--user', user, '--key-file', keyFile], 'external_account', `/users/${encodeURIComponent(user)}`],
+        [['--credential-file', credentialFile], 'external_account_authorized_user', `/cells/${cell}`],
+      ] as const) {
+        const credentials = join(folder, `${kind}.json`);
+        const args = ['credentials-file', ...proof, '--for', kind, '--output', credentials, '--force'];
+        expect(await tokenBroker(args, to)).toMatchObject({ code: 0 });
+        const written = JSON.parse(readFileSync(credentials, 'utf8')) as { token_url: string };
+        expect(written.token_url).toBe(`${services}${path}/oauth2/token`);
+        expect(await tokenByFile(credentials, [YOUTUBE])).toMatch(/^ya29\./);
+        // Past the router, such as in the network of the cell.
+        const direct = written.token_url.replace(services, cells[cell as Name].url);
+        writeFileSync(credentials, JSON.stringify({ ...written, token_url: direct }));
+        expect(await tokenByFile(credentials, [YOUTUBE])).toMatch(/^ya29\./);
+
+        const sidecar = startTokenBroker(['sidecar', ...proof, '--json'], to);
+        await until(() => sidecar.printed().stdout.endsWith('\n'));
+        const { variables } = JSON.parse(sidecar.printed().stdout) as { variables: Record<string, string> };
+        const address = variables['GCE_METADATA_HOST'] ?? '';
+        const url = `http://${address}/computeMetadata/v1/instance/service-accounts/default/token`;
+        const response = await fetch(url, { headers: { 'metadata-flavor': 'Google' } });
+        expect({ status: response.status, text: await response.text() }).toEqual({
+          status: 200,
+          text: expect.stringContaining('ya29.'),
+        });
+        sidecar.kill('SIGTERM');
+        expect((await sidecar.finished).code).toBe(0);
+      }
+      await call('DELETE', `/users/${encodeURIComponent(user)}?mode=local`);
+    }
   },
 );
 

@@ -358,6 +358,33 @@ describe('the requests to Google', () => {
     expect((await ask()).body).toMatchObject({ code: 'client_misconfigured', who_must_act: 'operator' });
   });
 
+  test.each([
+    { authenticationError: 'TWO_STEP_VERIFICATION_NOT_ENROLLED' },
+    { authorizationError: 'USER_PERMISSION_DENIED' },
+  ] as const)('below a manager that answers %j are reached through a root above it', async (refuses) => {
+    const { accounts, users, ...rest } = guideHierarchy({ U1: ALICE.email, U2: ALICE.email });
+    const refusing = accounts.map((each) => (each.id === M2 ? { ...each, refuses } : each));
+    const usersOfBoth = users.filter(({ customer }) => customer !== M3);
+    bed.google.control.setAdsHierarchy({ ...rest, accounts: refusing, users: usersOfBoth });
+    const response = await ask();
+    expect(response.body).toMatchObject({ complete: false });
+    expect((response.body['gaps'] as { customer_id: string }[]).map((gap) => gap.customer_id)).toEqual([M2]);
+    expect(Object.keys(byRoot(customersOf(response))[M1] ?? {})).toEqual([M1, M2, A1, A2, A3]);
+    const { status, body } = await bed.api.token('alice', { customer_id: A2 });
+    expect(status).toBe(200);
+    expect(body['ads']).toMatchObject({
+      login_customer_id: M1,
+      role: 'STANDARD',
+      distance: 2,
+      alternatives: [],
+    });
+    expect((await callAds(String(body['access_token']), A2, M1)).status).toBe(200);
+    // Google lists it below M1, and not who manages it.
+    expect(customersOf(response).find(({ id }) => id === A2)).toMatchObject({ name: 'A2', managers: [] });
+    // Stored, and read again.
+    expect((await ask()).body['customers']).toEqual(response.body['customers']);
+  });
+
   test.each(['CLOUD_PROJECT_NOT_APPROVED_FOR_PRODUCTION', 'MISSING_TOS'])(
     'are refused as the matter of the operator where every account answers %s',
     async (authorizationError) => {

@@ -222,6 +222,22 @@ describe('an import', () => {
     expect(await first({ ...byEmail, account: BOB.email })).toMatchObject({ account: { sub: BOB.sub } });
   });
 
+  test('takes an email address that Google neither confirms nor denies, unless the broker knows whose it is', async () => {
+    const item = { user_id: 'alice', refresh_token: issue(['openid', ADS]) };
+    expect(await first({ ...item, account: ALICE.email }, { dry_run: true })).toMatchObject({
+      status: 'imported',
+    });
+    expect(await first({ ...item, account: BOB.sub }, { dry_run: true })).toMatchObject({
+      cause: 'wrong_account',
+    });
+    await first({ user_id: 'bob', refresh_token: issue(undefined, BOB.sub) });
+    expect(await first({ ...item, account: BOB.email })).toMatchObject({ cause: 'wrong_account' });
+    expect(await first({ ...item, account: ALICE.email })).toMatchObject({
+      status: 'imported',
+      account: { sub: ALICE.sub, email: null },
+    });
+  });
+
   test('asks Google whose token it is where there is an email scope and no id_token', async () => {
     const email = [OPENID[1] ?? '', ADS];
     const item = { user_id: 'bob', refresh_token: issue(email, BOB.sub) };

@@ -356,6 +356,20 @@ describe('a security event', () => {
     expect(await statusOf('alice')).toEqual(['active']);
   });
 
+  test('of type account-disabled that arrives after the account-enabled that followed it suspends nothing', async () => {
+    await connect();
+    bed.clock.advance(60);
+    const disabled = await tokenOf({ type: 'account-disabled', subject: subject(), reason: 'hijacking' });
+    bed.clock.advance(60);
+    await send({ type: 'account-enabled', subject: subject() });
+    expect((await post(disabled)).status).toBe(202);
+    expect(await statusOf('alice')).toEqual(['active']);
+    expect((await bed.api.token('alice')).status).toBe(200);
+    bed.clock.advance(60);
+    await send({ type: 'account-disabled', subject: subject() });
+    expect(await statusOf('alice')).toEqual(['suspended']);
+  });
+
   test.each([
     ['in milliseconds', Date.now()],
     ['in the year 10000', 253_402_300_800],

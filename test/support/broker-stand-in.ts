@@ -28,8 +28,12 @@ export const OUTAGE: EndpointResponse = {
 };
 
 export class TokenEndpoint {
-  /** The forms that came, in order, with the Authorization header. */
-  readonly requests: { readonly form: Record<string, string>; readonly authorization: string | null }[] = [];
+  /** The forms that came, in order, with path and Authorization header. */
+  readonly requests: {
+    readonly path: string;
+    readonly form: Record<string, string>;
+    readonly authorization: string | null;
+  }[] = [];
   /** Chooses the response to a request. */
   respond: (form: Record<string, string>) => EndpointResponse = () => this.token();
   issuer: string | null = null;
@@ -104,9 +108,10 @@ export class TokenEndpoint {
             status: 200,
             body: { issuer: this.issuer, token_endpoint: 'https://elsewhere.example.com/token' },
           };
-    if (target !== 'POST /oauth2/token') return { status: 404, body: {} };
+    const [, path] = /^POST ((?:\/users\/[^/]+|\/cells\/\w+)?\/oauth2\/token)$/.exec(target) ?? [];
+    if (path === undefined) return { status: 404, body: {} };
     const form = Object.fromEntries(new URLSearchParams(body));
-    this.requests.push({ form, authorization });
+    this.requests.push({ path, form, authorization });
     return this.respond(form);
   }
 }

@@ -538,6 +538,36 @@ describe('the limits', () => {
   });
 });
 
+test.each([
+  ['/users/alice/oauth2/token', 200],
+  ['/users/alice%40example.com/oauth2/token', 200],
+  ['/users/alice/oauth2/token?x=y', 404],
+  ['/users/alice/x/oauth2/token', 404],
+  ['/users//oauth2/token', 404],
+  ['/cells/eu1/oauth2/token', 404],
+  ['/authz/users/alice/oauth2/token', 401],
+])(
+  'the path %s, by which a router knows the user, is answered with %d where there are no cells',
+  async (path, status) => {
+    const form = { grant_type: EXCHANGE, subject_token: bed.api.key, subject_token_type: JWT_TYPE };
+    const from = bed.log().length;
+    const post = (more: Record<string, string>) =>
+      fetch(`${bed.url}${path}`, {
+        method: 'POST',
+        body: new URLSearchParams({ ...form, audience: audience('alice'), ...more }),
+      });
+    // The second is answered by the warm path.
+    for (let time = 0; time < 2; time++) expect((await post({})).status).toBe(status);
+    if (status !== 200) return;
+    const refused = await post({ audience: 'unknown' });
+    expect([refused.status, await refused.json()]).toMatchObject([400, { error: 'invalid_target' }]);
+    expect((await fetch(`${bed.url}${path}`)).status).toBe(405);
+    // No user id in the log.
+    expect(bed.log().slice(from)).toContain('"path":"/oauth2/token"');
+    expect(bed.log().slice(from)).not.toContain(path);
+  },
+);
+
 test('the metadata of RFC 8414 name issuer, endpoint and grant types', async () => {
   const response = await fetch(`${bed.url}/.well-known/oauth-authorization-server`);
   const { publicUrl } = readConfiguration(bed.settings);

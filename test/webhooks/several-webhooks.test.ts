@@ -187,6 +187,17 @@ describe('a secret that is replaced', () => {
     expect(String(app.received[0]?.headers['webhook-signature']).split(' ')).toHaveLength(3);
   });
 
+  test('signs a test event as well, which the receiver with the former secret accepts', async () => {
+    const { id } = await bed.webhook({ url: app.url, secret: app.secret });
+    await registry().rotate(id, new Secret(`whsec_${Buffer.alloc(32, 5).toString('base64')}`), 3600_000);
+    const test = () => bed.app.get(ReplayWebhooks).test(id, 'operator');
+    await test();
+    expect(app.received).toMatchObject([{ isSigned: true }]);
+    bed.clock.advance(3601);
+    await test();
+    expect(app.received.at(-1)).toMatchObject({ isSigned: false });
+  });
+
   test('signs as well until the overlap ends', async () => {
     const { id } = await bed.webhook({ url: app.url, secret: app.secret });
     const next = new Secret(`whsec_${Buffer.alloc(32, 5).toString('base64')}`);

@@ -127,6 +127,8 @@ export function curlConfiguration(accessToken: Secret, choice: AccountChoice): s
 
 function visible(name: string, secret: Secret): string {
   const value = secret.reveal();
+  // What jq prints for the member of a refusal that has none.
+  if (value === 'null') throw notWritable(name, 'is the text `null`, so none was given');
   if (VISIBLE.test(value)) return value;
   throw notWritable(name, 'holds a space or another character that no header can hold');
 }

@@ -7,11 +7,11 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { ADWORDS } from '../../domain/google/scopes.js';
 import type { Secret } from '../../domain/secret.js';
-import { findBroker } from '../libraries/broker-address.js';
+import { findBroker, issuerForFile } from '../libraries/broker-address.js';
 import { fileContent, fileKindFor, type Reader } from '../libraries/credential-formats.js';
 import { exportLines } from '../libraries/environment.js';
 import { javaNotes } from '../libraries/library-notes.js';
-import { readSource, readSubject, type SourceOptions } from '../libraries/token-source.js';
+import { readSource, readSubject, type SourceOptions, tokenUrlOf } from '../libraries/token-source.js';
 import type { CommandResult } from '../shared/command-result.js';
 import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
 import { writePrivateFile } from '../shared/files.js';
@@ -75,32 +75,51 @@ async function withCredentialsFile(
   const subject = readSubject(options, source, NAME);
   const broker = await findBroker(options.broker ?? null, process.env);
   const configuration = brokerConfiguration(format as Exclude<ConfigurationFormat, 'curl'>, choice, null);
-  const notes = [...broker.notes, ...(format === 'java' ? javaNotes(broker.tokenUrl) : [])];
-  if (options.output === '-')
-    return { text: configuration.trimEnd(), json: { format, content: configuration, notes } };
-
-  const file = resolve(options.output ?? fileNameOf(format));
-  const credentials = resolve(options.credentialsOutput ?? join(dirname(file), 'google-credentials.json'));
+  const address = { ...(await issuerForFile(broker)), tokenUrl: tokenUrlOf(broker.origin, source, subject) };
+  const notes = [...address.notes, ...(format === 'java' ? javaNotes(address.tokenUrl) : [])];
+  const { output, credentialsOutput } = options;
+  const file = output === '-' ? null : resolve(output ?? fileNameOf(format));
+  const credentials =
+    file === null && credentialsOutput === undefined
+      ? null
+      : resolve(credentialsOutput ?? join(dirname(file ?? ''), 'google-credentials.json'));
   // Both or none.
-  if (!force && existsSync(file)) throw taken(file, '--output');
+  if (!force && file !== null && existsSync(file)) throw taken(file, '--output');
+  if (credentials === null) {
+    const all = [...notes, NO_CREDENTIALS];
+    return {
+      text: configuration.trimEnd(),
+      notes: all,
+      json: { format, content: configuration, notes: all },
+    };
+  }
   if (!force && existsSync(credentials)) throw taken(credentials, '--credentials-output');
-  writePrivateFile(
-    credentials,
-    fileContent(kind, source, { broker, subject, scopes: [ADWORDS], isForPod: false }),
-    force,
-  );
-  writePrivateFile(file, configuration, force);
+  const content = fileContent(kind, source, { ...address, subject, scopes: [ADWORDS], isForPod: false });
+  writePrivateFile(credentials, content, force);
   const variables = { GOOGLE_APPLICATION_CREDENTIALS: credentials };
+  const exported = `  ${exportLines(variables).trimEnd()}`;
+  if (file === null) {
+    const found = ['Only you can read it. The library finds it by this variable:', exported];
+    return {
+      text: configuration.trimEnd(),
+      notes: [`Wrote ${credentials}.`, ...notes, ...found],
+      json: { format, content: configuration, credentials, variables, notes },
+    };
+  }
+  writePrivateFile(file, configuration, force);
   return {
     text: [
       `Wrote ${file}, which holds no refresh token, and ${credentials}.`,
       ...notes,
       'Only you can read them. The library finds the second one by this variable:',
-      `  ${exportLines(variables).trimEnd()}`,
+      exported,
     ].join('\n'),
     json: { format, file, credentials, variables, notes },
   };
 }
+
+const NO_CREDENTIALS =
+  'No file with the credentials was written, which the library needs as well: name one with --credentials-output.';
 
 async function withAccessToken(options: ClientConfigOptions, choice: AccountChoice): Promise<CommandResult> {
   const { format, force = false } = options;

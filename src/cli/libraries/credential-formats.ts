@@ -4,7 +4,7 @@
  * The types are Google's: https://google.aip.dev/auth/4110 and 4117.
  */
 import { wrongUsage } from '../shared/failure.js';
-import { audienceOf, type BrokerAddress, type TokenOwner } from './broker-address.js';
+import { audienceOf, type TokenOwner } from './broker-address.js';
 import { pathInPod } from './environment.js';
 import { ACCESS_TOKEN_TYPE, JWT_TYPE } from '../../domain/google/oauth.js';
 import type { CredentialSource, ExchangeSource, LibraryTokenSource } from './token-source.js';
@@ -39,11 +39,7 @@ export type Reader = keyof typeof READERS;
 export const READER_NAMES = Object.keys(READERS) as Reader[];
 
 /** What a program that reads the file at `path` has to find in its environment. */
-export function variablesFor(
-  reader: Reader,
-  path: string,
-  { tokenUrl }: BrokerAddress,
-): Record<string, string> {
+export function variablesFor(reader: Reader, path: string, tokenUrl: string): Record<string, string> {
   const { variable } = READERS[reader];
   // gcloud ignores the token_uri of the file.
   return { [variable]: path, ...(reader === 'gcloud' ? { CLOUDSDK_AUTH_TOKEN_HOST: tokenUrl } : {}) };
@@ -79,7 +75,9 @@ export function fileKindFor(reader: Reader, source: LibraryTokenSource, command:
 }
 
 export interface FileContents {
-  readonly broker: BrokerAddress;
+  /** Audiences begin with it. */
+  readonly issuer: string;
+  readonly tokenUrl: string;
   readonly subject: TokenOwner | null;
   /** Of the kinds that have them. */
   readonly scopes: readonly string[];
@@ -93,7 +91,7 @@ const CLIENT = { client_id: 'token-broker', client_secret: 'not-used' };
 /** @param subject given with every source but a delegated credential */
 export function fileContent(kind: FileKind, source: LibraryTokenSource, contents: FileContents): string {
   if (source.kind !== 'credential') return json(externalAccount(source, contents));
-  const { tokenUrl } = contents.broker;
+  const { tokenUrl } = contents;
   const refreshToken = source.credential.reveal();
   switch (kind) {
     case 'authorized_user':
@@ -110,12 +108,15 @@ export function fileContent(kind: FileKind, source: LibraryTokenSource, contents
   }
 }
 
-function externalAccount(source: ExchangeSource, { broker, subject, scopes, isForPod }: FileContents) {
+function externalAccount(
+  source: ExchangeSource,
+  { issuer, tokenUrl, subject, scopes, isForPod }: FileContents,
+) {
   return {
     type: 'external_account',
-    audience: subject === null ? broker.issuer : audienceOf(broker, subject),
+    audience: subject === null ? issuer : audienceOf(issuer, subject),
     subject_token_type: source.kind === 'key' ? ACCESS_TOKEN_TYPE : JWT_TYPE,
-    token_url: broker.tokenUrl,
+    token_url: tokenUrl,
     credential_source: credentialSource(source, isForPod),
     ...(scopes.length === 0 ? {} : { scopes }),
   };
@@ -137,7 +138,7 @@ function credentialSource(source: ExchangeSource, isForPod: boolean) {
 }
 
 /** rclone takes a token without an access token for one of an older form, and forgets the rest: so there is an expired one. */
-function rcloneConfiguration({ credential }: CredentialSource, { broker, scopes }: FileContents): string {
+function rcloneConfiguration({ credential }: CredentialSource, { tokenUrl, scopes }: FileContents): string {
   const token = {
     access_token: 'expired',
     token_type: 'Bearer',
@@ -151,7 +152,7 @@ function rcloneConfiguration({ credential }: CredentialSource, { broker, scopes 
     ...(scopes.length === 0 ? [] : [`scope = ${scopes.map((each) => each.split('/').at(-1)).join(',')}`]),
     `client_id = ${CLIENT.client_id}`,
     `client_secret = ${CLIENT.client_secret}`,
-    `token_url = ${broker.tokenUrl}`,
+    `token_url = ${tokenUrl}`,
     `token = ${JSON.stringify(token)}`,
   ];
   return `${lines.join('\n')}\n`;

@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import { type CommandResult, printResult, repeated } from '../shared/command-result.js';
 import { wrongUsage } from '../shared/failure.js';
 import { writePrivateFile } from '../shared/files.js';
-import { type BrokerAddress, findBroker } from './broker-address.js';
+import { findBroker, issuerForFile } from './broker-address.js';
 import {
   fileContent,
   fileKindFor,
@@ -22,6 +22,7 @@ import {
   readSubject,
   type SourceOptions,
   type LibraryTokenSource,
+  tokenUrlOf,
   withSourceOptions,
   withUrlOptions,
 } from './token-source.js';
@@ -90,20 +91,21 @@ async function write(options: Options, asJson: boolean): Promise<CommandResult> 
   const isForPod = printEnv === 'kubernetes';
   const fault = isForPod && source.kind === 'jwt' ? faultOfJwtFolder(source.file) : null;
   if (fault !== null) throw wrongUsage(fault, NAME);
-  const content = fileContent(kind, source, { broker, subject, scopes, isForPod });
+  const address = { ...(await issuerForFile(broker)), tokenUrl: tokenUrlOf(broker.origin, source, subject) };
+  const content = fileContent(kind, source, { ...address, subject, scopes, isForPod });
   const notes = [
-    ...broker.notes,
+    ...address.notes,
     ...missingFile(source, isForPod),
-    ...notesFor(reader, kind, broker.tokenUrl, scopes),
+    ...notesFor(reader, kind, address.tokenUrl, scopes),
   ];
   if (output === '-') return { text: content.trimEnd(), json: { for: reader, type: kind, content, notes } };
 
   const file = resolve(output);
   writePrivateFile(file, content, force);
-  const variables = variablesFor(reader, file, broker);
+  const variables = variablesFor(reader, file, address.tokenUrl);
   if (!asJson) say([...notes, 'Set in the environment of the program:', exportLines(variables).trimEnd()]);
   return {
-    text: shown(options, source, file, broker),
+    text: shown(options, source, file, address),
     json: { for: reader, type: kind, file, variables, notes },
   };
 }
@@ -112,16 +114,16 @@ function shown(
   { for: reader, printEnv }: Options,
   source: LibraryTokenSource,
   file: string,
-  broker: BrokerAddress,
+  { issuer, tokenUrl }: { readonly issuer: string; readonly tokenUrl: string },
 ): string {
   switch (printEnv) {
     case 'shell':
-      return exportLines(variablesFor(reader, file, broker)).trimEnd();
+      return exportLines(variablesFor(reader, file, tokenUrl)).trimEnd();
     case 'kubernetes':
       return kubernetesSnippet({
         path: file,
-        variables: variablesFor(reader, pathInPod(file), broker),
-        jwt: source.kind === 'jwt' ? { file: source.file, audience: broker.issuer } : null,
+        variables: variablesFor(reader, pathInPod(file), tokenUrl),
+        jwt: source.kind === 'jwt' ? { file: source.file, audience: issuer } : null,
         keyFile: source.kind === 'key' ? source.file : null,
       }).trimEnd();
     default:

@@ -6,8 +6,8 @@
 import { ACCESS_TOKEN_TYPE, JWT_TYPE } from '../../domain/google/oauth.js';
 import { readTextFile } from '../../config/configuration-files.js';
 import { Secret } from '../../domain/secret.js';
-import { audienceOf, type BrokerAddress, type TokenOwner } from './broker-address.js';
-import type { LibraryTokenSource, UrlSource } from './token-source.js';
+import { audienceOf, type BrokerAddress, causeOf, IssuerUnknown, type TokenOwner } from './broker-address.js';
+import { type LibraryTokenSource, tokenUrlOf, type UrlSource } from './token-source.js';
 
 export type TokenOutcome = GivenToken | Refusal | Unavailable;
 
@@ -53,39 +53,58 @@ export async function requestToken(
   question: TokenQuestion,
   scopes: readonly string[],
 ): Promise<TokenOutcome> {
-  const { broker, signal } = question;
-  const body = formOf(question, scopes);
+  const { broker, source, subject, signal } = question;
+  const body = await formOf(question, scopes);
   if (!(body instanceof URLSearchParams)) return body;
   const { send } = await import('../../outbound/http-client.js');
   try {
     const headers = { accept: 'application/json' };
     const limits = { timeoutMs: TIMEOUT_MS, maxBytes: MAX_BYTES, signal };
-    const response = await send(broker.tokenUrl, { method: 'POST', headers, body, ...limits });
+    const tokenUrl = tokenUrlOf(broker.origin, source, subject);
+    const response = await send(tokenUrl, { method: 'POST', headers, body, ...limits });
     const { status, headers: found, body: text } = response;
-    return outcomeOf(status, found.get('retry-after'), membersOf(text), broker);
+    return outcomeOf(status, found.get('retry-after'), membersOf(text), tokenUrl);
   } catch (error) {
     return unavailable(`The broker at ${broker.origin} cannot be reached (${causeOf(error)}).`);
   }
 }
 
-function formOf({ broker, source, subject }: TokenQuestion, scopes: readonly string[]) {
+async function formOf(
+  { broker, source, subject, signal }: TokenQuestion,
+  scopes: readonly string[],
+): Promise<URLSearchParams | Unavailable> {
   const scope = scopes.length === 0 ? {} : { scope: scopes.join(' ') };
   if (source.kind === 'credential' || subject === null) {
     const credential = source.kind === 'credential' ? source.credential.reveal() : '';
     return new URLSearchParams({ grant_type: 'refresh_token', refresh_token: credential, ...scope });
   }
+  const issuer = await issuerOf(broker, signal);
+  if (typeof issuer !== 'string') return issuer;
   const subjectToken = readSubjectToken(source.file);
-  if (subjectToken instanceof Secret) {
-    return new URLSearchParams({
-      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
-      subject_token: subjectToken.reveal(),
-      subject_token_type: source.kind === 'jwt' ? JWT_TYPE : ACCESS_TOKEN_TYPE,
-      requested_token_type: ACCESS_TOKEN_TYPE,
-      audience: audienceOf(broker, subject),
-      ...scope,
-    });
+  if (!(subjectToken instanceof Secret)) return subjectToken;
+  return new URLSearchParams({
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    subject_token: subjectToken.reveal(),
+    subject_token_type: source.kind === 'jwt' ? JWT_TYPE : ACCESS_TOKEN_TYPE,
+    requested_token_type: ACCESS_TOKEN_TYPE,
+    audience: audienceOf(issuer, subject),
+    ...scope,
+  });
+}
+
+/** An audience that begins with another address is refused for good, so none is guessed while the broker is away. */
+async function issuerOf(
+  { origin, issuer }: BrokerAddress,
+  signal?: AbortSignal,
+): Promise<string | Unavailable> {
+  try {
+    return await issuer(signal);
+  } catch (error) {
+    if (!(error instanceof IssuerUnknown)) throw error;
+    return unavailable(
+      `The broker at ${origin} does not say its issuer (${error.message}). It is asked again; PUBLIC_URL, if set, says it too.`,
+    );
   }
-  return subjectToken;
 }
 
 /** Each time: a platform replaces its JWT long before it expires. While it does, the file may be missing for a moment. */
@@ -104,7 +123,7 @@ function outcomeOf(
   status: number,
   retryAfter: string | null,
   members: Members | null,
-  { tokenUrl }: BrokerAddress,
+  tokenUrl: string,
 ): TokenOutcome {
   const said = members === null ? '' : textOf(members['error_description']);
   if (status === 408 || status === 429 || status >= 500)
@@ -162,12 +181,4 @@ function secondsOf(retryAfter: string | null): number | null {
 
 function unavailable(message: string, retryAfterSeconds: number | null = null): Unavailable {
   return { kind: 'unavailable', message, retryAfterSeconds };
-}
-
-/** The code of the connection's error, somewhere among the causes. */
-function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown';
-  const { code } = error as NodeJS.ErrnoException;
-  if (typeof code === 'string') return code;
-  return error.cause === undefined ? error.name : causeOf(error.cause);
 }

@@ -1,6 +1,7 @@
 /**
  * What proves to the broker who asks, as options of a command: a service key, a workload JWT, a URL that gives one, or a
- * delegated credential. Owns these options and how they are read. Does not own what is made of them.
+ * delegated credential. Owns these options, how they are read, and the path at which each is sent. Does not own what is made of
+ * them.
  */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -49,6 +50,21 @@ export interface CredentialSource {
 
 export type ExchangeSource = FileSource | UrlSource;
 export type LibraryTokenSource = ExchangeSource | CredentialSource;
+
+/** The name of the cell that made the handle, where there are cells. */
+const CELL_OF_HANDLE = /^tbc_([a-z][a-z0-9]{0,3})\./;
+
+/**
+ * The token endpoint, at a path by which a router in front of cells knows the cell: it reads no form, and libraries send no header
+ * (docs/cells.md). Without cells these paths are the same endpoint, so that a file stays right when they are introduced.
+ * @param subject given with every source but a delegated credential
+ */
+export function tokenUrlOf(origin: string, source: LibraryTokenSource, subject: TokenOwner | null): string {
+  if (subject !== null) return `${origin}/users/${encodeURIComponent(subject.userId)}/oauth2/token`;
+  const handle = source.kind === 'credential' ? source.credential.reveal() : '';
+  const [, cell] = CELL_OF_HANDLE.exec(handle) ?? [];
+  return `${origin}${cell === undefined ? '' : `/cells/${cell}`}/oauth2/token`;
+}
 
 /** Adds the options that say where the broker is, whose token it is, and what proves who asks. */
 export function withSourceOptions(command: Command): Command {

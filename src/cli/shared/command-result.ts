@@ -7,6 +7,8 @@ import { widthOf } from './table.js';
 export interface CommandResult<Text = string> {
   readonly text: Text;
   readonly json: object;
+  /** Lines for standard error, where the text is for a program; with --json they are in the JSON. */
+  readonly notes?: readonly string[];
   /** For a result that is itself a failure, such as a client that Google refuses. */
   readonly exitCode?: ExitCode;
 }
@@ -29,10 +31,11 @@ export function printResult<Args extends unknown[]>(
   work: (...args: Args) => Promise<CommandResult | TableResult>,
 ) {
   return async function (this: Command, ...args: Args): Promise<void> {
-    const { text, json, exitCode } = await work(...args);
+    const { text, json, notes = [], exitCode } = await work(...args);
     const options = globalOptions(this);
     const asText = () => (typeof text === 'string' ? text : text(widthOf(options)));
     await print(options.json ? JSON.stringify(json, null, 2) : asText());
+    if (!options.json) process.stderr.write(notes.map((line) => `${line}\n`).join(''));
     if (exitCode !== undefined) process.exitCode = exitCode;
   };
 }

@@ -1,5 +1,5 @@
 import { type AccessRole, byPower, isAtLeast, isAtMost } from './access-role.js';
-import type { AccountTree, AdsAccount } from './account-tree.js';
+import type { AccountTree, AdsAccount, DistantAccess } from './account-tree.js';
 import { distances, Links } from './links.js';
 
 /** One access path to an account: the root to name in the header `login-customer-id`, and the user's role then. */
@@ -25,13 +25,16 @@ export class AccessMap {
   readonly #accounts: ReadonlyMap<string, AdsAccount>;
   readonly #roles: ReadonlyMap<string, AccessRole | null>;
   readonly #links: Links;
+  /** By customer id. */
+  readonly #distant: ReadonlyMap<string, readonly DistantAccess[]>;
 
   /** @throws {CircularTree} */
   constructor(readonly tree: AccountTree) {
     this.#accounts = new Map(tree.accounts.map((account) => [account.id, account]));
     this.#roles = strongest(tree);
     this.#links = new Links(tree.links);
-    const reached = distances(this.#roles.keys(), this.#links.clients);
+    this.#distant = Map.groupBy(tree.distant ?? [], ({ customer }) => customer);
+    const reached = distances([...this.#roles.keys(), ...this.#distant.keys()], this.#links.clients);
     this.unreached = [...this.#accounts.keys()].filter((id) => !reached.has(id));
     const named = [...tree.links.flatMap(({ manager, client }) => [manager, client]), ...this.#roles.keys()];
     this.unknown = [...new Set(named)].filter((id) => !this.#accounts.has(id));
@@ -51,12 +54,20 @@ export class AccessMap {
    * is above the account.
    */
   pathsTo(id: string): AccessPath[] {
-    const paths: AccessPath[] = [];
-    for (const [loginCustomerId, distance] of distances([id], this.#links.managers)) {
-      const role = this.#roles.get(loginCustomerId);
-      if (role === undefined) continue;
-      paths.push({ loginCustomerId, role, distance, headerNeeded: distance > 0 });
+    const nearest = new Map<string, number>();
+    const add = (root: string, distance: number) => {
+      if (this.#roles.has(root)) nearest.set(root, Math.min(nearest.get(root) ?? Infinity, distance));
+    };
+    for (const [above, distance] of distances([id], this.#links.managers)) {
+      add(above, distance);
+      for (const each of this.#distant.get(above) ?? []) add(each.root, distance + each.distance);
     }
+    const paths = [...nearest].map(([loginCustomerId, distance]) => ({
+      loginCustomerId,
+      role: this.#roles.get(loginCustomerId) ?? null,
+      distance,
+      headerNeeded: distance > 0,
+    }));
     return paths.sort(
       (a, b) =>
         byPower(a.role, b.role) ||

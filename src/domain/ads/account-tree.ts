@@ -40,22 +40,36 @@ export interface TreeGap {
   readonly cause?: string;
 }
 
+/** An account below one that does not say what it manages: a root above lists it, without the links between them. */
+export interface DistantAccess {
+  readonly root: string;
+  readonly customer: string;
+  /** Links between the two, on the shortest way. */
+  readonly distance: number;
+}
+
 /** What one user reaches in Google Ads: a directed acyclic graph, although it is called a tree, as Google does. */
 export interface AccountTree {
   readonly accounts: readonly AdsAccount[];
   readonly links: readonly ManagerLink[];
   readonly direct: readonly DirectAccess[];
   readonly gaps: readonly TreeGap[];
+  /** What no links lead to. Absent where there is none. */
+  readonly distant?: readonly DistantAccess[];
 }
 
 /** Whether a stored value has the form of a tree: what it says becomes headers, and the names of roots. */
 export function isAccountTree(value: unknown): value is AccountTree {
-  const { accounts, links, direct, gaps } = record(value);
+  const { accounts, links, direct, gaps, distant = [] } = record(value);
   return (
     isListOf(accounts, ({ id }) => isId(id)) &&
     isListOf(links, ({ manager, client }) => isId(manager) && isId(client)) &&
     isListOf(direct, ({ customer, role }) => isId(customer) && (role === null || isAccessRole(role))) &&
-    isListOf(gaps, ({ customer, cause }) => isId(customer) && (cause === undefined || isCode(cause)))
+    isListOf(gaps, ({ customer, cause }) => isId(customer) && (cause === undefined || isCode(cause))) &&
+    isListOf(
+      distant,
+      ({ root, customer, distance }) => isId(root) && isId(customer) && Number.isSafeInteger(distance),
+    )
   );
 }
 

@@ -9,16 +9,25 @@ export class Links {
 
   /** @throws {CircularTree} */
   constructor(links: readonly ManagerLink[]) {
-    const clients = new Map<string, Set<string>>();
-    const managers = new Map<string, Set<string>>();
-    for (const { manager, client } of links) {
-      put(clients, manager, client);
-      put(managers, client, manager);
-    }
+    const { clients, managers } = neighboursOf(links);
     this.clients = clients;
     this.managers = managers;
     assertNoCycle(this);
   }
+}
+
+/** Also of links that are in a circle. */
+export function neighboursOf(links: readonly ManagerLink[]): {
+  readonly clients: Neighbours;
+  readonly managers: Neighbours;
+} {
+  const clients = new Map<string, Set<string>>();
+  const managers = new Map<string, Set<string>>();
+  for (const { manager, client } of links) {
+    put(clients, manager, client);
+    put(managers, client, manager);
+  }
+  return { clients, managers };
 }
 
 /**

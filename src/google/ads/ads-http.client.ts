@@ -125,3 +125,9 @@ export interface AdsListing {
   /** Google had more pages than MAX_PAGES. */
   readonly isCutOff: boolean;
 }
+
+export interface AccountBelow {
+  readonly account: AdsAccount;
+  /** Links between the called account and this one, on the shortest way; 0: itself. */
+  readonly level: number;
+}

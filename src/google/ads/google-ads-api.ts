@@ -6,7 +6,7 @@ import { AdsFailure } from '../../domain/ads/ads-failure.js';
 import type { Secret } from '../../domain/secret.js';
 import { foldEmail, printableLine } from '../../domain/text.js';
 import { ShutdownSignal } from '../shutdown-signal.js';
-import { AdsCall, AdsListing, AdsRequests } from './ads-http.client.js';
+import { type AccountBelow, type AdsCall, type AdsListing, AdsRequests } from './ads-http.client.js';
 
 const CLIENT_FIELDS = ['id', 'level', 'manager', 'descriptive_name', 'status']
   .map((field) => `customer_client.${field}`)
@@ -41,20 +41,33 @@ export class GoogleAdsApi {
 
   /** Google lists no parents, only how far below an account is: links are read one level at a time. */
   async list(call: AdsCall): Promise<AdsListing> {
-    const { rows, isCutOff } = await this.#requests.search(
-      call,
-      `SELECT ${CLIENT_FIELDS} FROM customer_client WHERE customer_client.level <= 1`,
-    );
-    const listed = rows.flatMap((row) => {
-      const { level, ...fields } = record(row['customerClient']);
-      const account = readAccount(fields);
-      return account ? [{ account, isSelf: Number(level) === 0 || account.id === call.customerId }] : [];
-    });
+    const { accounts, isCutOff } = await this.#customerClients(call, ' WHERE customer_client.level <= 1');
+    const isSelf = ({ account, level }: AccountBelow) => level === 0 || account.id === call.customerId;
     return {
-      self: listed.find(({ isSelf }) => isSelf)?.account ?? null,
-      clients: listed.filter(({ isSelf }) => !isSelf).map(({ account }) => account),
+      self: accounts.find(isSelf)?.account ?? null,
+      clients: accounts.filter((each) => !isSelf(each)).map(({ account }) => account),
       isCutOff,
     };
+  }
+
+  /** Everything below an account, without who manages whom. */
+  async listAll(call: AdsCall): Promise<readonly AccountBelow[]> {
+    const { accounts } = await this.#customerClients(call, '');
+    return accounts.filter(({ level }) => Number.isInteger(level) && level > 0);
+  }
+
+  async #customerClients(
+    call: AdsCall,
+    where: string,
+  ): Promise<{ readonly accounts: readonly AccountBelow[]; readonly isCutOff: boolean }> {
+    const query = `SELECT ${CLIENT_FIELDS} FROM customer_client${where}`;
+    const { rows, isCutOff } = await this.#requests.search(call, query);
+    const accounts = rows.flatMap((row) => {
+      const { level, ...fields } = record(row['customerClient']);
+      const account = readAccount(fields);
+      return account ? [{ account, level: Number(level) }] : [];
+    });
+    return { accounts, isCutOff };
   }
 
   async account(call: AdsCall): Promise<AdsAccount | null> {

@@ -13,6 +13,7 @@ import { tracing } from '../../tracing/tracing.js';
 import type { AccessLog } from '../logging/access-log.js';
 import { requestId } from '../logging/logger.js';
 import type { RateLimits } from '../rate-limit/rate-limit.hook.js';
+import { takeRoutedPath } from '../token-endpoint.js';
 import { markAdminRequests } from './admin-port.js';
 import { MAX_BODY_BYTES } from './body-parsers.js';
 import { boundConnections, defaultMaxConnections, hasBody } from './connections.js';
@@ -29,6 +30,7 @@ const CLOSE_IDLE_MS = 50;
 /** docs/configuration.md#connections says when each counts. */
 export interface ServerOptions {
   readonly publicUrl: string;
+  readonly cell: string | null;
   readonly httpHeadersTimeoutMs: number;
   readonly httpRequestTimeoutMs: number;
   readonly httpConnectionTimeoutMs: number;
@@ -136,6 +138,7 @@ function createHttpServer(
   const traced = tracing()?.listener(listener) ?? listener;
   // One listener: of several, Node copies the list with each request.
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    takeRoutedPath(request, options.cell);
     bound(request, response);
     if (hasBody(request)) rawResponses.withBody(request, response);
     traced(request, response);

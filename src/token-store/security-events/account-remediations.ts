@@ -37,7 +37,7 @@ export class AccountRemediations {
       case 'suspend':
         return this.#suspend(tx, whose, concerned, remediation.diagnosis, occurredAt, now);
       case 'resume':
-        return this.#resume(tx, whose, concerned, now);
+        return this.#resume(tx, whose, concerned, occurredAt, now);
       case 'forget':
         return this.#forget(tx, whose, grants, remediation.endReason, now);
       case 'drop_access_tokens':
@@ -107,7 +107,20 @@ export class AccountRemediations {
     return grants;
   }
 
-  async #resume(tx: Transaction, whose: Whose, rows: readonly Row[], now: Date): Promise<Grant[]> {
+  async #resume(
+    tx: Transaction,
+    whose: Whose,
+    concerned: readonly Row[],
+    enabledAt: Date,
+    now: Date,
+  ): Promise<Grant[]> {
+    // Also where there is nothing to resume: the `account-disabled` before it may still be on its way.
+    await tx.grant.updateMany({
+      where: { ...ofUser(whose), id: { in: concerned.map(({ id }) => id) } },
+      data: { suspendedAt: enabledAt },
+    });
+    const rows = concerned.filter((row) => statusOf(row) === 'suspended');
+    if (rows.length === 0) return [];
     const grants = rows.map(fromRow);
     const where = { ...ofUser(whose), id: { in: grants.map(({ id }) => id) } };
     await tx.grant.updateMany({
@@ -159,16 +172,14 @@ function statusOf({ status, revokingFrom }: Row): StoredStatus {
 }
 
 function isConcerned(row: Row, { action }: AccountRemediation, occurredAt: Date): boolean {
-  const status = statusOf(row);
-  if (action === 'drop_access_tokens') return isActive({ status });
-  if (action === 'suspend') return isActive({ status }) && !isBeforeSuspension(row, occurredAt);
-  if (action !== 'resume') return true;
-  // An `account-enabled` older than the suspension arrived late: the account was disabled again since.
-  return status === 'suspended' && !isBeforeSuspension(row, occurredAt);
+  const isAlive = isActive({ status: statusOf(row) });
+  if (action === 'drop_access_tokens') return isAlive;
+  if (action !== 'suspend' && action !== 'resume') return true;
+  return isAlive && !isOutdated(row, occurredAt);
 }
 
-/** Also of a suspension that is over: an earlier event arrived late, and what ended the suspension is newer. */
-function isBeforeSuspension({ suspendedAt }: Row, occurredAt: Date): boolean {
+/** Google disabled or enabled the account after this event, by its own clock: what it said before that arrived late. */
+function isOutdated({ suspendedAt }: Row, occurredAt: Date): boolean {
   return suspendedAt !== null && suspendedAt > occurredAt;
 }
 
