@@ -59,6 +59,7 @@ const FLOWS = [
   'cli/risc',
   'database/cluster-commits',
   'database/cluster-migrations',
+  'database/cluster-nodes',
 ];
 /**
  * After the others, and each alone: they cut off servers, kill them, and move rows logically, which waits for the transactions of all

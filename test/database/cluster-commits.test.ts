@@ -107,12 +107,18 @@ const MOMENTS = [
     60_000,
   );
 
-  test('a revocation whose COMMIT PREPARED is lost has ended the grants, and ends their slots when the cluster recovers it', async () => {
+  test('a revocation whose COMMIT PREPARED is lost has ended the grants with their slots, and the others when the cluster recovers it', async () => {
     const users = Array.from({ length: 40 }, (_, user) => `prepared-${user}`);
+    // Of users who have no grant any more.
+    await cluster.rows(`INSERT INTO refresh_tokens (user_id, fingerprint, account_sub, client, current, issued_at, last_used_at,
+        prefix_hash, sha512_hash)
+      SELECT 'left-' || n, 'left', '103400000000000000001', 'default', false, now(), now(), '', ''
+      FROM generate_series(1, 40) AS n`);
     const ids = await cluster.idsOf(users);
-    const open = async () => {
+    const open = async (whose: string) => {
       const [row] = await cluster.rows(
-        `SELECT count(*)::int AS count FROM refresh_tokens WHERE ended_at IS NULL AND user_id LIKE 'prepared-%'`,
+        'SELECT count(*)::int AS count FROM refresh_tokens WHERE ended_at IS NULL AND user_id LIKE $1',
+        [whose],
       );
       return Number(row?.['count']);
     };
@@ -126,8 +132,9 @@ const MOMENTS = [
     await lost;
     expect((await api(0).token('prepared-0')).status).toBe(404);
     for (const user of users.slice(1)) expect((await api(0).token(user)).status).toBe(410);
-    expect(await open()).toBeGreaterThan(0);
+    expect(await open('prepared-%')).toBe(0);
+    expect(await open('left-%')).toBeGreaterThan(0);
     await cluster.rows('SELECT recover_prepared_transactions()');
-    expect(await open()).toBe(0);
+    expect(await open('left-%')).toBe(0);
   }, 120_000);
 });

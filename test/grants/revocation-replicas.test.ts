@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { type Fleet, type Replica, startFleet } from '../../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../../sandbox/fleet/seed.js';
 import { Api } from '../support/api.js';
-import { inEachForm, runSql, testOfOneServer } from '../support/cluster.js';
+import { inEachForm, isCluster, runSql, testOfOneServer } from '../support/cluster.js';
 import { createDatabase } from '../support/test-bed.js';
 import { until } from '../support/until.js';
 
@@ -38,12 +38,15 @@ const isFinished = async () =>
   (await database.query('SELECT id FROM revocations WHERE finished_at IS NULL')).rowCount === 0;
 
 /** Begins to revoke the grant of `gone` on a replica that is killed as soon as something is the case. */
-async function killAt(moment: () => Promise<boolean> | boolean): Promise<{ survivor: Api }> {
+async function killAt(
+  moment: () => Promise<boolean> | boolean,
+  siblings = ['sibling'],
+): Promise<{ survivor: Api }> {
   const evicted = await fleet.add();
   const survivor = new Api((fleet.replicas[0] as Replica).url, key);
-  await seedGrants(fleet, inEachForm(database), ['gone', 'sibling'], 3000);
+  await seedGrants(fleet, inEachForm(database), ['gone', ...siblings], 3000);
   // Both are cached on every replica. The survivor has the refusals of the test before in memory, until it is notified of these grants.
-  for (const user of ['gone', 'sibling']) {
+  for (const user of ['gone', ...siblings]) {
     await until(async () => (await survivor.token(user)).status === 200);
     expect((await new Api(evicted.url, key).token(user)).status).toBe(200);
   }
@@ -57,14 +60,15 @@ async function killAt(moment: () => Promise<boolean> | boolean): Promise<{ survi
   return { survivor };
 }
 
-async function expectEnd(survivor: Api): Promise<void> {
-  while (!(await isFinished())) {
-    expect((await survivor.token('gone')).status).not.toBe(200);
-    expect((await survivor.token('sibling')).status).not.toBe(200);
+async function expectEnd(survivor: Api, siblings = ['sibling']): Promise<void> {
+  while (!(await isFinished()))
+    for (const user of ['gone', ...siblings]) expect((await survivor.token(user)).status).not.toBe(200);
+  // The survivor is notified a moment after the commit.
+  await until(async () => (await survivor.token('gone')).status === 404);
+  for (const user of siblings) {
+    const { status, body } = await survivor.token(user);
+    expect([status, body['cause']]).toEqual([410, 'revoked_with_sibling']);
   }
-  expect((await survivor.token('gone')).status).toBe(404);
-  const sibling = await survivor.token('sibling');
-  expect([sibling.status, sibling.body['cause']]).toEqual([410, 'revoked_with_sibling']);
 }
 
 test('a revocation is finished by another replica where one is stopped before Google was reached', async () => {
@@ -94,6 +98,54 @@ testOfOneServer(
     WHERE wait_event = 'PgSleep' AND datname = current_database()`);
     await database.query('DROP TRIGGER waits ON grants');
     await expectEnd(survivor);
+  },
+  60_000,
+);
+
+(isCluster ? test : test.skip).each([
+  ['one of two siblings', 1],
+  ['both siblings', 2],
+])(
+  'a revocation is finished by another replica where one is stopped once the grants of %s have ended, with all slots',
+  async (_, count) => {
+    const siblings = ['first', 'second'];
+    // Of a user who has no grant any more.
+    await database.query(`INSERT INTO refresh_tokens (user_id, fingerprint, account_sub, client, current, issued_at, last_used_at,
+      prefix_hash, sha512_hash) VALUES ('left', 'left', '103400000000000000001', 'default', false, now(), now(), '', '')`);
+    const holder = new pg.Client({ connectionString: fleet.settings['DATABASE_URL'] });
+    await holder.connect();
+    const statusesOf = async (users: readonly string[]) => {
+      const statuses = 'SELECT status FROM grants WHERE user_id = ANY ($1)';
+      return (await database.query<{ status: string }>(statuses, [users])).rows.map(({ status }) => status);
+    };
+    fleet.google.control.latency('revoke', 600);
+    let held = '';
+    let ended: string[] = [];
+    const { survivor } = await killAt(async () => {
+      if (held !== '') return (await statusesOf(ended)).every((status) => status === 'revoked');
+      if (fleet.google.control.count('revoke') === 0) return false;
+      // They come by the ids of their grants, and `gone` last.
+      const byId = 'SELECT user_id AS user FROM grants WHERE user_id = ANY ($1) ORDER BY id';
+      const { rows } = await database.query<{ user: string }>(byId, [siblings]);
+      const users = [...rows.map(({ user }) => user), 'gone'];
+      held = users[count] ?? '';
+      ended = users.slice(0, count);
+      await holder.query('BEGIN');
+      await holder.query('SELECT FROM grants WHERE user_id = $1 FOR UPDATE', [held]);
+      return false;
+    }, siblings);
+    expect([await statusesOf([held]), await isFinished()]).toEqual([['suspended'], false]);
+    await holder.end();
+    await expectEnd(survivor, siblings);
+    const ledger = 'SELECT user_id, end_reason FROM refresh_tokens ORDER BY user_id';
+    expect((await database.query(ledger)).rows).toEqual([
+      { user_id: 'first', end_reason: 'revoked_with_sibling' },
+      { user_id: 'gone', end_reason: 'revoked' },
+      { user_id: 'left', end_reason: 'revoked' },
+      { user_id: 'second', end_reason: 'revoked_with_sibling' },
+    ]);
+    const trail = `SELECT details FROM audit_trail WHERE user_id = 'gone' AND action = 'grant.disconnect' ORDER BY at DESC LIMIT 1`;
+    expect((await database.query(trail)).rows).toEqual([{ details: { mode: 'revoke', also_revoked: 2 } }]);
   },
   60_000,
 );

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Scheduler } from '../../src/operations/scheduler.js';
 import { isCluster, testOfOneServer } from '../support/cluster.js';
@@ -226,6 +227,20 @@ describe('a revocation', () => {
       confidence: 'inferred',
     });
     expect(await bed.sql('SELECT * FROM refresh_tokens WHERE ended_at IS NULL')).toEqual([]);
+  });
+
+  test('ends as revoked where one attempt knows, and another one found nothing but a dead token', async () => {
+    await connect('alice');
+    control().failNext('revoke', { drop: true, afterProcessing: true });
+    expect((await revoke('alice')).status).toBe(202);
+    control().latency('revoke', 500);
+    await due();
+    await until(() => asked() === 2);
+    await bed.sql('UPDATE revocations SET confirmed = true');
+    await pause(1000);
+    await due();
+    await finished();
+    expect(await bed.sql('SELECT outcome FROM revocations')).toEqual([{ outcome: 'revoked' }]);
   });
 
   test('leaves the others active, on fresh tokens only, where the answer was lost and the token was dead alone', async () => {

@@ -9,6 +9,7 @@ import { ChangeHeartbeats } from './change-heartbeats.js';
 import type { Change } from './change-listener.js';
 import { ClusterChanges } from './cluster-changes.js';
 import { type ChangesFault, FRESH_MS } from './feed-freshness.js';
+import { ShardTriggers } from './required-triggers.js';
 import { ServerChanges } from './server-changes.js';
 
 const HEARTBEAT_MS = 500;
@@ -42,13 +43,16 @@ export class ChangeFeed implements OnApplicationBootstrap, OnApplicationShutdown
     };
     /** By the newest heartbeat. */
     let writtenTo = '';
+    const triggers = new ShardTriggers();
     this.#main = new ServerChanges(settings, log, health, {
       publish,
-      send: async (id) => {
+      send: async (id, listener) => {
         const report = await heartbeats.send(id);
         clock.synchronise(report);
         writtenTo = report.server;
-        return report;
+        // A coordinator can have rows of users as well.
+        if (report.fault || !database.isDistributed()) return report;
+        return { ...report, fault: await triggers.fault(listener) };
       },
       // A pooled connection reaches another server than the listening one: changes made there notify elsewhere.
       contradiction: ({ server }) =>

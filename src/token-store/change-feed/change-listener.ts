@@ -30,7 +30,7 @@ interface Events {
   readonly lost: (listener: ChangeListener, error?: Error) => void;
 }
 
-/** One connection that LISTENs for what triggers NOTIFY. It runs no other query. */
+/** One connection that LISTENs for what triggers NOTIFY. Other queries on it must be short: notifications wait for their end. */
 export class ChangeListener {
   readonly openedAt = performance.now();
 
@@ -75,6 +75,11 @@ export class ChangeListener {
       await close(client);
       throw error;
     }
+  }
+
+  /** @throws what the database throws */
+  async query<Row extends pg.QueryResultRow>(text: string, values: unknown[]): Promise<Row[]> {
+    return (await this.client.query<Row>(text, values)).rows;
   }
 
   close(): Promise<void> {

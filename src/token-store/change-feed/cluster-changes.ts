@@ -5,8 +5,9 @@ import type { Database } from '../client/database.js';
 import type { ListenedWorker } from '../client/worker-pools.js';
 import { HASH_PROBES, READ_USER_SHARDS, UserShards, type UserShardsRow } from '../distributed/user-shards.js';
 import type { ChangeHeartbeats } from './change-heartbeats.js';
-import type { Change } from './change-listener.js';
+import type { Change, ChangeListener } from './change-listener.js';
 import type { ChangesFault } from './feed-freshness.js';
+import { ShardTriggers } from './required-triggers.js';
 import { ServerChanges } from './server-changes.js';
 
 interface ClusterNode {
@@ -163,9 +164,13 @@ export class ClusterChanges {
   }
 
   #listenTo({ host, port, place }: ClusterNode): ServerChanges {
+    const triggers = new ShardTriggers();
     const events = {
       publish: this.publish,
-      send: (id: string) => this.heartbeats.sendTo(place, id),
+      send: async (id: string, listener: ChangeListener | null) => {
+        const sent = await this.heartbeats.sendTo(place, id);
+        return { ...sent, fault: await triggers.fault(listener) };
+      },
       // The row is written where the shard is; that it came back from there is what it says.
       contradiction: () => null,
       opened: () => this.heartbeats.pruneAt(place),

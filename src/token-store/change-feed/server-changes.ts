@@ -24,8 +24,12 @@ const NOT_RECEIVED: ChangesFault = { reason: 'heartbeat_not_received', seen: {} 
 /** What the changes of a server are for. */
 export interface ServerEvents {
   readonly publish: (change: Change) => void;
-  /** Writes a heartbeat at the server, as a change is written. @throws what the database throws */
-  readonly send: (id: string) => Promise<SentHeartbeat>;
+  /**
+   * Writes a heartbeat at the server, as a change is written.
+   * @param listener what listens there; null: none does
+   * @throws what the database throws
+   */
+  readonly send: (id: string, listener: ChangeListener | null) => Promise<SentHeartbeat>;
   /** Why a heartbeat that was written says nothing; null where it does. */
   readonly contradiction: (listener: ChangeListener) => ChangesFault | null;
   readonly opened: () => Promise<void>;
@@ -113,7 +117,7 @@ export class ServerChanges {
       }),
     );
     try {
-      const report = await this.events.send(id);
+      const report = await this.events.send(id, next);
       const fault = report.fault ?? this.events.contradiction(next);
       if (!fault) await within(echo, LOST_MS);
       if (this.#isStopped) return 'stopped';
@@ -150,7 +154,7 @@ export class ServerChanges {
       }),
     );
     try {
-      const report = await this.events.send(id);
+      const report = await this.events.send(id, listener);
       const fault = report.fault ?? (listener && this.#contradiction(listener));
       if (fault) this.#markStale(fault, report.sentAt);
       else if (listener) this.#judge(await within(echo, LOST_MS), listener, report.sentAt);

@@ -105,7 +105,7 @@ async function setOwn(client: DatabaseClient, session: Session, limits: SessionL
   const calls = names.map((name, index) => `set_config('${name}', $${index + 1}, false)`);
   await client.query(`SELECT ${calls.join(', ')}`, Object.values(settings));
   if (session.replication_role !== 'replica') return;
-  // Only a superuser may. Otherwise the heartbeats say so (change-heartbeats.ts): the triggers that notify fire ALWAYS.
+  // Only a superuser may. Otherwise the heartbeats say so (change-feed/required-triggers.ts): the triggers that notify fire ALWAYS.
   await client.query(`SET session_replication_role = 'origin'`).catch(() => undefined);
 }
 

@@ -16,6 +16,7 @@ import { deadColumns, deleteGrant, disconnected } from './end-grants.js';
 import { fromRow } from './grant-row.js';
 import { ResealCredentials } from './reseal-credentials.js';
 import { consents, hasTokenUpTo, newestDead } from './revocation-marks.js';
+import { countEndedSiblings, endSiblingSlots, endSlots, keepConfirmed } from './revoked-slots.js';
 import { SlotBookings } from './slot-bookings.js';
 
 type Transaction = Prisma.TransactionClient;
@@ -54,10 +55,20 @@ export class FinishRevocation {
     const revoked: Grant[] = [];
     const changed: Pick<Grant, 'userId' | 'client'>[] = [];
     let isAudited = false;
+    let endedBefore = 0;
     return changeByUser(this.database, {
+      first: async (tx) => {
+        if (end.outcome !== 'revoked' || !this.database.isDistributed()) return true;
+        const revocation = await this.#lock(tx, attempt, end);
+        if (!revocation) return false;
+        // Once the first user's part is committed, Google cannot tell any more: all tokens are dead.
+        await keepConfirmed(tx, attempt.id, newestDead(revocation, end.isInferred));
+        endedBefore = await countEndedSiblings(tx, revocation);
+        return true;
+      },
       users: (database) => this.#users(database, attempt.id),
       each: async (tx, whose) => {
-        const revocation = await this.#lock(tx, attempt);
+        const revocation = await this.#lock(tx, attempt, end);
         if (!revocation) return;
         const { accountSub, clients } = revocation;
         await tx.$queryRaw`SELECT id FROM grants
@@ -68,17 +79,18 @@ export class FinishRevocation {
         const restored = await this.#restore(tx, whose, revocation);
         const later = end.outcome === 'already_dead' ? [] : await this.#askAgain(tx, whose, revocation);
         const requested = { ...revocation, requestedBy: by ?? revocation.requestedBy };
-        await this.#audit(tx, requested, { ended, count: revoked.length }, target, now);
+        await this.#audit(tx, requested, { ended, count: endedBefore + revoked.length }, target, now);
         isAudited ||= target !== null;
         changed.push(...ended, ...(target ? [target] : []), ...restored, ...later);
       },
       lock: async (tx) => {
-        await this.#lock(tx, attempt);
+        await this.#lock(tx, attempt, end);
       },
       last: async (tx) => {
-        const revocation = await this.#lock(tx, attempt);
+        const revocation = await this.#lock(tx, attempt, end);
         if (!revocation) return null;
-        if (end.outcome === 'revoked') await this.#endSlots(tx, revocation, revoked, end, now);
+        if (end.outcome === 'revoked')
+          await endSlots(tx, revocation, newestDead(revocation, end.isInferred), now);
         await tx.revocation.updateMany({
           where: { id: attempt.id },
           data: { finishedAt: now, outcome: end.outcome, sealedToken: null, attemptId: null },
@@ -103,10 +115,18 @@ export class FinishRevocation {
     return consents([...rows.filter((row) => !isOfTarget(row)), ...rows.filter(isOfTarget)]);
   }
 
-  /** Lock order: the revocation, the account, its grants, as in taking an attempt. @returns null when it is finished */
-  async #lock(tx: Transaction, { id, lastSequence }: Attempt): Promise<Revocation | null> {
+  /**
+   * Lock order: the revocation, the account, its grants, as in taking an attempt.
+   * @returns null when it is finished, or another attempt knows that Google revoked, and this one does not
+   */
+  async #lock(
+    tx: Transaction,
+    { id, lastSequence }: Attempt,
+    end: RevocationEnd,
+  ): Promise<Revocation | null> {
     await tx.$queryRaw`SELECT id FROM revocations WHERE id = ${id}::uuid FOR UPDATE`;
-    const revocation = await tx.revocation.findFirst({ where: { id, finishedAt: null } });
+    const open = { id, finishedAt: null, ...(end.outcome === 'revoked' ? {} : { confirmed: false }) };
+    const revocation = await tx.revocation.findFirst({ where: open });
     if (revocation) await this.ledger.lockAll(tx, revocation.accountSub, revocation.clients);
     return revocation && { ...revocation, lastSequence };
   }
@@ -137,10 +157,7 @@ export class FinishRevocation {
       where,
       data: { ...deadColumns('revoked', diagnosis), version: { increment: 1 } },
     });
-    await tx.refreshToken.updateMany({
-      where: { ...ofUser(whose), grantId: { in: ids } },
-      data: { mac: null },
-    });
+    await endSiblingSlots(tx, whose, ids, newest, now);
     const revoked = grants.map((grant): Grant => ({ ...grant, status: 'revoked', diagnosis }));
     await this.outbox.notifyAll(tx, 'grant.reconnect_required', revoked, now);
     return revoked;
@@ -199,23 +216,6 @@ export class FinishRevocation {
     return tx.$queryRaw`
       UPDATE grants SET version = version + 1 WHERE ${only(whose)} AND ${unmarked} AND status = 'active'
       RETURNING user_id AS "userId", client`;
-  }
-
-  /** Also of tokens that no grant uses any more: Google revoked them all. */
-  async #endSlots(
-    tx: Transaction,
-    revocation: Revocation,
-    revoked: readonly Grant[],
-    { isInferred }: RevocationEnd,
-    now: Date,
-  ): Promise<void> {
-    const siblings = revoked.map(({ id }) => id);
-    const { accountSub, clients } = revocation;
-    const newest = newestDead(revocation, isInferred);
-    await tx.$executeRaw`
-      UPDATE refresh_tokens SET ended_at = ${now.toISOString()}::timestamptz,
-        end_reason = CASE WHEN grant_id = ANY(${siblings}::uuid[]) THEN ${REVOKED_WITH_SIBLING.cause} ELSE 'revoked' END
-      WHERE account_sub = ${accountSub} AND client = ANY(${clients}) AND ended_at IS NULL AND sequence <= ${newest}`;
   }
 
   /** One event for each user whose grant ended. */

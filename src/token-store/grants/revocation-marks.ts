@@ -63,7 +63,8 @@ export async function newestToken(tx: Transaction, accountSub: string, clients: 
 
 /**
  * Before Google is asked: where each user is a transaction of its own (client/by-user.ts), one that is marked may have consented, or
- * got a new refresh token, after the attempt was taken.
+ * got a new refresh token, after the attempt was taken. Not where an attempt that was slow was confirmed meanwhile: what that ended
+ * is known.
  */
 export async function keepNewest(
   tx: Transaction,
@@ -71,7 +72,7 @@ export async function keepNewest(
   attemptId: string,
 ): Promise<bigint> {
   const lastSequence = await newestToken(tx, accountSub, clients);
-  await tx.revocation.updateMany({ where: { id, attemptId }, data: { lastSequence } });
+  await tx.revocation.updateMany({ where: { id, attemptId, confirmed: false }, data: { lastSequence } });
   return lastSequence;
 }
 

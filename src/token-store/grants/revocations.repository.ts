@@ -15,6 +15,7 @@ import { CredentialSealer } from './credential-sealer.js';
 import { FinishRevocation, type RevokedGrants } from './finish-revocation.js';
 import { fromRow, sealedFrom } from './grant-row.js';
 import { keepNewest, newestToken, RevocationMarks, usersOf } from './revocation-marks.js';
+import { keepConfirmed } from './revoked-slots.js';
 import { SlotBookings } from './slot-bookings.js';
 
 const DUE = Prisma.sql`next_attempt_at <= clock_timestamp()`;
@@ -127,8 +128,7 @@ export class RevocationsRepository {
 
   /** Records that Google confirmed, where finishing failed. Another attempt may have begun since, and took newer tokens in. */
   async confirm({ id, lastSequence }: RevocationAttempt): Promise<void> {
-    const data = { confirmed: true, lastSequence };
-    await this.database.revocation.updateMany({ where: { id, finishedAt: null }, data });
+    await keepConfirmed(this.database, id, lastSequence);
   }
 
   /**
