@@ -1,71 +1,9 @@
-// npm run test:citus -- --url postgresql://postgres@coordinator/database [file ...]: the tests of the broker's flows on a cluster
-// that is there; it drops and makes databases there. docs/citus.md says which, and how to make a cluster.
+// npm run test:citus -- --url postgresql://postgres@coordinator/database [file ...]: the tests of the broker on a cluster that is there; it
+// drops and makes databases there. test/support/citus-files.mjs says which, and docs/citus.md how to make a cluster.
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
-
-/**
- * Tests of the distributed tables. Excluded: tests that change rows or triggers in ways that Citus refuses, and tests of what only one
- * server has, such as standbys and poolers.
- */
-const FLOWS = [
-  'tokens/get-access-token',
-  'grants/grants',
-  'connect/callback',
-  'grants/slots',
-  'grants/revocations',
-  'grants/revocation-replicas',
-  'tokens/replicas',
-  'tokens/refused-tokens',
-  'security-events/security-events',
-  'grants/service-accounts',
-  'tokens/delegated-credentials',
-  'google/ads',
-  'grants/import',
-  'grants/grant-machine',
-  'webhooks/webhooks',
-  'webhooks/several-webhooks',
-  'audit/audit',
-  'audit/export',
-  'grants/offboard',
-  'grants/my-grants',
-  'tokens/shared-statements',
-  'connect/connect-and-get-token',
-  'connect/causes',
-  'connect/tickets',
-  'connect/consented-scopes',
-  'connect/held-grant',
-  'connect/confirm',
-  'grants/diagnosis',
-  'database/equality',
-  'connect/branding',
-  'tokens/cold-path',
-  'tokens/warm-path',
-  'tokens/token-endpoint',
-  'http/connections',
-  'http/limits',
-  'http/user-ids',
-  'http/bad-input',
-  'google/odd-responses',
-  'operations/clocks',
-  'operations/readiness',
-  'console/overview',
-  'console/users',
-  'console/services',
-  'console/webhooks',
-  'cli/apply',
-  'cli/grant-import',
-  'cli/keys',
-  'cli/operator',
-  'cli/risc',
-  'database/cluster-commits',
-  'database/cluster-migrations',
-  'database/cluster-nodes',
-];
-/**
- * After the others, and each alone: they cut off servers, kill them, and move rows logically, which waits for the transactions of all
- * databases of a server.
- */
-const ALONE = ['test/database/cluster-workers.test.ts', 'test/database/cluster.test.ts'];
+import pg from 'pg';
+import { ALONE, needsProxies, testsOnCitus } from '../test/support/citus-files.mjs';
 
 const { values, positionals } = parseArgs({ options: { url: { type: 'string' } }, allowPositionals: true });
 if (!values.url) {
@@ -74,8 +12,13 @@ if (!values.url) {
   );
   process.exit(64);
 }
-const files =
-  positionals.length > 0 ? positionals : [...FLOWS.map((name) => `test/${name}.test.ts`), ...ALONE];
+const asked = positionals.length > 0 ? positionals : testsOnCitus();
+const left = (await isOnThisMachine(values.url)) ? [] : asked.filter(needsProxies);
+if (left.length > 0)
+  process.stderr.write(
+    `Left out, since the servers of this cluster would have to reach proxies on this machine: ${left.join(', ')}\n`,
+  );
+const files = asked.filter((file) => !left.includes(file));
 const isAlone = (file) => ALONE.includes(file);
 const runs = [files.filter((file) => !isAlone(file)), ...files.filter(isAlone).map((file) => [file])];
 const failed = runs
@@ -90,4 +33,12 @@ function run(some) {
     env: { ...process.env, TEST_CITUS_URL: values.url },
   });
   return status ?? 1;
+}
+
+async function isOnThisMachine(url) {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const { rows } = await client.query('SELECT nodename AS host FROM pg_dist_node');
+  await client.end();
+  return rows.every(({ host }) => /^(localhost|127\..*|::1)$/.test(host));
 }

@@ -15,6 +15,8 @@ test.each([
   ['INSERT INTO "public"."grants" (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET id = $1', 'INSERT grants'],
   ['insert into grants select * from old_grants', 'INSERT grants'],
   ['UPDATE\n  grants SET updated = 1', 'UPDATE grants'],
+  ['SELECT (SELECT 1 FROM access_tokens_102061 AS access_tokens) FROM grants_102008', 'SELECT access_tokens'],
+  ['DELETE FROM public.audit_trail_2026_11', 'DELETE audit_trail_2026_11'],
   ['BEGIN', 'BEGIN'],
   ['commit', 'COMMIT'],
   ['LISTEN token_broker', 'LISTEN'],

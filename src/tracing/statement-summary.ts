@@ -1,10 +1,11 @@
 import { LRUCache } from 'lru-cache';
 
 const MAX_TEXTS = 500;
-/** Not the UPDATE of `FOR UPDATE`, `FOR NO KEY UPDATE` and `ON CONFLICT DO UPDATE`. */
-const WRITE = /(?<!\b(?:FOR|KEY|DO)\s+)\b(INSERT INTO|UPDATE|DELETE FROM)\s+(?:"?public"?\.)?"?(\w+)/i;
+/** Without the number of a part of a distributed table. Not the UPDATE of `FOR UPDATE`, `FOR NO KEY UPDATE` and `ON CONFLICT DO UPDATE`. */
+const WRITE =
+  /(?<!\b(?:FOR|KEY|DO)\s+)\b(INSERT INTO|UPDATE|DELETE FROM)\s+(?:"?public"?\.)?"?(\w+?)(?:_\d{6,})?\b/i;
 /** Not the FROM of `extract(epoch FROM expires_at)`. */
-const READ = /(?<!\bextract\s*\(\s*\w+\s+)\bFROM\s+(?:"?public"?\.)?"?(\w+)/i;
+const READ = /(?<!\bextract\s*\(\s*\w+\s+)\bFROM\s+(?:"?public"?\.)?"?(\w+?)(?:_\d{6,})?\b/i;
 const STRING = /'(?:[^']|'')*'/g;
 const FIRST_WORD = /^\s*(\w+)/;
 

@@ -2,9 +2,10 @@
  * One schema for one PostgreSQL and for several: every key of a table that can be distributed over servers has its user, and every
  * statement on the path of a call for a token says whose rows it is about, so that one server is asked.
  */
-import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { coldUsers } from '../support/cold-users.js';
+import { forgetStatements, isOfSeveralUsers, sentStatements } from '../support/sent-statements.js';
+import { tablesWithoutUser } from '../support/statement-users.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 import { until } from '../support/until.js';
 import {
@@ -12,17 +13,8 @@ import {
   DISTRIBUTED_TABLES,
 } from '../../src/token-store/distributed/distributed-tables.js';
 
-const sent: string[] = [];
-const { query } = pg.Client.prototype as unknown as { query: (...args: unknown[]) => unknown };
-
 let bed: TestBed;
 beforeAll(async () => {
-  // Before the broker makes its connections: each binds the method that it finds.
-  pg.Client.prototype.query = function recorded(this: pg.Client, ...args: unknown[]) {
-    const [first] = args;
-    sent.push(typeof first === 'string' ? first : ((first as { text?: string } | null)?.text ?? ''));
-    return query.apply(this, args);
-  } as never;
   // Each call is a cold read.
   bed = await startTestBed({ CACHE_USERS: '0' });
   // No server listens there: events stay in the outbox.
@@ -32,10 +24,7 @@ beforeEach(async () => {
   bed.google.control.reset();
   await bed.reset();
 });
-afterAll(async () => {
-  await bed.stop();
-  pg.Client.prototype.query = query as never;
-});
+afterAll(() => bed.stop());
 
 test('every unique key of a table that can be distributed has its user, but for those that only one server keeps', async () => {
   const keys = await bed.sql(
@@ -85,52 +74,57 @@ test('no table that can be distributed has a sequence, an enum, or a foreign key
   for (const { columns } of foreign) expect(columns).toContain(DISTRIBUTION_COLUMN);
 });
 
-/** Which tables of those a statement reads or writes. */
-function tablesOf(text: string): string[] {
-  return DISTRIBUTED_TABLES.map(({ name }) => name).filter((name) =>
-    new RegExp(String.raw`\b(FROM|JOIN|INTO|UPDATE|USING)\s+("public"\.)?"?${name}\b`).test(text),
-  );
-}
-
-/** Whether it says for each of them whose rows, and with each key of ON CONFLICT. */
-function namesUser(text: string): boolean {
-  const conditions = text.match(/\buser_id"?\s*(=|IN\b)/g) ?? [];
-  const inserts = text.match(/INSERT INTO [^(]*\([^)]*\buser_id\b/g) ?? [];
-  const conflicts = text.match(/ON CONFLICT\s*\([^)]*\)/g) ?? [];
-  return (
-    conditions.length + inserts.length >= tablesOf(text).length &&
-    conflicts.every((conflict) => /\buser_id\b/.test(conflict))
-  );
-}
-
-/** What is not on that path. */
-const OTHERS = [
-  // Counted by account, since Google counts so: only where Google issued a refresh token.
-  /^SELECT [^;]*FROM "public"."refresh_tokens" WHERE \("public"."refresh_tokens"."account_sub" = \$1/,
-  // Jobs: what is due for a webhook, and what expires soon.
-  /^SELECT user_id AS "userId", id, sequence[^]*FROM outbox_events\s+WHERE webhook_id = \$1/,
-  /^UPDATE outbox_events SET next_attempt_at/,
-  /^WITH RECURSIVE found AS \(\s+\(SELECT client FROM grants WHERE expires_at IS NOT NULL/,
-  /^SELECT \* FROM \(\s+SELECT scanned\.\*.*expiry_notified_at IS DISTINCT FROM at/,
-  // Of this test.
-  /^UPDATE grants SET lease_expires_at = NULL WHERE/,
-  /^SELECT 1 FROM access_tokens$/,
-];
-
 test.each([
-  ['SELECT 1 FROM grants WHERE id = $1', false],
-  ['SELECT 1 FROM grants WHERE user_id = $1 AND id = $2', true],
-  ['UPDATE "public"."grants" SET "version" = $1 WHERE "public"."grants"."id" = $2', false],
-  ['SELECT 1 FROM grants JOIN access_tokens ON grant_id = id WHERE grants.user_id = $1', false],
-  ['INSERT INTO access_tokens (grant_id) SELECT $1', false],
+  ['kind', 'robot'],
+  ['status', 'dead'],
+  ['revoking_from', 'dead'],
+])('a grant has no other %s than those that there are', async (column, value) => {
+  await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+  const changing = bed.sql(`UPDATE grants SET ${column} = $1 WHERE user_id = 'alice'`, [value]);
+  await expect(changing).rejects.toMatchObject({ code: '23514', constraint: `grants_${column}` });
+});
+
+/** What a broker or another one of its SQL could say, and what of it says whose rows it is about. */
+test.each([
+  ['SELECT 1 FROM grants WHERE id = $1', ['grants']],
+  ['SELECT 1 FROM grants WHERE user_id = $1 AND id = $2', []],
+  ['UPDATE "public"."grants" SET "version" = $1 WHERE "public"."grants"."id" = $2', ['grants']],
+  ['UPDATE "public"."grants" SET "version" = $1 WHERE ("public"."grants"."user_id" = $2 AND 1=1)', []],
+  ['UPDATE grants SET user_id = $1 WHERE id = $2', ['grants']],
+  ['DELETE FROM ONLY grants WHERE id = $1', ['grants']],
+  ['SELECT 1 FROM services, grants WHERE grants.id = $1', ['grants']],
+  ['SELECT 1 FROM grants WHERE user_id = user_id AND id = $1', ['grants']],
+  ['SELECT 1 FROM grants WHERE user_id = $1 OR id = $2', ['grants']],
+  ['SELECT 1 FROM grants WHERE NOT (user_id = $1)', ['grants']],
+  ['SELECT user_id = $1 FROM grants', ['grants']],
+  ['SELECT 1 FROM grants JOIN access_tokens ON grant_id = id WHERE grants.user_id = $1', ['access_tokens']],
+  ['SELECT 1 FROM grants g JOIN access_tokens t ON t.user_id = g.user_id WHERE g.user_id = $1', []],
+  ['SELECT 1 FROM grants JOIN access_tokens USING (user_id) WHERE grants.user_id = $1', []],
+  ['SELECT 1 FROM grants WHERE user_id = $1 UNION ALL SELECT 1 FROM grants', ['grants']],
+  [
+    'SELECT (SELECT 1 FROM access_tokens WHERE grant_id = grants.id) FROM grants WHERE user_id = $1',
+    ['access_tokens'],
+  ],
+  [
+    'WITH a AS (SELECT user_id FROM grants WHERE id = $1) DELETE FROM ads_trees USING a WHERE ads_trees.user_id = a.user_id',
+    ['grants', 'ads_trees'],
+  ],
+  ['INSERT INTO access_tokens (grant_id) SELECT $1', ['access_tokens']],
   [
     'INSERT INTO access_tokens (user_id, grant_id) VALUES ($1, $2) ON CONFLICT (grant_id) DO UPDATE SET x = 1',
-    false,
+    ['access_tokens'],
   ],
-])('whether the statement %s says whose rows it is about is seen', (text, says) => {
-  expect(tablesOf(text)).not.toEqual([]);
-  expect(namesUser(text)).toBe(says);
+  [
+    'INSERT INTO access_tokens (user_id, grant_id) VALUES ($1, $2) ON CONFLICT (user_id, grant_id) DO UPDATE SET x = 1',
+    [],
+  ],
+  ['SELECT 1 FROM services WHERE id = $1', null],
+])('which tables the statement %s asks without a user is seen', (text, tables) => {
+  expect(tablesWithoutUser(text)).toEqual(tables);
 });
+
+/** A condition that the rows are one user's, in SQL of the broker or of Prisma. */
+const CONDITION = /(?:[\w".]+\.)?"?\buser_id"? = (?:\$\d+|[\w".]+\.user_id\b)/g;
 
 test('every statement on the path of a call for a token says whose rows it is about', async () => {
   const { control } = bed.google;
@@ -143,7 +137,7 @@ test('every statement on the path of a call for a token says whose rows it is ab
   await bed.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });
   const several = await coldUsers(bed, 'several', 6);
   const settled = () => until(async () => (await bed.sql('SELECT 1 FROM access_tokens')).length >= 6);
-  sent.length = 0;
+  forgetStatements();
   // A read, one with fewer scopes, and refreshes: alone, of many at once, and of two replicas that want the same.
   const { token_id: id } = await token('alice');
   await token('alice', 200, { scope: YOUTUBE });
@@ -164,10 +158,21 @@ test('every statement on the path of a call for a token says whose rows it is ab
   control.revokeByUser(BOB.sub, 'project-a');
   await token('bob', 410);
   await token('unknown', 404);
-  const path = sent
-    .map((text) => text.trim())
-    .filter((text) => tablesOf(text).length > 0 && !OTHERS.some((other) => other.test(text)));
+  const path = sentStatements().filter((text) => tablesWithoutUser(text) !== null);
   const kinds = ['WITH free', 'WITH held', 'SELECT asked.place', 'INSERT INTO outbox_events'];
-  for (const kind of kinds) expect(path.some((text) => text.startsWith(kind))).toBe(true);
-  expect([...new Set(path.filter((text) => !namesUser(text)))]).toEqual([]);
+  for (const kind of kinds) expect(path.some((text) => text.trim().startsWith(kind))).toBe(true);
+  // The others are jobs, which the list of sent-statements.ts names, as the end of every test file does.
+  const others = path.filter((text) => tablesWithoutUser(text)?.length !== 0);
+  expect(others.filter((text) => !isOfSeveralUsers(text, false))).toEqual([]);
+  // Without any one of its conditions a statement is found. What an upsert updates is found by its key.
+  const mutants = path
+    .filter((text) => !others.includes(text))
+    .flatMap((text) =>
+      [...text.matchAll(CONDITION)]
+        .filter(({ index }) => !text.slice(0, index).includes('ON CONFLICT'))
+        .map(({ index, 0: found }) => `${text.slice(0, index)}1 = 1${text.slice(index + found.length)}`),
+    );
+  expect(mutants.length).toBeGreaterThan(10);
+  const isFound = (text: string) => tablesWithoutUser(text)?.length !== 0 && !isOfSeveralUsers(text, false);
+  expect(mutants.filter((text) => !isFound(text))).toEqual([]);
 });

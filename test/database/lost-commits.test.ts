@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@
 import type { SecurityEventOptions } from '../../sandbox/google/risc/security-events.js';
 import { Scheduler } from '../../src/operations/scheduler.js';
 import { Database } from '../../src/token-store/client/database.js';
+import { testOfOneServer } from '../support/cluster.js';
 import { Browser } from '../support/api.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { ALICE, APP, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
@@ -146,35 +147,39 @@ describe('a security event', () => {
     });
   });
 
-  test('that is interrupted between two users, as on several servers, is in the audit trail of each once', async () => {
-    for (const user_id of ['alice', 'other'])
-      await bed.api.connect({ user_id, scope: YOUTUBE }, { account: ALICE.email });
-    const distributed = jest.spyOn(bed.app.get(Database), 'isDistributed').mockReturnValue(true);
-    await bed.sql(`
-      CREATE SEQUENCE users;
+  testOfOneServer(
+    'that is interrupted between two users, as on several servers, is in the audit trail of each once',
+    async () => {
+      for (const user_id of ['alice', 'other'])
+        await bed.api.connect({ user_id, scope: YOUTUBE }, { account: ALICE.email });
+      const distributed = jest.spyOn(bed.app.get(Database), 'isDistributed').mockReturnValue(true);
+      await bed.sql('CREATE SEQUENCE users');
+      await bed.sql(`
       CREATE FUNCTION interrupt() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN
         IF nextval('users') = 2 THEN RAISE EXCEPTION 'terminating connection' USING ERRCODE = '57P01'; END IF;
         RETURN NEW;
-      END $$;
-      CREATE TRIGGER interrupt BEFORE INSERT ON audit_trail FOR EACH ROW WHEN (NEW.action = 'security.event')
+      END $$`);
+      await bed.sql(`CREATE TRIGGER interrupt BEFORE INSERT ON audit_trail FOR EACH ROW WHEN (NEW.action = 'security.event')
         EXECUTE FUNCTION interrupt()`);
-    try {
-      const subject = { subject_type: 'iss-sub', iss: `${bed.google.url}/`, sub: ALICE.sub };
-      const order = { type: 'account-disabled', subject, to: null } as const;
-      const { token: body } = await bed.google.control.sendSecurityEvent(order);
-      const headers = { 'content-type': 'application/secevent+jwt', accept: 'application/json' };
-      const post = () => fetch(`${bed.url}/security-events/google`, { method: 'POST', headers, body });
-      expect((await post()).status).toBe(503);
-      expect(await audited('security.event')).toHaveLength(1);
-      expect((await post()).status).toBe(202);
-    } finally {
-      distributed.mockRestore();
-      await bed.sql('DROP TRIGGER interrupt ON audit_trail; DROP SEQUENCE users');
-    }
-    const events = await audited('security.event');
-    expect(events.map(({ user_id }) => user_id).toSorted()).toEqual(['alice', 'other']);
-  });
+      try {
+        const subject = { subject_type: 'iss-sub', iss: `${bed.google.url}/`, sub: ALICE.sub };
+        const order = { type: 'account-disabled', subject, to: null } as const;
+        const { token: body } = await bed.google.control.sendSecurityEvent(order);
+        const headers = { 'content-type': 'application/secevent+jwt', accept: 'application/json' };
+        const post = () => fetch(`${bed.url}/security-events/google`, { method: 'POST', headers, body });
+        expect((await post()).status).toBe(503);
+        expect(await audited('security.event')).toHaveLength(1);
+        expect((await post()).status).toBe(202);
+      } finally {
+        distributed.mockRestore();
+        await bed.sql('DROP TRIGGER interrupt ON audit_trail');
+        await bed.sql('DROP SEQUENCE users');
+      }
+      const events = await audited('security.event');
+      expect(events.map(({ user_id }) => user_id).toSorted()).toEqual(['alice', 'other']);
+    },
+  );
 
   test('that concerns no grant is there as well', async () => {
     const subject = { subject_type: 'iss-sub', iss: `${bed.google.url}/`, sub: 'unknown' };

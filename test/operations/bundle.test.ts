@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { expect, test } from '@jest/globals';
 import { startFleet } from '../../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../../sandbox/fleet/seed.js';
+import { inEachForm } from '../support/cluster.js';
 import { createDatabase } from '../support/test-bed.js';
 
 const MAX_BYTES = 5_500_000;
@@ -85,7 +86,7 @@ test('a package that could not be loaded for one request to Google is loaded for
   const { fleet, database, stop } = await startWith(faulty);
   try {
     const headers = { authorization: `Bearer ${await seedService(fleet, database)}` };
-    await seedGrants(fleet, database, ['first', 'second'], 0);
+    await seedGrants(fleet, inEachForm(database), ['first', 'second'], 0);
     const statusFor = async (user: string) =>
       (await fetch(`${fleet.replicas[0]?.url ?? ''}/tokens/${user}`, { headers })).status;
     expect([await statusFor('first'), await statusFor('second')]).toEqual([503, 200]);

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { ConfigurationError } from '../../src/config/configuration-files.js';
@@ -86,6 +86,13 @@ describe('the configuration', () => {
       'DATABASE_URL_FILE names a file that cannot be read',
       'DATABASE_URL is not set',
     ]);
+  });
+
+  test('takes WORKERS=auto for one worker for each processor, and for 256 at most', () => {
+    const workers = Math.min(availableParallelism(), 256);
+    expect(readConfiguration({ ...good, WORKERS: 'auto' }).workers).toBe(workers);
+    expect(readConfiguration({ ...good, WORKERS: '3' }).workers).toBe(3);
+    expect(faultsOf({ WORKERS: '257' })).toHaveLength(1);
   });
 
   test('names all faults at once, without their values', () => {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Fleet, type Replica, startFleet } from '../../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../../sandbox/fleet/seed.js';
 import { asJson, emptyFolder } from '../cli/token-broker.js';
+import { inEachForm } from '../support/cluster.js';
 import { asRuntime, createDatabase } from '../support/test-bed.js';
 import { until } from '../support/until.js';
 
@@ -60,7 +61,7 @@ test('a replica that has the new key first seals nothing that the others cannot 
   expect(code).toBe(0);
   await until(async () => (await metrics(first)).includes(`key="${added}"`));
   // The first one refreshes and seals the token; the second one opens it.
-  await seedGrants(fleet, database, ['early'], 0);
+  await seedGrants(fleet, inEachForm(database), ['early'], 0);
   expect(await tokenOf(first, 'early')).toBe(200);
   expect(await tokenOf(second, 'early')).toBe(200);
   expect(await failuresOf(second)).toBe(0);
@@ -73,7 +74,7 @@ test('a replica that has the new key first seals nothing that the others cannot 
   if (newest) newest.seals_from = new Date(Date.now() - 1000).toISOString();
   for (const path of rings) write(path, ring);
   await until(async () => (await sealingKeyOf(first)) === added && (await sealingKeyOf(second)) === added);
-  await seedGrants(fleet, database, ['late'], 0);
+  await seedGrants(fleet, inEachForm(database), ['late'], 0);
   expect(await tokenOf(first, 'late')).toBe(200);
   expect(await tokenOf(second, 'late')).toBe(200);
   expect(await failuresOf(second)).toBe(0);

@@ -347,9 +347,9 @@ describe('an event', () => {
 describe('the figures that all replicas share', () => {
   exhaustive.test('come from a count that one replica makes after the first read', async () => {
     const [row] = await bed.sql(
-      `SELECT count(*) FILTER (WHERE client = 'second')::int AS grants,
-        (SELECT max(migration_name) FROM _prisma_migrations) AS migration FROM grants WHERE status = 'active'`,
+      `SELECT count(*)::int AS grants FROM grants WHERE status = 'active' AND client = 'second'`,
     );
+    const [newest] = await bed.sql('SELECT max(migration_name) AS migration FROM _prisma_migrations');
     expect(row?.['grants']).toBeGreaterThan(0);
     const seconds = () => bed.clock.now().getTime() / 1000;
     const since = seconds();
@@ -367,7 +367,7 @@ describe('the figures that all replicas share', () => {
     );
     expect(services.slice(1, 3)).toEqual([0, 0]);
     expect(valueOf(lines, 'services')).toBe(2);
-    expect(valueOf(lines, 'schema_info', { migration: String(row?.['migration']) })).toBe(1);
+    expect(valueOf(lines, 'schema_info', { migration: String(newest?.['migration']) })).toBe(1);
     expect(valueOf(lines, 'store_figures_up')).toBe(1);
     expect(valueOf(lines, 'grants_counted_timestamp_seconds')).toBeLessThanOrEqual(seconds());
   });
@@ -405,7 +405,7 @@ describe('the figures that all replicas share', () => {
       });
       const lines = await now();
       expect(valueOf(lines, 'webhook_backlog')).toBeNull();
-      expect(valueOf(lines, 'database_pool_max_connections')).toBe(4);
+      expect(valueOf(lines, 'database_pool_max_connections', { server: 'database' })).toBe(4);
       expect(valueOf(lines, 'database_pool_connections')).toBeGreaterThan(0);
       expect(valueOf(lines, 'database_pool_connections', { state: 'in_use' })).toBeGreaterThan(0);
     } finally {

@@ -70,7 +70,8 @@ test('no token, code, verifier, key or secret is ever logged, answered or stored
     token.body['access_token'],
     refreshed.body['access_token'],
     new URL(bed.settings['DATABASE_URL'] ?? '').password,
-  ].filter((secret): secret is string => typeof secret === 'string');
+    // A server may ask for no password.
+  ].filter((secret): secret is string => typeof secret === 'string' && secret !== '');
   // Code, verifier, access and refresh tokens, id_tokens, client secrets, and what the broker itself made.
   expect(new Set(secrets).size).toBeGreaterThan(15);
 

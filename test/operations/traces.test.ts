@@ -15,6 +15,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { OpenTelemetry } from '../../src/tracing/open-telemetry.js';
 import { startTracing } from '../../src/tracing/tracing.js';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
+import { isCluster } from '../support/cluster.js';
 import { Browser } from '../support/api.js';
 import { openSocket, readResponse } from '../support/raw-http.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
@@ -107,11 +108,12 @@ describe('a call', () => {
     const database = new URL(bed.ownerUrl);
     const statements = children.filter(({ attributes }) => attributes['db.system.name'] === 'postgresql');
     expect(statements.map(({ attributes }) => attributes['db.query.summary'])).toEqual(
-      expect.arrayContaining(['UPDATE grants']),
+      // On a cluster the refresh is two functions, and the read is asked of a part of the table.
+      expect.arrayContaining(isCluster ? ['SELECT access_tokens', 'SELECT'] : ['UPDATE grants']),
     );
     expect(statements[0]?.attributes).toMatchObject({
       'db.namespace': database.pathname.slice(1),
-      'server.port': Number(database.port),
+      'server.port': isCluster ? expect.any(Number) : Number(database.port),
       'server.address': database.hostname,
     });
   });
@@ -327,7 +329,8 @@ describe('no span', () => {
       receiver.secret.slice('whsec_'.length),
       new URL(bed.ownerUrl).password,
       ...[user, ALICE.email, ALICE.sub, ALICE.name, '1234', '?', '@'],
-    ].filter((each): each is string => typeof each === 'string');
+      // A server may ask for no password.
+    ].filter((each): each is string => typeof each === 'string' && each !== '');
     expect(hidden.length).toBeGreaterThan(20);
     for (const each of new Set(hidden)) {
       expect({ found: written.includes(each) ? each : null }).toEqual({ found: null });

@@ -16,6 +16,7 @@ import { type Fleet, type Replica, startFleet } from '../../sandbox/fleet/fleet.
 import { seedGrants, seedService } from '../../sandbox/fleet/seed.js';
 import { wrapRing } from '../../src/sealing/ring-file.js';
 import { emptyFolder } from '../cli/token-broker.js';
+import { inEachForm } from '../support/cluster.js';
 import { startKms } from '../support/kms-stand-in.js';
 import { asRuntime, createDatabase } from '../support/test-bed.js';
 import { until } from '../support/until.js';
@@ -95,7 +96,7 @@ const onLinux = existsSync('/proc/self/task') ? test : test.skip;
 describe('two workers', () => {
   test('both answer on one port, and /metrics has both whichever is asked', async () => {
     const broker = await start();
-    await seedGrants(fleet, database, ['port'], 3000);
+    await seedGrants(fleet, inEachForm(database), ['port'], 3000);
     const connections = connect(broker, 4);
     for (const { ask } of connections) expect((await ask('/tokens/port')).status).toBe(200);
     const calls = await callsByWorker(broker);
@@ -120,7 +121,7 @@ describe('two workers', () => {
 
   test('ask Google once for callers of both, and both are notified of a disconnect through one', async () => {
     const broker = await start();
-    await seedGrants(fleet, database, ['shared'], 0);
+    await seedGrants(fleet, inEachForm(database), ['shared'], 0);
     fleet.google.control.latency('token', 300);
     const connections = connect(broker, 6);
     const responses = await Promise.all(connections.map(({ ask }) => ask('/tokens/shared')));
@@ -138,7 +139,7 @@ describe('two workers', () => {
 
   onLinux('go on while one that was killed is replaced', async () => {
     const broker = await start();
-    await seedGrants(fleet, database, ['killed'], 3000);
+    await seedGrants(fleet, inEachForm(database), ['killed'], 3000);
     const [, second = 0] = workerPids(broker);
     process.kill(second, 'SIGKILL');
     await until(async () =>
@@ -157,10 +158,33 @@ describe('two workers', () => {
     await broker.end('SIGTERM');
   });
 
+  onLinux('wait twice as long each time before one that ends soon after its start is replaced', async () => {
+    const broker = await start();
+    const waits = () =>
+      [...broker.log().matchAll(/"worker":(\d+),.*"restart_in_ms":(\d+)/g)].map((found) =>
+        found.slice(1).map(Number),
+      );
+    const [first = 0] = workerPids(broker);
+    for (const [at, waitMs] of [250, 500, 1000].entries()) {
+      await until(() => workerPids(broker).length === 2);
+      process.kill(workerPids(broker).find((pid) => pid !== first) ?? 0, 'SIGKILL');
+      const killedAt = performance.now();
+      await until(() => waits().length > at);
+      expect(waits().at(-1)).toEqual([2, waitMs]);
+      await until(() => workerPids(broker).length === 2);
+      expect(performance.now() - killedAt).toBeGreaterThan(waitMs * 0.9);
+    }
+    // The other one's count is its own.
+    process.kill(first, 'SIGKILL');
+    await until(() => waits().length === 4);
+    expect(waits().at(-1)).toEqual([1, 250]);
+    await broker.end('SIGTERM');
+  });
+
   test('answer what is in flight at SIGTERM, and then end with 0', async () => {
     const broker = await start();
     const users = ['draining-0', 'draining-1'];
-    await seedGrants(fleet, database, users, 0);
+    await seedGrants(fleet, inEachForm(database), users, 0);
     fleet.google.control.latency('token', 1500);
     const connections = connect(broker, 2);
     const responses = connections.map(({ ask }, at) => ask(`/tokens/${users[at] ?? ''}`));
@@ -329,7 +353,7 @@ onLinux(
       const access = { googleStandInUrl: kms.url, googleTimeoutMs: 2000 };
       writeFileSync(path, (await wrapRing(ring, kms.key, access)).content, { mode: 0o600 });
       const broker = await start({ ...kms.env, KEY_RING_FILE: path, KEY_RING_KMS_KEY: kms.key });
-      await seedGrants(fleet, database, ['outage'], 3000);
+      await seedGrants(fleet, inEachForm(database), ['outage'], 3000);
       kms.failNext('unavailable', 10_000);
       process.kill(workerPids(broker)[1] ?? 0, 'SIGKILL');
       await until(() => broker.log().includes('Google Cloud KMS is unavailable'));

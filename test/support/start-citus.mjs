@@ -11,7 +11,7 @@ const FOLDER = new URL('../../prisma/migrations', import.meta.url).pathname;
 export default async function startCitus(url, role) {
   const bases = await serversOf(url);
   console.log(
-    'On each server of the cluster a database `migrated` is dropped and made, and so are databases `test_…`; ' +
+    'On each server of the cluster a database `migrated` is dropped and made, and so are databases `test_…` and `empty_…`; ' +
       `the role ${role} is made where it is not there. The databases are dropped at the end, the role stays.`,
   );
   globalThis.testCitus = { bases, before: await testDatabases(bases) };
@@ -68,7 +68,7 @@ async function endPrepared(base, name) {
 async function testDatabases([coordinator]) {
   const rows = await query(
     `${coordinator}postgres`,
-    `SELECT datname AS name FROM pg_database WHERE datname ~ '^test_[0-9a-f]{32}$'`,
+    `SELECT datname AS name FROM pg_database WHERE datname ~ '^(test|empty)_[0-9a-f]{32}$'`,
   );
   return rows.map(({ name }) => name);
 }

@@ -25,6 +25,7 @@ import { ChangeFeed } from '../../src/token-store/change-feed/change-feed.js';
 import { generateWebhookSecret, WebhookRegistry } from '../../src/webhooks/webhook-registry.js';
 import { Api } from './api.js';
 import { copyTemplate, runSql } from './cluster.js';
+import { checkStatements } from './sent-statements.js';
 
 // nestjs-pino keeps the log of the first broker of a process; here one broker follows another. It exports no reset.
 const { resetRootLogger } = (await import(resolve('node_modules/nestjs-pino/dist/esm/rootLogger.js'))) as {
@@ -237,6 +238,7 @@ export async function startTestBed(
       await database.end();
       await google.close();
       rmSync(folder, { recursive: true, force: true });
+      checkStatements();
     },
   };
 }

@@ -2,6 +2,7 @@
  * The warm path answers as the whole pipeline does: the same bytes on a socket, to a broker with a cache and to one without,
  * on one database. Then what ends a cached answer.
  */
+import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -422,10 +423,28 @@ describe('a call that is answered from the cache', () => {
   });
 
   test('does not wait for a caller that went away', async () => {
-    const socket = openSocket(bed.url);
-    socket.write(GET('/tokens/alice').replaceAll('{key}', bed.api.key).repeat(20));
-    socket.destroy();
-    expect((await bed.api.token('alice')).status).toBe(200);
+    const leave = async (url: string) => {
+      const api = await bed.service({ audit: true });
+      // Its key is known to both brokers, and the second one's call is warm.
+      for (const each of [url, url]) expect((await new Api(each, api.key).token('alice')).status).toBe(200);
+      const socket = openSocket(url);
+      socket.write(GET('/tokens/alice').replaceAll('{key}', api.key).repeat(20));
+      // All are in one packet, so all were read when the first is answered.
+      await once(socket, 'data');
+      socket.destroy();
+      expect((await new Api(url, api.key).token('alice')).status).toBe(200);
+      const issued = async (log: AuditLog) => {
+        await log.flush();
+        const rows = await bed.sql(
+          `SELECT coalesce(sum(count), 0)::int AS count FROM audit_trail WHERE action = 'token.issue' AND service_id = $1`,
+          [api.key.split('_')[1]],
+        );
+        return rows[0]?.['count'];
+      };
+      return issued((url === coldUrl ? cold : bed.app).get(AuditLog));
+    };
+    // All that came are answered and counted, as by a broker without a cache.
+    expect([await leave(bed.url), await leave(coldUrl)]).toEqual([23, 23]);
   });
 });
 
