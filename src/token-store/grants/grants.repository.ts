@@ -199,11 +199,11 @@ export class GrantsRepository {
   }
 
   /**
-   * The active grants of one account under the given clients, of any user: Google's slot limit bounds them.
+   * The grants of one account under the given clients that are not dead, of any user: Google's slot limit bounds them.
    */
-  async findRenewableByAccount(accountSub: string, clients: readonly string[]): Promise<Grant[]> {
+  async findNotDeadByAccount(accountSub: string, clients: readonly string[]): Promise<Grant[]> {
     const rows = await this.database.grant.findMany({
-      // As `isActive`; a revocation under way is another column.
+      // Not `isDead`; a revocation under way is another column.
       where: { accountSub, client: { in: [...clients] }, status: { in: ['active', 'suspended'] } },
     });
     return rows.map(fromRow);

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type Grant, isActive, type NewRefreshToken } from '../../domain/grant/grant.js';
+import { type Grant, isDead, type NewRefreshToken } from '../../domain/grant/grant.js';
 import type { LiveRefreshToken } from '../../domain/grant/slots.js';
 import { alongIndex } from '../client/bounded-statements.js';
 import { Database } from '../client/database.js';
@@ -44,7 +44,7 @@ export class SlotLedgerRepository {
         client,
         issuedAt,
         isAgeKnown: !ageUnknown,
-        current: current && grant !== undefined && isActive({ status: statusOf(grant.status) }),
+        current: current && grant !== undefined && !isDead({ status: statusOf(grant.status) }),
       };
     });
   }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { AccountRemediation } from '../../domain/google/security-event.js';
-import { type Diagnosis, type Grant, isActive, type StoredStatus } from '../../domain/grant/grant.js';
+import { type Diagnosis, type Grant, isDead, type StoredStatus } from '../../domain/grant/grant.js';
 import { ofUser, type Whose } from '../client/by-user.js';
 import { toJson } from '../client/database.js';
 import { deadColumns, deleteGrants, disconnected, endTokens } from '../grants/end-grants.js';
@@ -61,19 +61,19 @@ export class AccountRemediations {
     diagnosis: Diagnosis,
     now: Date,
   ): Promise<Grant[]> {
-    const active = grants.filter(isActive);
-    if (active.length === 0) return [];
+    const alive = grants.filter((grant) => !isDead(grant));
+    if (alive.length === 0) return [];
     const rows = await tx.grant.updateManyAndReturn({
       where: {
         ...ofUser(whose),
-        id: { in: active.map(({ id }) => id) },
+        id: { in: alive.map(({ id }) => id) },
         status: { in: ['active', 'suspended'] },
       },
       data: { ...deadColumns(status, diagnosis), version: { increment: 1 } },
       select: { id: true },
     });
     const ids = new Set(rows.map(({ id }) => id));
-    const ended = active.filter(({ id }) => ids.has(id));
+    const ended = alive.filter(({ id }) => ids.has(id));
     await endTokens(tx, whose, [...ids], diagnosis.cause, now);
     const dead = ended.map((grant): Grant => ({ ...grant, status, diagnosis }));
     await this.outbox.notifyAll(tx, 'grant.reconnect_required', dead, now);
@@ -160,8 +160,8 @@ function statusOf({ status, revokingFrom }: Row): StoredStatus {
 
 function isConcerned(row: Row, { action }: AccountRemediation, occurredAt: Date): boolean {
   const status = statusOf(row);
-  if (action === 'drop_access_tokens') return isActive({ status });
-  if (action === 'suspend') return isActive({ status }) && !isBeforeSuspension(row, occurredAt);
+  if (action === 'drop_access_tokens') return !isDead({ status });
+  if (action === 'suspend') return !isDead({ status }) && !isBeforeSuspension(row, occurredAt);
   if (action !== 'resume') return true;
   // An `account-enabled` older than the suspension arrived late: the account was disabled again since.
   return status === 'suspended' && !isBeforeSuspension(row, occurredAt);

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { causeOfReason } from '../../../domain/connect/connect-cause.js';
 import type { ConnectOutcome } from '../../../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../../../domain/connect/connect-request.js';
-import { isActive } from '../../../domain/grant/grant.js';
+import { isDead } from '../../../domain/grant/grant.js';
 import type { AuditEvent } from '../../../token-store/audit/audit-events.repository.js';
 import { EXIT, Failure } from '../../shared/failure.js';
 
@@ -64,7 +64,7 @@ export async function awaitConnect(
 
   async function outcomeOf(event: AuditEvent): Promise<ConnectOutcome> {
     const grant = event.grantId === null ? null : await grants.findById(event.grantId);
-    if (grant && isActive(grant)) {
+    if (grant && !isDead(grant)) {
       const { id: grantId, account, grantedScopes: scopes } = grant;
       const { missing_scopes: missing } = event.details;
       return {
