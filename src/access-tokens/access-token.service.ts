@@ -63,7 +63,7 @@ export class AccessTokenService {
       const cached = tokens.get(scopeKey(scopes));
       const isRefused = cached !== undefined && isNamed(cached, refused);
       if (cached && !isRefused && isFresh(cached, this.clock.now(), minTtlSeconds)) {
-        if (cached.renewFrom <= this.clock.now()) this.#refreshInBackground(request, grant, scopes);
+        if (cached.refreshFrom <= this.clock.now()) this.#refreshInBackground(request, grant, scopes);
         this.activity.add('tokens.stored');
         return { grant, token: cached, source: 'store', cached: { user, token: cached } };
       }

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import type { AuditEntry } from '../../domain/audit-entry.js';
 import { uuidOf } from '../../domain/cell.js';
-import { isRenewable } from '../../domain/connect/held-grant.js';
+import { isExtendable } from '../../domain/connect/held-grant.js';
 import { sameScopes, scopeSet } from '../../domain/google/scopes.js';
 import type { Account, Grant, GoogleTokenResponse } from '../../domain/grant/grant.js';
 import type { Secret } from '../../domain/secret.js';
@@ -64,7 +64,7 @@ export class GrantImportsRepository {
   async findHolder(userId: string, client: string, token: Secret): Promise<Grant | 'another' | null> {
     const booked = await this.#bookingOf(this.database, token);
     const row = booked?.current ? await this.#grantOf(this.database, booked) : null;
-    if (!row || !isRenewable(fromRow(row))) return null;
+    if (!row || !isExtendable(fromRow(row))) return null;
     const grant = fromRow(row);
     if (grant.userId !== userId || grant.client !== client) return 'another';
     return (await this.credentials.refreshTokenOf(row)) ? grant : null;
@@ -136,7 +136,7 @@ export class GrantImportsRepository {
     if (booked?.endedAt && booked.endedAt > answer.obtainedAt) return { kind: 'dead_token' };
     if (booked?.current && booked.grantId !== null && booked.grantId !== stored?.id) {
       const holder = await this.#grantOf(tx, booked);
-      if (holder && isRenewable(fromRow(holder))) return { kind: 'token_in_use' };
+      if (holder && isExtendable(fromRow(holder))) return { kind: 'token_in_use' };
     }
     const held = await this.credentials.refreshTokenOf(row);
     if (!stored || !held) return 'imported';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { uuidOf } from '../../domain/cell.js';
-import { isRenewable } from '../../domain/connect/held-grant.js';
+import { isExtendable } from '../../domain/connect/held-grant.js';
 import { judgeConsent } from '../../domain/connect/judge-consent.js';
 import { commonScopes, missingScopes, sameScopes, scopeSet } from '../../domain/google/scopes.js';
 import { Consent, GrantWithTokens, SavedConsent } from '../../domain/grant/consent.js';
@@ -71,7 +71,7 @@ export class GrantsRepository {
       const stored = row && fromRow(row);
       const kept = await this.credentials.refreshTokenOf(row);
       // The row of an active grant counts only if its credential proves it.
-      const held = stored && isRenewable(stored) && kept !== null ? stored : null;
+      const held = stored && isExtendable(stored) && kept !== null ? stored : null;
       if (held && answer.obtainedAt < held.consentedAt) {
         const result = await this.#keepNewer(tx, consent, held);
         return this.tickets.endBy(tx, ticket, consent, result);
@@ -95,7 +95,7 @@ export class GrantsRepository {
         hasWaited || (await this.ledger.wasRevokedSince(tx, account.sub, client, answer.obtainedAt));
       const keepsToken = verdict.isTokenWithin && !mayBeDead;
       if (!(await this.#take(tx, consent))) return { kind: 'gone' };
-      const before = stored && isRenewable(stored) ? held : stored;
+      const before = stored && isExtendable(stored) ? held : stored;
       const grant = await this.#put(
         tx,
         consent,
