@@ -13,7 +13,8 @@ import { ServiceCache } from '../services/service-cache.js';
 import { DatabaseHealth } from '../token-store/client/database-health.js';
 import { GrantCache, tokenIdOf, type UserGrants } from './grant-cache.js';
 import { RefreshResults } from './refresh-results.js';
-import { type GrantRequest, throwRepeatable, TokenErrors, type TokenRequest } from './token-errors.js';
+import { throwRepeatable, TokenErrors } from './token-errors.js';
+import type { GrantRequest, TokenRequest } from './token-request.js';
 import { TokenRefresher } from './token-refresher.js';
 
 /** Versions of a grant that one request sees before it gives up: consents and disconnects rarely come in a row. */

@@ -23,7 +23,7 @@ import { RefreshLeaseRepository } from '../token-store/grants/refresh-lease.repo
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
 import { tokenIdOf } from './grant-cache.js';
 import { RefreshResults } from './refresh-results.js';
-import type { GrantRequest, RefreshFailure, RefreshResult } from './token-errors.js';
+import type { GrantRequest, RefreshFailure, RefreshResult } from './token-request.js';
 
 /** On whose behalf Google is asked. Other callers may wait for the same refresh. */
 interface Requester extends Pick<GrantRequest, 'requestId'> {
