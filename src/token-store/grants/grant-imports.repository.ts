@@ -15,7 +15,7 @@ import { type Grant as Row, Prisma, type RefreshToken } from '../prisma-client/c
 import { AccessTokens } from './access-tokens.js';
 import { CredentialSealer } from './credential-sealer.js';
 import { fromRow, NO_LEASE, NOT_REVOKING } from './grant-row.js';
-import { RefreshTokens } from './refresh-tokens.js';
+import { BookRefreshToken } from './book-refresh-token.js';
 import { SlotBookings } from './slot-bookings.js';
 
 type Transaction = Prisma.TransactionClient;
@@ -53,7 +53,7 @@ export class GrantImportsRepository {
     private readonly database: Database,
     private readonly accessTokens: AccessTokens,
     private readonly credentials: CredentialSealer,
-    private readonly refreshTokens: RefreshTokens,
+    private readonly bookRefreshToken: BookRefreshToken,
     private readonly ledger: SlotBookings,
     private readonly outbox: Outbox,
     private readonly changes: ChangeFeed,
@@ -196,7 +196,7 @@ export class GrantImportsRepository {
     const former = isMoved
       ? { sequence: booked.sequence, issuedAt: booked.issuedAt, ageUnknown: booked.ageUnknown }
       : null;
-    await this.refreshTokens.book(tx, grant, answer, now, { isImported: true, former });
+    await this.bookRefreshToken.book(tx, grant, answer, now, { isImported: true, former });
     await this.outbox.notify(tx, 'grant.imported', grant, now, { replaced });
     const details = { account: account.sub, scopes: grant.grantedScopes, replaced, ...audit.details };
     const entry = { at: now, action: 'grant.import', outcome: 'ok', userId, client, grantId: id } as const;

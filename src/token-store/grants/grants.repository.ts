@@ -20,7 +20,7 @@ import { AccessTokens } from './access-tokens.js';
 import { CredentialSealer } from './credential-sealer.js';
 import { deleteGrant, disconnected, endTokens } from './end-grants.js';
 import { fromRow, NO_LEASE, NOT_REVOKING } from './grant-row.js';
-import { RefreshTokens } from './refresh-tokens.js';
+import { BookRefreshToken } from './book-refresh-token.js';
 import { SlotBookings } from './slot-bookings.js';
 import { findByIdAlone } from './user-of-grant.js';
 
@@ -42,7 +42,7 @@ export class GrantsRepository {
     private readonly database: Database,
     private readonly accessTokens: AccessTokens,
     private readonly credentials: CredentialSealer,
-    private readonly refreshTokens: RefreshTokens,
+    private readonly bookRefreshToken: BookRefreshToken,
     private readonly ledger: SlotBookings,
     private readonly outbox: Outbox,
     private readonly changes: ChangeFeed,
@@ -130,7 +130,7 @@ export class GrantsRepository {
     const given = commonScopes(answer.scopes, requestedScopes);
     if (missingScopes(given, held.grantedScopes).length > 0) return { kind: 'narrower' };
     if (!(await this.#take(tx, consent))) return { kind: 'gone' };
-    await this.refreshTokens.bookUnused(tx, { userId, account, client, answer, now });
+    await this.bookRefreshToken.bookUnused(tx, { userId, account, client, answer, now });
     return { kind: 'saved', grant: held, unrequested: [] };
   }
 
@@ -159,7 +159,7 @@ export class GrantsRepository {
       // When Google answered: a consent can wait, and a newer one be stored meanwhile.
       consentedAt: answer.obtainedAt,
       refreshedAt: now,
-      ...this.refreshTokens.dates(answer, now),
+      ...this.bookRefreshToken.dates(answer, now),
       ...NO_LEASE,
       ...NOT_REVOKING,
     };
@@ -178,7 +178,7 @@ export class GrantsRepository {
     await tx.accessToken.deleteMany({ where: { userId, grantId: id } });
     // One that covers more than the grant, or may be dead, is not stored: the first call refreshes.
     if (keepsToken) await this.accessTokens.put(tx, grant, scopeSet(answer.scopes), answer);
-    await this.refreshTokens.book(tx, grant, answer, now);
+    await this.bookRefreshToken.book(tx, grant, answer, now);
     if (answer.refreshToken === null) await this.ledger.sign(tx, grant, refreshToken);
     return grant;
   }
