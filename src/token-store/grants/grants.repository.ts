@@ -9,7 +9,7 @@ import { Consent, GrantWithTokens, SavedConsent } from '../../domain/grant/conse
 import type { Grant } from '../../domain/grant/grant.js';
 import type { Secret } from '../../domain/secret.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
-import { ofUser, type Whose } from '../client/by-user.js';
+import { type UserOrAll, whereUser } from '../client/change-by-user.js';
 import { Database } from '../client/database.js';
 import { ConnectTicketsRepository } from '../connects/connect-tickets.repository.js';
 import { takeConsent } from '../connects/pending-consents.repository.js';
@@ -185,7 +185,7 @@ export class GrantsRepository {
 
   /** @param userId where it is known: of many servers one is asked, and not all */
   async findById(id: string, userId?: string): Promise<Grant | null> {
-    const find = (whose: Whose) => this.database.grant.findFirst({ where: { ...ofUser(whose), id } });
+    const find = (user: UserOrAll) => this.database.grant.findFirst({ where: { ...whereUser(user), id } });
     const row = await (userId === undefined ? findByIdAlone(this.database, id, find) : find(userId));
     return row && fromRow(row);
   }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { AccountRemediation } from '../../domain/google/security-event.js';
 import { type Diagnosis, type Grant, isDead, type StoredStatus } from '../../domain/grant/grant.js';
-import { ofUser, type Whose } from '../client/by-user.js';
+import { type UserOrAll, whereUser } from '../client/change-by-user.js';
 import { toJson } from '../client/database.js';
 import { deadColumns, deleteGrants, disconnected, endTokens } from '../grants/end-grants.js';
 import { fromRow, statusOf as storedStatus } from '../grants/grant-row.js';
@@ -22,7 +22,7 @@ export class AccountRemediations {
   /** @returns the grants that it concerned, as they were before */
   take(
     tx: Transaction,
-    whose: Whose,
+    user: UserOrAll,
     remediation: AccountRemediation,
     rows: readonly Row[],
     occurredAt: Date,
@@ -33,15 +33,15 @@ export class AccountRemediations {
     const grants = concerned.map(fromRow);
     switch (remediation.action) {
       case 'revoke':
-        return this.markDead(tx, whose, grants, 'revoked', remediation.diagnosis, now);
+        return this.markDead(tx, user, grants, 'revoked', remediation.diagnosis, now);
       case 'suspend':
-        return this.#suspend(tx, whose, concerned, remediation.diagnosis, occurredAt, now);
+        return this.#suspend(tx, user, concerned, remediation.diagnosis, occurredAt, now);
       case 'resume':
-        return this.#resume(tx, whose, concerned, now);
+        return this.#resume(tx, user, concerned, now);
       case 'forget':
-        return this.#forget(tx, whose, grants, remediation.endReason, now);
+        return this.#forget(tx, user, grants, remediation.endReason, now);
       case 'drop_access_tokens':
-        return this.#dropAccessTokens(tx, whose, concerned);
+        return this.#dropAccessTokens(tx, user, concerned);
       case 'note':
         return Promise.resolve(grants);
     }
@@ -55,7 +55,7 @@ export class AccountRemediations {
 
   async markDead(
     tx: Transaction,
-    whose: Whose,
+    user: UserOrAll,
     grants: readonly Grant[],
     status: 'revoked' | 'reconnect_required',
     diagnosis: Diagnosis,
@@ -65,7 +65,7 @@ export class AccountRemediations {
     if (alive.length === 0) return [];
     const rows = await tx.grant.updateManyAndReturn({
       where: {
-        ...ofUser(whose),
+        ...whereUser(user),
         id: { in: alive.map(({ id }) => id) },
         status: { in: ['active', 'suspended'] },
       },
@@ -74,7 +74,7 @@ export class AccountRemediations {
     });
     const ids = new Set(rows.map(({ id }) => id));
     const ended = alive.filter(({ id }) => ids.has(id));
-    await endTokens(tx, whose, [...ids], diagnosis.cause, now);
+    await endTokens(tx, user, [...ids], diagnosis.cause, now);
     const dead = ended.map((grant): Grant => ({ ...grant, status, diagnosis }));
     await this.outbox.notifyAll(tx, 'grant.reconnect_required', dead, now);
     return ended;
@@ -82,7 +82,7 @@ export class AccountRemediations {
 
   async #suspend(
     tx: Transaction,
-    whose: Whose,
+    user: UserOrAll,
     rows: readonly Row[],
     diagnosis: Diagnosis,
     suspendedAt: Date,
@@ -91,25 +91,25 @@ export class AccountRemediations {
     const grants = rows.map(fromRow);
     const ids = grants.map(({ id }) => id);
     await tx.grant.updateMany({
-      where: { ...ofUser(whose), id: { in: ids } },
+      where: { ...whereUser(user), id: { in: ids } },
       data: { status: 'suspended', diagnosis: toJson(diagnosis), suspendedAt, version: { increment: 1 } },
     });
     // The status that they return to if the revocation turns out not to concern them.
     await tx.grant.updateMany({
-      where: { ...ofUser(whose), id: { in: ids }, revocationId: { not: null } },
+      where: { ...whereUser(user), id: { in: ids }, revocationId: { not: null } },
       data: { revokingFrom: 'suspended' },
     });
-    await this.resealCredentials.reseal(tx, whose, rows);
-    await dropTokens(tx, whose, grants);
+    await this.resealCredentials.reseal(tx, user, rows);
+    await dropTokens(tx, user, grants);
     const notified = rows.filter((row) => statusOf(row) === 'active').map(fromRow);
     const suspended = notified.map((grant): Grant => ({ ...grant, status: 'suspended', diagnosis }));
     await this.outbox.notifyAll(tx, 'grant.reconnect_required', suspended, now);
     return grants;
   }
 
-  async #resume(tx: Transaction, whose: Whose, rows: readonly Row[], now: Date): Promise<Grant[]> {
+  async #resume(tx: Transaction, user: UserOrAll, rows: readonly Row[], now: Date): Promise<Grant[]> {
     const grants = rows.map(fromRow);
-    const where = { ...ofUser(whose), id: { in: grants.map(({ id }) => id) } };
+    const where = { ...whereUser(user), id: { in: grants.map(({ id }) => id) } };
     await tx.grant.updateMany({
       where: { ...where, revocationId: null },
       data: { status: 'active', diagnosis: Prisma.DbNull, version: { increment: 1 } },
@@ -118,7 +118,7 @@ export class AccountRemediations {
       where: { ...where, revocationId: { not: null } },
       data: { revokingFrom: 'active', diagnosis: Prisma.DbNull, version: { increment: 1 } },
     });
-    await this.resealCredentials.reseal(tx, whose, rows);
+    await this.resealCredentials.reseal(tx, user, rows);
     const active = grants
       .filter(({ status }) => status !== 'revoking')
       .map((grant): Grant => ({ ...grant, status: 'active', diagnosis: null }));
@@ -128,27 +128,27 @@ export class AccountRemediations {
 
   async #forget(
     tx: Transaction,
-    whose: Whose,
+    user: UserOrAll,
     grants: Grant[],
     endReason: string,
     now: Date,
   ): Promise<Grant[]> {
     const ids = grants.map(({ id }) => id);
-    await endTokens(tx, whose, ids, endReason, now);
-    await deleteGrants(tx, whose, ids);
+    await endTokens(tx, user, ids, endReason, now);
+    await deleteGrants(tx, user, ids);
     const revoked = grants.map(disconnected);
     await this.outbox.notifyAll(tx, 'grant.disconnected', revoked, now, { revoked_at_google: true });
     return grants;
   }
 
-  async #dropAccessTokens(tx: Transaction, whose: Whose, rows: readonly Row[]): Promise<Grant[]> {
+  async #dropAccessTokens(tx: Transaction, user: UserOrAll, rows: readonly Row[]): Promise<Grant[]> {
     const grants = rows.map(fromRow);
-    await dropTokens(tx, whose, grants);
+    await dropTokens(tx, user, grants);
     await tx.grant.updateMany({
-      where: { ...ofUser(whose), id: { in: grants.map(({ id }) => id) } },
+      where: { ...whereUser(user), id: { in: grants.map(({ id }) => id) } },
       data: { version: { increment: 1 } },
     });
-    await this.resealCredentials.reseal(tx, whose, rows);
+    await this.resealCredentials.reseal(tx, user, rows);
     return grants;
   }
 }
@@ -172,8 +172,8 @@ function isBeforeSuspension({ suspendedAt }: Row, occurredAt: Date): boolean {
   return suspendedAt !== null && suspendedAt > occurredAt;
 }
 
-async function dropTokens(tx: Transaction, whose: Whose, grants: readonly Grant[]): Promise<void> {
+async function dropTokens(tx: Transaction, user: UserOrAll, grants: readonly Grant[]): Promise<void> {
   await tx.accessToken.deleteMany({
-    where: { ...ofUser(whose), grantId: { in: grants.map(({ id }) => id) } },
+    where: { ...whereUser(user), grantId: { in: grants.map(({ id }) => id) } },
   });
 }
