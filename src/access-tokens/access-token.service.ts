@@ -13,7 +13,8 @@ import { ServiceCache } from '../services/service-cache.js';
 import { DatabaseHealth } from '../token-store/client/database-health.js';
 import { GrantCache, tokenIdOf, type UserGrants } from './grant-cache.js';
 import { RefreshResults } from './refresh-results.js';
-import { type GrantRequest, throwRepeatable, TokenErrors, type TokenRequest } from './token-errors.js';
+import { throwRepeatable, TokenErrors } from './token-errors.js';
+import type { GrantRequest, TokenRequest } from './token-request.js';
 import { TokenRefresher } from './token-refresher.js';
 
 /** Versions of a grant that one request sees before it gives up: consents and disconnects rarely come in a row. */
@@ -63,7 +64,7 @@ export class AccessTokenService {
       const cached = tokens.get(scopeKey(scopes));
       const isRefused = cached !== undefined && isNamed(cached, refused);
       if (cached && !isRefused && isFresh(cached, this.clock.now(), minTtlSeconds)) {
-        if (cached.renewFrom <= this.clock.now()) this.#refreshInBackground(request, grant, scopes);
+        if (cached.refreshFrom <= this.clock.now()) this.#refreshInBackground(request, grant, scopes);
         this.activity.add('tokens.stored');
         return { grant, token: cached, source: 'store', cached: { user, token: cached } };
       }

@@ -12,7 +12,7 @@ import {
   type PackedGrant,
   unpack,
 } from '../domain/grant/packed-grant.js';
-import { renewFrom } from '../domain/grant/token-freshness.js';
+import { refreshFrom } from '../domain/grant/token-freshness.js';
 import { cacheLookups, meterCache } from '../domain/metrics/cache-meter.js';
 import { Meter } from '../domain/metrics/meter.js';
 import { Clock } from '../domain/ports/clock.js';
@@ -200,7 +200,7 @@ export class GrantCache {
 }
 
 function cached(token: AccessToken): CachedToken {
-  return { ...token, renewFrom: renewFrom(token, Math.random()) };
+  return { ...token, refreshFrom: refreshFrom(token, Math.random()) };
 }
 
 /** How a caller names a token without showing it. */

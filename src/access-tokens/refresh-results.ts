@@ -23,7 +23,7 @@ import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { RefreshLeaseRepository } from '../token-store/grants/refresh-lease.repository.js';
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
 import { GrantCache } from './grant-cache.js';
-import type { RefreshFailure, RefreshResult } from './token-errors.js';
+import type { RefreshFailure, RefreshResult } from './token-request.js';
 
 /** For one write. */
 const LEASE_MS = 10_000;

@@ -1,56 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { ConnectTickets, isLoginHint } from '../connect-tickets/connect-tickets.service.js';
-import { allowedScopes, type Service } from '../domain/access/policy.js';
+import { allowedScopes } from '../domain/access/policy.js';
 import { plainConnectRequest } from '../domain/connect/connect-request.js';
 import { BrokerError, type BrokerErrorCode } from '../domain/errors.js';
 import { type GoogleFailure, isTransient } from '../domain/google/google-failure.js';
 import { explainFailure } from '../domain/google/oauth-failures.js';
-import type { GoogleClient } from '../domain/google/oauth.js';
 import { isGoogleScope, scopeSet } from '../domain/google/scopes.js';
 import { explainServiceAccountFailure } from '../domain/google/service-account.js';
-import type { AccessToken, Account, Diagnosis, Grant } from '../domain/grant/grant.js';
+import type { Account, Diagnosis, Grant } from '../domain/grant/grant.js';
 import type { UserGrants } from './grant-cache.js';
-
-/** Which grant a service means, and the scopes that it needs. */
-export interface GrantRequest {
-  readonly service: Service;
-  readonly userId: string;
-  readonly client: GoogleClient;
-  /** `sub` or email; null: the only account that the user has connected. */
-  readonly account: string | null;
-  /** Scopes that the token must cover; empty: no particular ones. */
-  readonly scopes: readonly string[];
-  /** Names the request in log and audit trail. */
-  readonly requestId: string;
-  /** Aborted when the caller disconnects: from then on Google is not asked on its behalf. */
-  readonly callerSignal?: (() => AbortSignal) | undefined;
-  /** Google refused the token with this id (`tokenIdOf`): it is not served again. */
-  readonly refused?: string | undefined;
-  /** Where a link in a refusal leads back to; `assertReturnTo` admitted it. */
-  readonly returnTo?: string | undefined;
-}
-
-export interface TokenRequest extends GrantRequest {
-  readonly minTtlSeconds: number;
-}
-
-/** Every failure of a refresh travels as one of these values; `TokenErrors.ofRefresh` turns it into an error. */
-export type RefreshFailure =
-  | { readonly kind: 'failed'; readonly failure: GoogleFailure }
-  /** Google ended the grant for good. */
-  | { readonly kind: 'dead'; readonly diagnosis: Diagnosis }
-  /** Google gave more scopes than requested. The token was discarded. */
-  | { readonly kind: 'not_narrowed' }
-  /** Google accepts the token that a caller says it refused, and which had just taken the place of another. */
-  | { readonly kind: 'not_replaced'; readonly retryAfterSeconds: number }
-  /** Google's answer changes the grant, and the database did not accept it. */
-  | { readonly kind: 'unsaved'; readonly retryAfterSeconds: number };
-
-export type RefreshResult =
-  | { readonly kind: 'token'; readonly token: AccessToken }
-  /** A consent, a disconnect, another refresh or Google changed the grant: read it again. */
-  | { readonly kind: 'changed' }
-  | RefreshFailure;
+import type { GrantRequest, RefreshFailure } from './token-request.js';
 
 /** The grants that a decision followed from, as they were then. */
 export interface DecidedBy {

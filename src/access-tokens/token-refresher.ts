@@ -16,7 +16,7 @@ import { hasExpired, secondsUntilReplaceable } from '../domain/grant/token-fresh
 import { Clock } from '../domain/ports/clock.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
 import { GoogleTurns } from '../google/oauth/refresh-requests.js';
-import { RenewAccessToken } from '../google/oauth/renew-access-token.js';
+import { RefreshAccessToken } from '../google/oauth/refresh-access-token.js';
 import { type SharedWork, TurnNotTaken, WorkInFlight } from '../outbound/shared-work.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
@@ -24,7 +24,7 @@ import { RefreshLeaseRepository } from '../token-store/grants/refresh-lease.repo
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
 import { tokenIdOf } from './grant-cache.js';
 import { RefreshResults } from './refresh-results.js';
-import type { GrantRequest, RefreshFailure, RefreshResult } from './token-errors.js';
+import type { GrantRequest, RefreshFailure, RefreshResult } from './token-request.js';
 
 /** On whose behalf Google is asked. Other callers may wait for the same refresh. */
 interface Requester extends Pick<GrantRequest, 'requestId'> {
@@ -66,7 +66,7 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly google: GoogleOAuthClient,
-    private readonly renewal: RenewAccessToken,
+    private readonly refreshAccessToken: RefreshAccessToken,
     private readonly leases: RefreshLeaseRepository,
     private readonly results: RefreshResults,
     private readonly changes: ChangeFeed,
@@ -134,7 +134,7 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
     if (outcome.kind !== 'taken') return outcome;
     const { lease } = outcome;
     try {
-      const asking = doubted ? this.#askAbout(doubted, lease, release) : this.#renew(lease, scopes, release);
+      const asking = doubted ? this.#askAbout(doubted, lease, release) : this.#askFor(lease, scopes, release);
       // google/ throws its failures. From here on a failure is a value.
       const result = await asking.catch((error: unknown) =>
         this.#fail(lease, asGoogleFailure(error), requester),
@@ -152,17 +152,17 @@ export class TokenRefresher implements BeforeApplicationShutdown, OnApplicationS
   }
 
   /** Ends the lease, where it returns. @throws {GoogleFailure} */
-  async #renew(lease: Lease, scopes: readonly string[], release: () => void): Promise<RefreshResult> {
-    const renewed = await this.renewal.renew(lease, scopes).finally(release);
-    if (renewed.kind === 'grant_only') return this.results.save(lease, renewed);
-    if (renewed.kind === 'not_narrowed') {
-      if (renewed.issued.refreshToken === null) await this.leases.giveUp(lease, 0);
-      else await this.results.save(lease, { ...renewed, kind: 'grant_only' });
+  async #askFor(lease: Lease, scopes: readonly string[], release: () => void): Promise<RefreshResult> {
+    const refreshed = await this.refreshAccessToken.refresh(lease, scopes).finally(release);
+    if (refreshed.kind === 'grant_only') return this.results.save(lease, refreshed);
+    if (refreshed.kind === 'not_narrowed') {
+      if (refreshed.issued.refreshToken === null) await this.leases.giveUp(lease, 0);
+      else await this.results.save(lease, { ...refreshed, kind: 'grant_only' });
       return { kind: 'not_narrowed' };
     }
-    const result = await this.#save(lease, renewed.scopes, renewed.response);
+    const result = await this.#save(lease, refreshed.scopes, refreshed.response);
     // The grant is as its row says: a token for part of it was requested, and Google did not narrow.
-    const isWider = result.kind === 'token' && !sameScopes(renewed.scopes, scopes);
+    const isWider = result.kind === 'token' && !sameScopes(refreshed.scopes, scopes);
     return isWider ? { kind: 'not_narrowed' } : result;
   }
 

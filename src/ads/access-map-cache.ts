@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import type { GrantRequest } from '../access-tokens/token-errors.js';
+import type { GrantRequest } from '../access-tokens/token-request.js';
 import { Settings } from '../config/settings.js';
 import { AccessMap } from '../domain/ads/access-map.js';
 import { CircularTree } from '../domain/ads/account-tree.js';

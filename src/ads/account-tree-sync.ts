@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { cacheBound } from '../domain/cache-memory.js';
 import { AccessTokenService } from '../access-tokens/access-token.service.js';
 import { tokenIdOf } from '../access-tokens/grant-cache.js';
-import type { GrantRequest } from '../access-tokens/token-errors.js';
+import type { GrantRequest } from '../access-tokens/token-request.js';
 import { Settings } from '../config/settings.js';
 import { AccessMap } from '../domain/ads/access-map.js';
 import { CircularTree } from '../domain/ads/account-tree.js';

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { GrantRequest } from '../access-tokens/token-errors.js';
+import type { GrantRequest } from '../access-tokens/token-request.js';
 import { Settings } from '../config/settings.js';
 import {
   type AccessMap,

@@ -2,7 +2,7 @@ import { Controller, Get, Header, Param, Query, Req, Res } from '@nestjs/common'
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccessTokenService } from '../access-tokens/access-token.service.js';
-import type { GrantRequest } from '../access-tokens/token-errors.js';
+import type { GrantRequest } from '../access-tokens/token-request.js';
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/access/policy.js';
 import { ADWORDS } from '../domain/google/scopes.js';

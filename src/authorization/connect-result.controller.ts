@@ -79,14 +79,14 @@ export class ConnectResultController {
    * the grant may hold no previous scopes.
    */
   async #nextStep(connectRequest: ConnectRequest, outcome: ConnectOutcome | null): Promise<string | null> {
-    if (outcome === null) return this.tickets.renew(connectRequest);
+    if (outcome === null) return this.tickets.retryLink(connectRequest);
     if (!mayTryAgain(outcome)) return null;
-    if (outcome.kind === 'granted') return this.tickets.renew(forMissing(connectRequest, outcome));
+    if (outcome.kind === 'granted') return this.tickets.retryLink(forMissing(connectRequest, outcome));
     const { requireAccount, accountHint } = connectRequest;
     const chosen = outcome.kind === 'failed' ? outcome.account : undefined;
     const isRefused = accountHint !== null && chosen !== undefined && isOf(accountHint, chosen);
     const hint = requireAccount?.email ?? (isRefused ? null : accountHint) ?? requireAccount?.sub ?? null;
-    return this.tickets.renew({ ...connectRequest, accountHint: hint });
+    return this.tickets.retryLink({ ...connectRequest, accountHint: hint });
   }
 }
 

@@ -38,8 +38,8 @@ export class SlotCheck {
   async assertFreeSlot(request: ConnectRequest, identified: string | null = null): Promise<void> {
     const sub = identified ?? (await this.#knownAccount(request));
     if (sub === null) return;
-    const active = await this.ledger.activeTokens(sub, request.client, this.clock.now());
-    const slots = slotsOf(active, this.settings.slotLimit);
+    const live = await this.ledger.liveTokens(sub, request.client, this.clock.now());
+    const slots = slotsOf(live, this.settings.slotLimit);
     const harmed = harmedByNewToken(slots, request.userId);
     if (!harmed) return;
     const evicted = { grant: harmed.grantId, client: request.client, forced: request.force };

@@ -7,7 +7,7 @@ import { textOf } from '../domain/cell.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import type { ConnectTicket } from '../domain/connect/connect-ticket.js';
-import { choosePrompt, combinePrompts, renewableGrants } from '../domain/connect/held-grant.js';
+import { choosePrompt, combinePrompts, extendableGrants } from '../domain/connect/held-grant.js';
 import { hasPrompt, type Prompt } from '../domain/google/oauth.js';
 import type { Account, Grant } from '../domain/grant/grant.js';
 import { after, Clock } from '../domain/ports/clock.js';
@@ -96,7 +96,7 @@ export class StartAuthorization {
     const account = accountHint ?? requireAccount?.email ?? requireAccount?.sub ?? null;
     // include_granted_scopes adds to the grant of one account, so the account must be known first.
     const mayChoose = account === null || hasPrompt(connectRequest.prompt, 'select_account');
-    const isUnclear = mayChoose && renewableGrants(grants, null).length > 0;
+    const isUnclear = mayChoose && extendableGrants(grants, null).length > 0;
     const consentUrl =
       isUnclear || (await this.slots.mustIdentify(connectRequest))
         ? await this.#consentUrl(ticket, { ...SIGN_IN, account, locale })
@@ -105,7 +105,7 @@ export class StartAuthorization {
             prompt: combinePrompts(connectRequest.prompt, choosePrompt(grants, account, connectRequest)),
             account,
             includeGranted:
-              account !== null && includesGranted(connectRequest, renewableGrants(grants, account)),
+              account !== null && includesGranted(connectRequest, extendableGrants(grants, account)),
             locale,
           });
     return { kind: 'redirect', consentUrl };
@@ -136,7 +136,7 @@ export class StartAuthorization {
       purpose: 'consent',
       prompt: combinePrompts(asked, needed),
       account: email ?? sub,
-      includeGranted: includesGranted(connectRequest, renewableGrants(grants, sub)),
+      includeGranted: includesGranted(connectRequest, extendableGrants(grants, sub)),
       locale,
     });
     await this.progress.resume(ticket, requestId, LIFETIME_SECONDS);
@@ -201,8 +201,8 @@ export class StartAuthorization {
 }
 
 /** Whether to send include_granted_scopes: the service may say no. */
-function includesGranted({ includeGranted }: ConnectRequest, renewable: readonly Grant[]): boolean {
-  return includeGranted !== false && renewable.length > 0;
+function includesGranted({ includeGranted }: ConnectRequest, extendable: readonly Grant[]): boolean {
+  return includeGranted !== false && extendable.length > 0;
 }
 
 /** 256 bits, in the 43 characters that PKCE asks of a verifier (RFC 7636 section 4.1). @param cell in front of what a router reads */

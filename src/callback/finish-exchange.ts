@@ -5,7 +5,7 @@ import { authorityEnded } from '../domain/connect/connect-authority.js';
 import type { ConnectCause } from '../domain/connect/connect-cause.js';
 import { type ConnectOutcome, outcomeOfGrant, outcomeOfRefusal } from '../domain/connect/connect-outcome.js';
 import { meetsRequirement } from '../domain/connect/connect-request.js';
-import { renewableGrants } from '../domain/connect/held-grant.js';
+import { extendableGrants } from '../domain/connect/held-grant.js';
 import { judgeConsent } from '../domain/connect/judge-consent.js';
 import { GoogleFailure } from '../domain/google/google-failure.js';
 import type { VerifiedAccount } from '../domain/grant/grant.js';
@@ -161,7 +161,7 @@ export class FinishExchange {
     const { connectRequest, answer, includedGranted } = exchange;
     const { userId, client, scopes } = connectRequest;
     const grants = await this.grants.findVerified(userId, client, this.clock.now());
-    const [held] = renewableGrants(grants, account.sub);
+    const [held] = extendableGrants(grants, account.sub);
     const verdict = judgeConsent({
       requested: scopes,
       answered: answer.scopes,

@@ -109,7 +109,7 @@ export class ConnectTickets {
    * sealed one.
    * @returns null after the first link has expired, and where a sealed one cannot carry the request
    */
-  async renew(request: ConnectRequest): Promise<string | null> {
+  async retryLink(request: ConnectRequest): Promise<string | null> {
     const expiresAt = new Date(request.linkExpiresAt ?? 0);
     if (expiresAt <= this.clock.now()) return null;
     const { reasons, ...plain } = request;
@@ -117,7 +117,7 @@ export class ConnectTickets {
       return await this.#seal(request, expiresAt);
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
-      return reasons ? this.renew(plain) : null;
+      return reasons ? this.retryLink(plain) : null;
     }
   }
 

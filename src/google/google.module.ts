@@ -2,7 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { GoogleAdsApi } from './ads/google-ads-api.js';
 import { GoogleOAuthClient } from './oauth/google-oauth.client.js';
 import { GoogleTurns, RefreshRequests } from './oauth/refresh-requests.js';
-import { RenewAccessToken } from './oauth/renew-access-token.js';
+import { RefreshAccessToken } from './oauth/refresh-access-token.js';
 import { SecurityEventVerifier } from './risc/security-event-verifier.js';
 import { ShutdownSignal } from './shutdown-signal.js';
 
@@ -19,7 +19,7 @@ import { ShutdownSignal } from './shutdown-signal.js';
     RefreshRequests,
     ShutdownSignal,
     GoogleOAuthClient,
-    RenewAccessToken,
+    RefreshAccessToken,
     GoogleAdsApi,
     SecurityEventVerifier,
   ],
@@ -27,7 +27,7 @@ import { ShutdownSignal } from './shutdown-signal.js';
     GoogleTurns,
     RefreshRequests,
     GoogleOAuthClient,
-    RenewAccessToken,
+    RefreshAccessToken,
     GoogleAdsApi,
     SecurityEventVerifier,
   ],

@@ -150,7 +150,7 @@ export class DisconnectGrant {
   }
 
   async #others({ id, account }: Grant, clients: readonly string[]): Promise<Grant[]> {
-    const all = await this.grants.findRenewableByAccount(account.sub, clients);
+    const all = await this.grants.findNotDeadByAccount(account.sub, clients);
     return all.filter((other) => other.id !== id);
   }
 

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { BrokerError } from '../domain/errors.js';
 import type { EndedGrantOutcome, NotAskedReason } from '../domain/grant/ended-grant.js';
-import { type Grant, isActive } from '../domain/grant/grant.js';
+import { type Grant, isDead } from '../domain/grant/grant.js';
 import type { RevocationRequester } from '../domain/grant/revocation.js';
 import { Clock } from '../domain/ports/clock.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
@@ -71,7 +71,7 @@ export class EndGrants {
   #planOf(grant: Grant, mode: DisconnectMode): EndedGrant {
     if (mode === 'local') return { grant, outcome: 'deleted', reason: null };
     if (grant.kind === 'service_account') return { grant, outcome: 'deleted', reason: 'service_account' };
-    if (!isActive(grant)) return { grant, outcome: 'deleted', reason: 'dead' };
+    if (isDead(grant)) return { grant, outcome: 'deleted', reason: 'dead' };
     // A revocation that was begun needs no client.
     return grant.status === 'revoking' || this.#isServed(grant)
       ? { grant, outcome: 'revoked', reason: null }

@@ -76,7 +76,7 @@ export class GrantTimeline {
   }
 
   async #slotsOf({ account, client }: Grant) {
-    const live = await this.ledger.activeTokens(account.sub, client, this.clock.now());
+    const live = await this.ledger.liveTokens(account.sub, client, this.clock.now());
     return { ...slotsOf(live, this.settings.slotLimit), tokens: oldestFirst(live) };
   }
 }

@@ -71,13 +71,13 @@ export class VisibleGrants {
   /** The refresh-token slots of a grant's account with its client, by the ledger. */
   async slotsOf({ account, client }: Grant): Promise<SlotsView> {
     const now = this.clock.now();
-    const [active, usedByAccount] = await Promise.all([
-      this.ledger.activeTokens(account.sub, client, now),
-      this.ledger.countActiveOfAccount(account.sub, now),
+    const [live, usedByAccount] = await Promise.all([
+      this.ledger.liveTokens(account.sub, client, now),
+      this.ledger.countLiveOfAccount(account.sub, now),
     ]);
     const { slotLimit, accountSlotLimit } = this.settings;
     return {
-      ...slotsOf(active, slotLimit),
+      ...slotsOf(live, slotLimit),
       usedByAccount,
       isAccountNearlyFull: isNearlyFull(usedByAccount, accountSlotLimit),
     };

@@ -4,7 +4,7 @@ import { ConnectTickets } from '../connect-tickets/connect-tickets.service.js';
 import { allowedScopes, maySeeGrant, type Policy } from '../domain/access/policy.js';
 import { ANY_CLIENT, type ConnectRequest } from '../domain/connect/connect-request.js';
 import { missingScopes, SIGN_IN_SCOPES } from '../domain/google/scopes.js';
-import { type Grant, isActive } from '../domain/grant/grant.js';
+import { type Grant, isDead } from '../domain/grant/grant.js';
 import type { Page } from '../domain/list-position.js';
 import type { DisconnectMode } from '../grants/disconnect-grant.js';
 import { type EndedGrant, EndGrants } from '../grants/end-grants.js';
@@ -99,7 +99,7 @@ export class MyGrants {
     const isServed = this.settings.clients.get(grant.client) !== undefined;
     // An operator gave the key of a service account; a user does not take it away.
     if (grant.kind === 'service_account') return { grant, reconnectScopes: [], mode: null };
-    const mayRevoke = policy.revoke && (isServed || !isActive(grant));
+    const mayRevoke = policy.revoke && (isServed || isDead(grant));
     const mode = mayRevoke ? 'revoke' : policy.disconnect ? 'local' : null;
     return {
       grant,
@@ -127,7 +127,7 @@ function isShown({ connectRequest, service }: MyGrantsSession, grant: Grant): bo
 }
 
 /** A suspended account cannot consent: its owner has to settle that with Google. */
-function needsConsent({ status, requestedScopes, grantedScopes }: Grant): boolean {
-  if (status === 'active') return missingScopes(requestedScopes, grantedScopes).length > 0;
-  return status === 'reconnect_required' || status === 'revoked';
+function needsConsent(grant: Grant): boolean {
+  if (grant.status === 'active') return missingScopes(grant.requestedScopes, grant.grantedScopes).length > 0;
+  return isDead(grant);
 }

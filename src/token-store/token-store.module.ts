@@ -27,7 +27,7 @@ import { GrantSearchRepository } from './grants/grant-search.repository.js';
 import { GrantWatermarks } from './grants/grant-watermarks.js';
 import { GrantsRepository } from './grants/grants.repository.js';
 import { RefreshLeaseRepository } from './grants/refresh-lease.repository.js';
-import { RefreshTokens } from './grants/refresh-tokens.js';
+import { BookRefreshToken } from './grants/book-refresh-token.js';
 import { ResealCredentials } from './grants/reseal-credentials.js';
 import { RevocationMarks } from './grants/revocation-marks.js';
 import { RevocationSamplesRepository } from './grants/revocation-samples.repository.js';
@@ -72,7 +72,7 @@ import { ServicesRepository } from './services/services.repository.js';
     CredentialSealer,
     ResealCredentials,
     GrantWatermarks,
-    RefreshTokens,
+    BookRefreshToken,
     SaveRefresh,
     SlotBookings,
     Outbox,

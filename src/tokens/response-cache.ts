@@ -136,7 +136,7 @@ export class ResponseCache {
   store(call: AuthenticatedCall, issued: IssuedResponse, facts: AuditFacts | null): void {
     const { user, token, minTtlSeconds, rest } = issued;
     // From its background refresh on, each call sees whether there is a newer token.
-    const validUntil = Math.min(token.renewFrom.getTime() - 1, freshUntil(token, minTtlSeconds));
+    const validUntil = Math.min(token.refreshFrom.getTime() - 1, freshUntil(token, minTtlSeconds));
     const common = this.#commonOf(call, { user, revision: user.revision }, validUntil, facts, {});
     if (!common) return;
     const body = new SerializedToken(token, rest, this.#shared);

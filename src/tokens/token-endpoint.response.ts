@@ -9,7 +9,10 @@ import { BearerToken, type SerializedRest, type TokenResponse } from './token.re
 
 /** RFC 8693 section 2.2.1. The order is that of token.response.ts, so that the warm path can put the token in front. */
 export class TokenEndpointResponse extends BearerToken {
-  @ApiProperty({ description: 'Seconds from now; 390 or more while the token can be renewed', example: 3412 })
+  @ApiProperty({
+    description: 'Seconds from now; 390 or more while the token can be refreshed',
+    example: 3412,
+  })
   declare expires_in: number;
 
   @ApiProperty({ example: ACCESS_TOKEN_TYPE })

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccessTokenService, type IssuedToken } from '../access-tokens/access-token.service.js';
-import { RepeatableRefusal, type TokenRequest } from '../access-tokens/token-errors.js';
+import { RepeatableRefusal } from '../access-tokens/token-errors.js';
+import type { TokenRequest } from '../access-tokens/token-request.js';
 import { AdsAccessService, type FoundAccess } from '../ads/ads-access.service.js';
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/access/policy.js';

@@ -736,6 +736,34 @@ describe('--store', () => {
     expect((await bed.api.token('ulla', { client: 'ads' })).status).toBe(200);
   });
 
+  test.each([
+    ['suspended', "status = 'suspended'", /^The grant \S+ is stored, .*Google has disabled the account/],
+    [
+      'being revoked',
+      "status = 'suspended', revoking_from = 'active', revocation_id = gen_random_uuid()",
+      /^Nothing was stored \(grant_ended\)\. The grant is being revoked/,
+    ],
+  ])(
+    'does not report a grant as usable that is %s by the time its consent is seen',
+    async (_, change, says) => {
+      await bed.sql(`
+        CREATE FUNCTION change_grant() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          UPDATE grants SET ${change} WHERE id::text = NEW.grant_id;
+          RETURN NEW;
+        END $$;
+        CREATE TRIGGER change_grant BEFORE INSERT ON audit_trail
+          FOR EACH ROW WHEN (NEW.user_id = 'viola') EXECUTE FUNCTION change_grant()`);
+      try {
+        const running = store({ user: 'viola', client: 'ads' });
+        await new Browser().connect((await running.shown).href, { account: BOB.email });
+        expectFailure(await running.finished, 3, says);
+      } finally {
+        await bed.sql("DROP FUNCTION change_grant CASCADE; DELETE FROM grants WHERE user_id = 'viola'");
+      }
+    },
+  );
+
   test('exits with 4 for a client that the broker does not serve, and with 78 for a faulty configuration', async () => {
     const [unknown, byFile, faulty] = await Promise.all([
       store({ user: 'alice', client: 'nowhere' }).finished,

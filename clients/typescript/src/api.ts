@@ -329,7 +329,7 @@ export interface components {
             /** @example Bearer */
             token_type: string;
             /**
-             * @description Seconds from now; 390 or more while the token can be renewed
+             * @description Seconds from now; 390 or more while the token can be refreshed
              * @example 3412
              */
             expires_in: number;

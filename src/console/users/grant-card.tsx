@@ -1,7 +1,7 @@
 /** A grant as the console shows it: what it is, when it ends or why it is dead, its slots, and what happened. */
 import type { GrantHistory } from '../../grants/grant-timeline.js';
 import { missingScopes } from '../../domain/google/scopes.js';
-import { type Grant, isActive } from '../../domain/grant/grant.js';
+import { type Grant, isDead } from '../../domain/grant/grant.js';
 import { grantPath, linkPath, pathWith, userPath } from '../paths.js';
 import type { Viewer } from '../views/layout.js';
 import { Badge, Card, Gauge, StatusBadge, Time, whole } from '../views/parts.js';
@@ -113,7 +113,7 @@ export function GrantFacts({ grant, history, now }: GrantFactsProps) {
 function Cause({ grant }: { readonly grant: Grant }) {
   const { diagnosis } = grant;
   if (diagnosis === null) return null;
-  const title = isActive(grant) ? 'No tokens because' : 'Dead because';
+  const title = isDead(grant) ? 'Dead because' : 'No tokens because';
   return (
     <>
       <dt>{title}</dt>

@@ -45,7 +45,7 @@ export interface ConnectRequest {
   readonly confirm: boolean;
   /** Connect even if it ends another user's grant at Google. */
   readonly force: boolean;
-  /** When the first link of this connect ends; a renewed one ends with it. Null where no link was made. */
+  /** When the first link of this connect ends; one to retry ends with it. Null where no link was made. */
   readonly linkExpiresAt: string | null;
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Grant } from '../grant/grant.js';
-import { choosePrompt, combinePrompts, findHeldGrant, isRenewable, renewableGrants } from './held-grant.js';
+import { choosePrompt, combinePrompts, extendableGrants, findHeldGrant, isExtendable } from './held-grant.js';
 
 const EMAIL = 'https://www.googleapis.com/auth/userinfo.email';
 
@@ -49,12 +49,12 @@ describe('a held grant', () => {
     },
   );
 
-  test('is renewed by a consent only while it is active or suspended', () => {
+  test('is extended by a consent only while it is active or suspended', () => {
     const statuses = ['active', 'suspended', 'revoking', 'reconnect_required', 'revoked'] as const;
-    expect(statuses.filter((status) => isRenewable({ status }))).toEqual(['active', 'suspended']);
+    expect(statuses.filter((status) => isExtendable({ status }))).toEqual(['active', 'suspended']);
     const all = [...statuses.map((status) => grant({ status })), grant({ kind: 'service_account' })];
-    expect(renewableGrants(all, null)).toHaveLength(2);
-    expect(renewableGrants(all, 'bob@example.com')).toHaveLength(0);
+    expect(extendableGrants(all, null)).toHaveLength(2);
+    expect(extendableGrants(all, 'bob@example.com')).toHaveLength(0);
   });
 });
 

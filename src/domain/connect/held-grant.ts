@@ -35,15 +35,15 @@ function isHeldBy({ grantedScopes }: Pick<Grant, 'grantedScopes'>, { scopes, inc
 }
 
 /** Whether a consent extends a grant. One that is dead, or being revoked, passes nothing on to the next. */
-export function isRenewable({ status }: Pick<Grant, 'status'>): boolean {
+export function isExtendable({ status }: Pick<Grant, 'status'>): boolean {
   return status === 'active' || status === 'suspended';
 }
 
-/** A user's renewable grants of an account; of any account, where none is named. Without service accounts. */
-export function renewableGrants(held: readonly Grant[], account: string | null): Grant[] {
+/** A user's grants of an account that a consent extends; of any account, where none is named. Without service accounts. */
+export function extendableGrants(held: readonly Grant[], account: string | null): Grant[] {
   return held.filter(
     (grant) =>
-      isRenewable(grant) &&
+      isExtendable(grant) &&
       grant.kind !== 'service_account' &&
       (account === null || isAccount(grant.account, account)),
   );
@@ -59,7 +59,7 @@ export function choosePrompt(
   account: string | null,
   connectRequest: ScopeQuery,
 ): 'consent' | 'select_account' | null {
-  const usable = renewableGrants(held, account).filter(
+  const usable = extendableGrants(held, account).filter(
     (grant) => grant.status === 'active' && isHeldBy(grant, connectRequest),
   );
   if (usable.length === 0) return 'consent';

@@ -32,7 +32,7 @@ export interface ConsentUrlRequest {
   readonly locale: string | null;
   /**
    * Whether the tokens should also cover what the account granted this project before (include_granted_scopes). Google
-   * does not say to which user or client that was: only for an account whose active grant this connect renews.
+   * does not say to which user or client that was: only for an account whose active grant this connect extends.
    */
   readonly includeGranted: boolean;
 }

@@ -1,12 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { type Grant, GRANT_STATUSES, isAccount, isActive, isAgeKnown, STORED_STATUSES } from './grant.js';
+import { type Grant, GRANT_STATUSES, isAccount, isAgeKnown, isDead, STORED_STATUSES } from './grant.js';
 
-test('a grant is active until it is dead, also while it is suspended or being revoked', () => {
-  expect(GRANT_STATUSES.filter((status) => isActive({ status }))).toEqual([
-    'active',
-    'suspended',
-    'revoking',
-  ]);
+test('a grant that is suspended or being revoked is not dead yet', () => {
+  expect(GRANT_STATUSES.filter((status) => isDead({ status }))).toEqual(['reconnect_required', 'revoked']);
 });
 
 test('a grant that is being revoked is stored by another column than its status', () => {

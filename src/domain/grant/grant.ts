@@ -39,9 +39,9 @@ export const GRANT_KINDS = ['user', 'service_account'] as const;
 
 type GrantKind = (typeof GRANT_KINDS)[number];
 
-/** Whether a grant can issue tokens, now or again later. Of a user's: whether it holds a refresh token, and so a slot at Google. */
-export function isActive({ status }: Pick<Grant, 'status'>): boolean {
-  return status === 'active' || status === 'suspended' || status === 'revoking';
+/** Whether a grant has ended. A user's that has not, also one that issues nothing now, holds a refresh token, and so a slot at Google. */
+export function isDead({ status }: Pick<Grant, 'status'>): boolean {
+  return status === 'reconnect_required' || status === 'revoked';
 }
 
 /** `certain`: Google or the user said so. `inferred`: the ledger or the dates make it likely. */

@@ -36,7 +36,7 @@ const cached = (id: string, more: object = {}): CachedGrant => ({
         scopes: [...SCOPES],
         obtainedAt: at(4),
         expiresAt: at(5),
-        renewFrom: at(6),
+        refreshFrom: at(6),
         replacesRefused: true,
       },
     ],

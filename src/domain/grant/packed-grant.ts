@@ -9,7 +9,7 @@ import type { AccessToken, Diagnosis, Grant } from './grant.js';
 
 /** An access token, and when its refresh in the background begins. */
 export interface CachedToken extends AccessToken {
-  readonly renewFrom: Date;
+  readonly refreshFrom: Date;
 }
 
 export interface CachedGrant extends GrantWithTokens {
@@ -35,7 +35,7 @@ interface PackedToken {
   readonly scopes: readonly string[];
   readonly obtainedAt: number;
   readonly expiresAt: number;
-  readonly renewFrom: number;
+  readonly refreshFrom: number;
   readonly replacesRefused: boolean;
 }
 
@@ -88,7 +88,7 @@ export function pack({ grant, tokens, isIntact }: CachedGrant, shared: SharedVal
       scopes: shared.of(token.scopes),
       obtainedAt: token.obtainedAt.getTime(),
       expiresAt: token.expiresAt.getTime(),
-      renewFrom: token.renewFrom.getTime(),
+      refreshFrom: token.refreshFrom.getTime(),
       replacesRefused: token.replacesRefused,
     })),
   };
@@ -125,7 +125,7 @@ function unpackToken({ token, scopes, replacesRefused, ...times }: PackedToken):
     replacesRefused,
     obtainedAt: new Date(times.obtainedAt),
     expiresAt: new Date(times.expiresAt),
-    renewFrom: new Date(times.renewFrom),
+    refreshFrom: new Date(times.refreshFrom),
   };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { isFresh, renewFrom, secondsLeft, secondsUntilReplaceable } from './token-freshness.js';
+import { isFresh, refreshFrom, secondsLeft, secondsUntilReplaceable } from './token-freshness.js';
 
 const NOW = new Date('2026-11-22T12:00:00Z');
 const inSeconds = (seconds: number) => new Date(NOW.getTime() + seconds * 1000);
@@ -37,7 +37,7 @@ describe('the freshness of a token', () => {
   ])(
     'for a lifetime of %d s, with jitter %d, calls for a background refresh from %d s on',
     (life, jitter, from) => {
-      expect(renewFrom({ obtainedAt: NOW, expiresAt: inSeconds(life) }, jitter)).toEqual(inSeconds(from));
+      expect(refreshFrom({ obtainedAt: NOW, expiresAt: inSeconds(life) }, jitter)).toEqual(inSeconds(from));
     },
   );
 

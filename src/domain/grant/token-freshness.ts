@@ -3,7 +3,7 @@ import type { AccessToken } from './grant.js';
 type Lifetime = Pick<AccessToken, 'obtainedAt' | 'expiresAt'>;
 
 /** The background refresh begins this long before a token expires, while the token is still served. */
-const RENEW_AHEAD_SECONDS = 600;
+const REFRESH_AHEAD_SECONDS = 600;
 /** Jitter: tokens obtained together are not refreshed together. */
 const SPREAD_SECONDS = 120;
 /** A caller that is refused for another reason than its token would replace one after the other. */
@@ -42,8 +42,8 @@ export function freshUntil({ obtainedAt, expiresAt }: Lifetime, minTtlSeconds: n
  * When the background refresh begins. Never in the first half of a lifetime, however short it is.
  * @param jitter 0 to 1, chosen once for each token
  */
-export function renewFrom({ obtainedAt, expiresAt }: Lifetime, jitter: number): Date {
-  const ahead = (RENEW_AHEAD_SECONDS + jitter * SPREAD_SECONDS) * 1000;
+export function refreshFrom({ obtainedAt, expiresAt }: Lifetime, jitter: number): Date {
+  const ahead = (REFRESH_AHEAD_SECONDS + jitter * SPREAD_SECONDS) * 1000;
   const middle = (obtainedAt.getTime() + expiresAt.getTime()) / 2;
   return new Date(Math.max(middle, expiresAt.getTime() - ahead));
 }

@@ -1,12 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { scopeKey, scopeSet } from '../../domain/google/scopes.js';
 import type { GrantWithTokens } from '../../domain/grant/consent.js';
-import {
-  type AccessToken,
-  type Grant,
-  isActive,
-  type GoogleTokenResponse,
-} from '../../domain/grant/grant.js';
+import { type AccessToken, type Grant, isDead, type GoogleTokenResponse } from '../../domain/grant/grant.js';
 import { IntegrityReporter } from '../../domain/ports/reporters.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { Database } from '../client/database.js';
@@ -149,7 +144,7 @@ export class AccessTokens {
   ): Promise<boolean> {
     if (sealed !== null)
       return (await this.credentials.tryOpen(grant, { sealed, credentialVersion })) !== null;
-    if (!isActive(grant)) return true;
+    if (isDead(grant)) return true;
     const reason = `A grant that is ${grant.status} has no credential: it was taken away, or a dead grant was called ${grant.status}.`;
     this.reporter.report({ kind: 'credential', id: grant.id, reason });
     return false;

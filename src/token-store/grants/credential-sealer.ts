@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { isRenewable } from '../../domain/connect/held-grant.js';
+import { isExtendable } from '../../domain/connect/held-grant.js';
 import { integrityFailed } from '../../domain/errors.js';
 import { IntegrityReporter } from '../../domain/ports/reporters.js';
 import type { Secret } from '../../domain/secret.js';
@@ -51,7 +51,7 @@ export class CredentialSealer {
 
   /** The refresh token of an active grant of a user; null where there is none, or it does not open. */
   refreshTokenOf(stored: Row | null): Promise<Secret | null> {
-    if (stored?.sealedRefreshToken == null || !isRenewable(fromRow(stored))) return Promise.resolve(null);
+    if (stored?.sealedRefreshToken == null || !isExtendable(fromRow(stored))) return Promise.resolve(null);
     const { sealedRefreshToken: sealed, credentialVersion } = stored;
     return this.tryOpen(fromRow(stored), { sealed, credentialVersion });
   }

@@ -1,5 +1,5 @@
 import type { Diagnosis, Grant } from '../../domain/grant/grant.js';
-import { ofUser, type Whose } from '../client/by-user.js';
+import { type UserOrAll, whereUser } from '../client/change-by-user.js';
 import { toJson } from '../client/database.js';
 import type { Prisma } from '../prisma-client/client.js';
 import { NO_LEASE, NOT_REVOKING } from './grant-row.js';
@@ -47,32 +47,32 @@ export async function deleteGrant(
 /** The same where their tokens have ended. */
 export async function deleteGrants(
   tx: Prisma.TransactionClient,
-  whose: Whose,
+  user: UserOrAll,
   ids: readonly string[],
 ): Promise<void> {
   if (ids.length === 0) return;
   const grantId = { in: [...ids] };
-  await tx.refreshToken.updateMany({ where: { ...ofUser(whose), grantId }, data: { grantId: null } });
-  await tx.grant.deleteMany({ where: { ...ofUser(whose), id: grantId } });
+  await tx.refreshToken.updateMany({ where: { ...whereUser(user), grantId }, data: { grantId: null } });
+  await tx.grant.deleteMany({ where: { ...whereUser(user), id: grantId } });
 }
 
 /** Deletes the access tokens of dead grants and frees their slots. In the transaction of the change. */
 export async function endTokens(
   tx: Prisma.TransactionClient,
-  whose: Whose,
+  user: UserOrAll,
   grantIds: string[],
   endReason: string,
   now: Date,
 ): Promise<void> {
   if (grantIds.length === 0) return;
-  await tx.accessToken.deleteMany({ where: { ...ofUser(whose), grantId: { in: grantIds } } });
+  await tx.accessToken.deleteMany({ where: { ...whereUser(user), grantId: { in: grantIds } } });
   await tx.refreshToken.updateMany({
-    where: { ...ofUser(whose), grantId: { in: grantIds }, endedAt: null },
+    where: { ...whereUser(user), grantId: { in: grantIds }, endedAt: null },
     data: { endedAt: now, endReason },
   });
   // Also where the ledger recorded the end before: it must not become current again.
   await tx.refreshToken.updateMany({
-    where: { ...ofUser(whose), grantId: { in: grantIds }, mac: { not: null } },
+    where: { ...whereUser(user), grantId: { in: grantIds }, mac: { not: null } },
     data: { mac: null },
   });
 }

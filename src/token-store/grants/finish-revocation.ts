@@ -8,7 +8,7 @@ import {
   type RevocationRequester,
 } from '../../domain/grant/revocation.js';
 import { toAuditRow, writeAuditRows } from '../audit/audit-rows.js';
-import { changeByUser, ofUser, only, type Whose } from '../client/by-user.js';
+import { changeByUser, userCondition, type UserOrAll, whereUser } from '../client/change-by-user.js';
 import { Database } from '../client/database.js';
 import { Outbox } from '../outbox/outbox.js';
 import { type Grant as Row, Prisma, type Revocation } from '../prisma-client/client.js';
@@ -31,7 +31,7 @@ export interface RevokedGrants {
 type Attempt = Pick<RevocationAttempt, 'id' | 'lastSequence'>;
 
 /**
- * Writes the end of a revocation (client/by-user.ts: in how many transactions), with a constant number of statements in each. Locks
+ * Writes the end of a revocation (client/change-by-user.ts: in how many transactions), with a constant number of statements in each. Locks
  * in the order revocation, account, grants. A grant whose user consented after the attempt that Google confirmed had begun stays
  * active, also where a later attempt marked it; its access tokens are deleted, because only a request to Google shows whether the
  * revocation came before or after that consent.
@@ -67,17 +67,17 @@ export class FinishRevocation {
         return true;
       },
       users: (database) => this.#users(database, attempt.id),
-      each: async (tx, whose) => {
+      each: async (tx, user) => {
         const revocation = await this.#lock(tx, attempt, end);
         if (!revocation) return;
         const { accountSub, clients } = revocation;
         await tx.$queryRaw`SELECT id FROM grants
-          WHERE ${only(whose)} AND account_sub = ${accountSub} AND client = ANY(${clients}) ORDER BY id FOR UPDATE`;
-        const ended = end.outcome === 'revoked' ? await this.#revoke(tx, whose, revocation, end, now) : [];
+          WHERE ${userCondition(user)} AND account_sub = ${accountSub} AND client = ANY(${clients}) ORDER BY id FOR UPDATE`;
+        const ended = end.outcome === 'revoked' ? await this.#revoke(tx, user, revocation, end, now) : [];
         revoked.push(...ended);
-        const target = await this.#forget(tx, whose, revocation, now);
-        const restored = await this.#restore(tx, whose, revocation);
-        const later = end.outcome === 'already_dead' ? [] : await this.#askAgain(tx, whose, revocation);
+        const target = await this.#forget(tx, user, revocation, now);
+        const restored = await this.#restore(tx, user, revocation);
+        const later = end.outcome === 'already_dead' ? [] : await this.#askAgain(tx, user, revocation);
         const requested = { ...revocation, requestedBy: by ?? revocation.requestedBy };
         await this.#audit(tx, requested, { ended, count: endedBefore + revoked.length }, target, now);
         isAudited ||= target !== null;
@@ -133,7 +133,7 @@ export class FinishRevocation {
 
   async #revoke(
     tx: Transaction,
-    whose: Whose,
+    user: UserOrAll,
     revocation: Revocation,
     { isInferred }: RevocationEnd,
     now: Date,
@@ -146,18 +146,18 @@ export class FinishRevocation {
     // Also grants that other revocations of the account have marked: this one ended them all.
     const found = await tx.$queryRaw<{ id: string }[]>`
       SELECT grants.id FROM grants
-      WHERE ${only(whose)} AND account_sub = ${accountSub} AND client = ANY(${clients}) AND revocation_id IS NOT NULL
+      WHERE ${userCondition(user)} AND account_sub = ${accountSub} AND client = ANY(${clients}) AND revocation_id IS NOT NULL
         AND NOT (id = ${grantId}::uuid AND consented_at = ${consentedAt.toISOString()}::timestamptz)
         AND ${hasTokenUpTo(newest)}`;
     const ids = found.map((row) => row.id);
     if (ids.length === 0) return [];
-    const where = { ...ofUser(whose), id: { in: ids } };
+    const where = { ...whereUser(user), id: { in: ids } };
     const grants = (await tx.grant.findMany({ where })).map(fromRow);
     await tx.grant.updateMany({
       where,
       data: { ...deadColumns('revoked', diagnosis), version: { increment: 1 } },
     });
-    await endSiblingSlots(tx, whose, ids, newest, now);
+    await endSiblingSlots(tx, user, ids, newest, now);
     const revoked = grants.map((grant): Grant => ({ ...grant, status: 'revoked', diagnosis }));
     await this.outbox.notifyAll(tx, 'grant.reconnect_required', revoked, now);
     return revoked;
@@ -166,11 +166,11 @@ export class FinishRevocation {
   /** Deletes the grant that was disconnected, unless its user consented again since. */
   async #forget(
     tx: Transaction,
-    whose: Whose,
+    user: UserOrAll,
     { grantId, consentedAt }: Revocation,
     now: Date,
   ): Promise<Grant | null> {
-    const row = await tx.grant.findFirst({ where: { ...ofUser(whose), id: grantId, consentedAt } });
+    const row = await tx.grant.findFirst({ where: { ...whereUser(user), id: grantId, consentedAt } });
     if (!row) return null;
     const target = disconnected(fromRow(row));
     await tx.refreshToken.updateMany({
@@ -183,8 +183,8 @@ export class FinishRevocation {
   }
 
   /** Restores grants that this revocation did not end, or hands them to another revocation that concerns them. */
-  async #restore(tx: Transaction, whose: Whose, { id, accountSub }: Revocation): Promise<Row[]> {
-    const before = await tx.grant.findMany({ where: { ...ofUser(whose), revocationId: id } });
+  async #restore(tx: Transaction, user: UserOrAll, { id, accountSub }: Revocation): Promise<Row[]> {
+    const before = await tx.grant.findMany({ where: { ...whereUser(user), revocationId: id } });
     if (before.length === 0) return [];
     const others = await tx.revocation.findMany({
       where: { accountSub, finishedAt: null, id: { not: id } },
@@ -197,24 +197,24 @@ export class FinishRevocation {
         UPDATE grants SET version = version + 1, revocation_id = ${to}::uuid,
           status = CASE WHEN ${to === null} THEN revoking_from ELSE status END,
           revoking_from = CASE WHEN ${to === null} THEN NULL ELSE revoking_from END
-        WHERE ${only(whose)} AND id = ANY(${ids}::uuid[])`;
+        WHERE ${userCondition(user)} AND id = ANY(${ids}::uuid[])`;
     }
-    await this.resealCredentials.reseal(tx, whose, before);
+    await this.resealCredentials.reseal(tx, user, before);
     return before;
   }
 
   async #askAgain(
     tx: Transaction,
-    whose: Whose,
+    user: UserOrAll,
     { accountSub, clients }: Revocation,
   ): Promise<{ userId: string; client: string }[]> {
     const unmarked = Prisma.sql`account_sub = ${accountSub} AND client = ANY(${clients}) AND kind = 'user'
       AND revocation_id IS NULL`;
     await tx.$executeRaw`DELETE FROM access_tokens USING grants
-      WHERE ${only(whose, 'access_tokens.user_id')} AND ${only(whose, 'grants.user_id')}
+      WHERE ${userCondition(user, 'access_tokens.user_id')} AND ${userCondition(user, 'grants.user_id')}
         AND grants.user_id = access_tokens.user_id AND grants.id = grant_id AND ${unmarked}`;
     return tx.$queryRaw`
-      UPDATE grants SET version = version + 1 WHERE ${only(whose)} AND ${unmarked} AND status = 'active'
+      UPDATE grants SET version = version + 1 WHERE ${userCondition(user)} AND ${unmarked} AND status = 'active'
       RETURNING user_id AS "userId", client`;
   }
 

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import type { AuditEntry } from '../../domain/audit-entry.js';
 import { uuidOf } from '../../domain/cell.js';
-import { isRenewable } from '../../domain/connect/held-grant.js';
+import { isExtendable } from '../../domain/connect/held-grant.js';
 import { sameScopes, scopeSet } from '../../domain/google/scopes.js';
 import type { Account, Grant, GoogleTokenResponse } from '../../domain/grant/grant.js';
 import type { Secret } from '../../domain/secret.js';
@@ -15,7 +15,7 @@ import { type Grant as Row, Prisma, type RefreshToken } from '../prisma-client/c
 import { AccessTokens } from './access-tokens.js';
 import { CredentialSealer } from './credential-sealer.js';
 import { fromRow, NO_LEASE, NOT_REVOKING } from './grant-row.js';
-import { RefreshTokens } from './refresh-tokens.js';
+import { BookRefreshToken } from './book-refresh-token.js';
 import { SlotBookings } from './slot-bookings.js';
 
 type Transaction = Prisma.TransactionClient;
@@ -53,7 +53,7 @@ export class GrantImportsRepository {
     private readonly database: Database,
     private readonly accessTokens: AccessTokens,
     private readonly credentials: CredentialSealer,
-    private readonly refreshTokens: RefreshTokens,
+    private readonly bookRefreshToken: BookRefreshToken,
     private readonly ledger: SlotBookings,
     private readonly outbox: Outbox,
     private readonly changes: ChangeFeed,
@@ -64,7 +64,7 @@ export class GrantImportsRepository {
   async findHolder(userId: string, client: string, token: Secret): Promise<Grant | 'another' | null> {
     const booked = await this.#bookingOf(this.database, token);
     const row = booked?.current ? await this.#grantOf(this.database, booked) : null;
-    if (!row || !isRenewable(fromRow(row))) return null;
+    if (!row || !isExtendable(fromRow(row))) return null;
     const grant = fromRow(row);
     if (grant.userId !== userId || grant.client !== client) return 'another';
     return (await this.credentials.refreshTokenOf(row)) ? grant : null;
@@ -136,7 +136,7 @@ export class GrantImportsRepository {
     if (booked?.endedAt && booked.endedAt > answer.obtainedAt) return { kind: 'dead_token' };
     if (booked?.current && booked.grantId !== null && booked.grantId !== stored?.id) {
       const holder = await this.#grantOf(tx, booked);
-      if (holder && isRenewable(fromRow(holder))) return { kind: 'token_in_use' };
+      if (holder && isExtendable(fromRow(holder))) return { kind: 'token_in_use' };
     }
     const held = await this.credentials.refreshTokenOf(row);
     if (!stored || !held) return 'imported';
@@ -196,7 +196,7 @@ export class GrantImportsRepository {
     const former = isMoved
       ? { sequence: booked.sequence, issuedAt: booked.issuedAt, ageUnknown: booked.ageUnknown }
       : null;
-    await this.refreshTokens.book(tx, grant, answer, now, { isImported: true, former });
+    await this.bookRefreshToken.book(tx, grant, answer, now, { isImported: true, former });
     await this.outbox.notify(tx, 'grant.imported', grant, now, { replaced });
     const details = { account: account.sub, scopes: grant.grantedScopes, replaced, ...audit.details };
     const entry = { at: now, action: 'grant.import', outcome: 'ok', userId, client, grantId: id } as const;

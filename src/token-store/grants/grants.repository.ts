@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { uuidOf } from '../../domain/cell.js';
-import { isRenewable } from '../../domain/connect/held-grant.js';
+import { isExtendable } from '../../domain/connect/held-grant.js';
 import { judgeConsent } from '../../domain/connect/judge-consent.js';
 import { commonScopes, missingScopes, sameScopes, scopeSet } from '../../domain/google/scopes.js';
 import { Consent, GrantWithTokens, SavedConsent } from '../../domain/grant/consent.js';
 import type { Grant } from '../../domain/grant/grant.js';
 import type { Secret } from '../../domain/secret.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
-import { ofUser, type Whose } from '../client/by-user.js';
+import { type UserOrAll, whereUser } from '../client/change-by-user.js';
 import { Database } from '../client/database.js';
 import { ConnectTicketsRepository } from '../connects/connect-tickets.repository.js';
 import { takeConsent } from '../connects/pending-consents.repository.js';
@@ -20,7 +20,7 @@ import { AccessTokens } from './access-tokens.js';
 import { CredentialSealer } from './credential-sealer.js';
 import { deleteGrant, disconnected, endTokens } from './end-grants.js';
 import { fromRow, NO_LEASE, NOT_REVOKING } from './grant-row.js';
-import { RefreshTokens } from './refresh-tokens.js';
+import { BookRefreshToken } from './book-refresh-token.js';
 import { SlotBookings } from './slot-bookings.js';
 import { findByIdAlone } from './user-of-grant.js';
 
@@ -42,7 +42,7 @@ export class GrantsRepository {
     private readonly database: Database,
     private readonly accessTokens: AccessTokens,
     private readonly credentials: CredentialSealer,
-    private readonly refreshTokens: RefreshTokens,
+    private readonly bookRefreshToken: BookRefreshToken,
     private readonly ledger: SlotBookings,
     private readonly outbox: Outbox,
     private readonly changes: ChangeFeed,
@@ -71,7 +71,7 @@ export class GrantsRepository {
       const stored = row && fromRow(row);
       const kept = await this.credentials.refreshTokenOf(row);
       // The row of an active grant counts only if its credential proves it.
-      const held = stored && isRenewable(stored) && kept !== null ? stored : null;
+      const held = stored && isExtendable(stored) && kept !== null ? stored : null;
       if (held && answer.obtainedAt < held.consentedAt) {
         const result = await this.#keepNewer(tx, consent, held);
         return this.tickets.endBy(tx, ticket, consent, result);
@@ -95,7 +95,7 @@ export class GrantsRepository {
         hasWaited || (await this.ledger.wasRevokedSince(tx, account.sub, client, answer.obtainedAt));
       const keepsToken = verdict.isTokenWithin && !mayBeDead;
       if (!(await this.#take(tx, consent))) return { kind: 'gone' };
-      const before = stored && isRenewable(stored) ? held : stored;
+      const before = stored && isExtendable(stored) ? held : stored;
       const grant = await this.#put(
         tx,
         consent,
@@ -130,7 +130,7 @@ export class GrantsRepository {
     const given = commonScopes(answer.scopes, requestedScopes);
     if (missingScopes(given, held.grantedScopes).length > 0) return { kind: 'narrower' };
     if (!(await this.#take(tx, consent))) return { kind: 'gone' };
-    await this.refreshTokens.bookUnused(tx, { userId, account, client, answer, now });
+    await this.bookRefreshToken.bookUnused(tx, { userId, account, client, answer, now });
     return { kind: 'saved', grant: held, unrequested: [] };
   }
 
@@ -159,7 +159,7 @@ export class GrantsRepository {
       // When Google answered: a consent can wait, and a newer one be stored meanwhile.
       consentedAt: answer.obtainedAt,
       refreshedAt: now,
-      ...this.refreshTokens.dates(answer, now),
+      ...this.bookRefreshToken.dates(answer, now),
       ...NO_LEASE,
       ...NOT_REVOKING,
     };
@@ -178,14 +178,14 @@ export class GrantsRepository {
     await tx.accessToken.deleteMany({ where: { userId, grantId: id } });
     // One that covers more than the grant, or may be dead, is not stored: the first call refreshes.
     if (keepsToken) await this.accessTokens.put(tx, grant, scopeSet(answer.scopes), answer);
-    await this.refreshTokens.book(tx, grant, answer, now);
+    await this.bookRefreshToken.book(tx, grant, answer, now);
     if (answer.refreshToken === null) await this.ledger.sign(tx, grant, refreshToken);
     return grant;
   }
 
   /** @param userId where it is known: of many servers one is asked, and not all */
   async findById(id: string, userId?: string): Promise<Grant | null> {
-    const find = (whose: Whose) => this.database.grant.findFirst({ where: { ...ofUser(whose), id } });
+    const find = (user: UserOrAll) => this.database.grant.findFirst({ where: { ...whereUser(user), id } });
     const row = await (userId === undefined ? findByIdAlone(this.database, id, find) : find(userId));
     return row && fromRow(row);
   }
@@ -199,11 +199,11 @@ export class GrantsRepository {
   }
 
   /**
-   * The active grants of one account under the given clients, of any user: Google's slot limit bounds them.
+   * The grants of one account under the given clients that are not dead, of any user: Google's slot limit bounds them.
    */
-  async findRenewableByAccount(accountSub: string, clients: readonly string[]): Promise<Grant[]> {
+  async findNotDeadByAccount(accountSub: string, clients: readonly string[]): Promise<Grant[]> {
     const rows = await this.database.grant.findMany({
-      // As `isActive`; a revocation under way is another column.
+      // Not `isDead`; a revocation under way is another column.
       where: { accountSub, client: { in: [...clients] }, status: { in: ['active', 'suspended'] } },
     });
     return rows.map(fromRow);

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Secret } from '../../domain/secret.js';
-import { ofUser, only, type Whose } from '../client/by-user.js';
+import { userCondition, type UserOrAll, whereUser } from '../client/change-by-user.js';
 import type { Grant as Row, Prisma } from '../prisma-client/client.js';
 import { CredentialSealer } from './credential-sealer.js';
 import { sealedFrom } from './grant-row.js';
@@ -20,13 +20,13 @@ export class ResealCredentials {
 
   /**
    * Call it after the change, which raised each version.
-   * @param whose the user of all rows; null: they are of several, on one server
+   * @param user the user of all rows; null: they are of several, on one server
    * @param before the rows as they were; a credential that does not open with its row is not sealed again
    */
-  async reseal(tx: Prisma.TransactionClient, whose: Whose, before: readonly Row[]): Promise<void> {
+  async reseal(tx: Prisma.TransactionClient, user: UserOrAll, before: readonly Row[]): Promise<void> {
     const found = await Promise.all(before.map(async (row) => ({ row, token: await this.#open(row) })));
     const opened = new Map(found.map((one) => [one.row.id, one]));
-    const rows = await tx.grant.findMany({ where: { ...ofUser(whose), id: { in: [...opened.keys()] } } });
+    const rows = await tx.grant.findMany({ where: { ...whereUser(user), id: { in: [...opened.keys()] } } });
     const sealed = await Promise.all(
       rows.map(async (row) => {
         const { row: former, token } = opened.get(row.id) ?? {};
@@ -38,13 +38,13 @@ export class ResealCredentials {
     await tx.$executeRaw`
       UPDATE grants SET sealed_refresh_token = one.sealed, credential_version = one.version
       FROM jsonb_to_recordset(${values}::jsonb) AS one (id uuid, sealed text, version int)
-      WHERE ${only(whose, 'grants.user_id')} AND grants.id = one.id`;
+      WHERE ${userCondition(user, 'grants.user_id')} AND grants.id = one.id`;
     // Only a token that the ledger had signed: an older one that was put back is not signed by a change of its grant.
     await tx.$executeRaw`
       UPDATE refresh_tokens SET mac = decode(one.mac, 'hex')
       FROM jsonb_to_recordset(${values}::jsonb) AS one (id uuid, fingerprint text, former text, mac text)
-      WHERE ${only(whose, 'refresh_tokens.user_id')} AND refresh_tokens.fingerprint = decode(one.fingerprint, 'hex') AND grant_id = one.id AND current
-        AND refresh_tokens.mac = decode(one.former, 'hex')`;
+      WHERE ${userCondition(user, 'refresh_tokens.user_id')} AND refresh_tokens.fingerprint = decode(one.fingerprint, 'hex')
+        AND grant_id = one.id AND current AND refresh_tokens.mac = decode(one.former, 'hex')`;
   }
 
   async #open(row: Row): Promise<Secret | null> {

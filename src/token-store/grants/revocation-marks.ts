@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ofUser, only, type Whose } from '../client/by-user.js';
+import { userCondition, type UserOrAll, whereUser } from '../client/change-by-user.js';
 import { Prisma, type Revocation as Row } from '../prisma-client/client.js';
 import { ResealCredentials } from './reseal-credentials.js';
 import { SlotBookings } from './slot-bookings.js';
@@ -24,10 +24,10 @@ export class RevocationMarks {
    */
   async mark(
     tx: Transaction,
-    whose: Whose,
+    user: UserOrAll,
     { id, accountSub, clients }: Pick<Row, 'id' | 'accountSub' | 'clients'>,
   ): Promise<string[]> {
-    if (whose !== null) {
+    if (user !== null) {
       // Another replica may have finished it since the part before: a mark would stay.
       const open = await tx.$queryRaw<object[]>`
         SELECT id FROM revocations WHERE id = ${id}::uuid AND finished_at IS NULL FOR SHARE`;
@@ -36,18 +36,18 @@ export class RevocationMarks {
     await this.ledger.lockAll(tx, accountSub, clients);
     const found = await tx.$queryRaw<{ id: string }[]>`
       SELECT id FROM grants
-      WHERE ${only(whose)} AND account_sub = ${accountSub} AND client = ANY(${clients}) AND kind = 'user' AND status IN ('active', 'suspended')
-        AND revocation_id IS DISTINCT FROM ${id}::uuid
+      WHERE ${userCondition(user)} AND account_sub = ${accountSub} AND client = ANY(${clients}) AND kind = 'user'
+        AND status IN ('active', 'suspended') AND revocation_id IS DISTINCT FROM ${id}::uuid
       ORDER BY id FOR UPDATE`;
     if (found.length === 0) return [];
     const ids = found.map((row) => row.id);
-    const before = await tx.grant.findMany({ where: { ...ofUser(whose), id: { in: ids } } });
-    await tx.accessToken.deleteMany({ where: { ...ofUser(whose), grantId: { in: ids } } });
+    const before = await tx.grant.findMany({ where: { ...whereUser(user), id: { in: ids } } });
+    await tx.accessToken.deleteMany({ where: { ...whereUser(user), grantId: { in: ids } } });
     await tx.$executeRaw`
       UPDATE grants SET revocation_id = ${id}::uuid, revoking_from = coalesce(revoking_from, status), status = 'suspended',
         version = version + 1, lease_owner = NULL, lease_expires_at = NULL, lease_awaited = false, refresh_failures = 0
-      WHERE ${only(whose)} AND id = ANY(${ids}::uuid[])`;
-    await this.resealCredentials.reseal(tx, whose, before);
+      WHERE ${userCondition(user)} AND id = ANY(${ids}::uuid[])`;
+    await this.resealCredentials.reseal(tx, user, before);
     return ids;
   }
 }
@@ -62,7 +62,7 @@ export async function newestToken(tx: Transaction, accountSub: string, clients: 
 }
 
 /**
- * Before Google is asked: where each user is a transaction of its own (client/by-user.ts), one that is marked may have consented, or
+ * Before Google is asked: where each user is a transaction of its own (client/change-by-user.ts), one that is marked may have consented, or
  * got a new refresh token, after the attempt was taken. Not where an attempt that was slow was confirmed meanwhile: what that ended
  * is known.
  */

@@ -8,7 +8,7 @@ import type { Grant as Row } from '../prisma-client/client.js';
 import type { SealedGrant } from '../sealed/aad.js';
 import { CredentialSealer } from './credential-sealer.js';
 import { fromRow, sealedFrom } from './grant-row.js';
-import { RefreshTokens } from './refresh-tokens.js';
+import { BookRefreshToken } from './book-refresh-token.js';
 import { hasTokenUpTo } from './revocation-marks.js';
 import { SlotBookings } from './slot-bookings.js';
 
@@ -24,7 +24,7 @@ export class RevocationSamplesRepository {
   constructor(
     private readonly database: Database,
     private readonly ledger: SlotBookings,
-    private readonly refreshTokens: RefreshTokens,
+    private readonly bookRefreshToken: BookRefreshToken,
     private readonly credentials: CredentialSealer,
     private readonly changes: ChangeFeed,
   ) {}
@@ -69,10 +69,10 @@ export class RevocationSamplesRepository {
       const row = await tx.grant.findFirst({ where: { userId, id } });
       const held = row && (await this.#open(row));
       if (!row || !held?.equals(refreshToken)) {
-        await this.refreshTokens.bookUnused(tx, { userId, account, client, answer, now });
+        await this.bookRefreshToken.bookUnused(tx, { userId, account, client, answer, now });
         return;
       }
-      const dates = this.refreshTokens.dates(answer, now);
+      const dates = this.bookRefreshToken.dates(answer, now);
       const changed: SealedGrant = { ...sealedFrom(row), ...dates, version: row.version + 1 };
       const sealed = await this.credentials.seal(changed, answer.refreshToken ?? refreshToken);
       await tx.grant.updateMany({
@@ -81,7 +81,7 @@ export class RevocationSamplesRepository {
       });
       // Each is bound to the former version.
       await tx.accessToken.deleteMany({ where: { userId, grantId: id } });
-      await this.refreshTokens.book(tx, changed, answer, now);
+      await this.bookRefreshToken.book(tx, changed, answer, now);
     });
     this.changes.publish({ kind: 'grant', userId, client });
   }

@@ -6,7 +6,7 @@ import { IntegrityReporter } from '../../domain/ports/reporters.js';
 import type { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
-import { changeByUser } from '../client/by-user.js';
+import { changeByUser } from '../client/change-by-user.js';
 import { Database } from '../client/database.js';
 import { inBatches, MAX_BATCH_ROWS } from '../client/bounded-statements.js';
 import { Prisma, type Revocation as Row } from '../prisma-client/client.js';
@@ -87,8 +87,8 @@ export class RevocationsRepository {
         return begun > 0;
       },
       users: (database) => usersOf(database, sub, all),
-      each: async (tx, whose) => {
-        await this.marks.mark(tx, whose, { id, accountSub: sub, clients: all });
+      each: async (tx, user) => {
+        await this.marks.mark(tx, user, { id, accountSub: sub, clients: all });
       },
       last: async (tx) => {
         newest = await keepNewest(tx, { id, accountSub: sub, clients: all }, attemptId);
@@ -183,10 +183,10 @@ export class RevocationsRepository {
         if (!revocation || revocation.confirmed) return new Map();
         return usersOf(database, revocation.accountSub, revocation.clients);
       },
-      each: async (tx, whose) => {
+      each: async (tx, user) => {
         const { revocation } = attempt;
         if (!revocation || revocation.confirmed) return;
-        marked.push(...(await this.marks.mark(tx, whose, revocation)));
+        marked.push(...(await this.marks.mark(tx, user, revocation)));
       },
       last: async (tx) => {
         const { revocation: row } = attempt;

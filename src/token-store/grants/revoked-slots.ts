@@ -3,7 +3,7 @@
  * crash between two users leaves is finished from there. Owns no grant (finish-revocation.ts).
  */
 import { REVOKED_WITH_SIBLING } from '../../domain/grant/diagnosis.js';
-import { only, type Whose } from '../client/by-user.js';
+import { userCondition, type UserOrAll } from '../client/change-by-user.js';
 import type { Prisma, Revocation } from '../prisma-client/client.js';
 
 type Transaction = Prisma.TransactionClient;
@@ -19,7 +19,7 @@ export async function keepConfirmed(tx: Transaction, id: string, newest: bigint)
 /** Those of grants that ended with the one that was disconnected: without a MAC they are not used again. */
 export async function endSiblingSlots(
   tx: Transaction,
-  whose: Whose,
+  user: UserOrAll,
   grantIds: readonly string[],
   newest: bigint,
   now: Date,
@@ -28,7 +28,7 @@ export async function endSiblingSlots(
     UPDATE refresh_tokens SET mac = NULL,
       ended_at = CASE WHEN sequence <= ${newest} THEN coalesce(ended_at, ${now.toISOString()}::timestamptz) ELSE ended_at END,
       end_reason = CASE WHEN sequence <= ${newest} AND ended_at IS NULL THEN ${REVOKED_WITH_SIBLING.cause} ELSE end_reason END
-    WHERE ${only(whose)} AND grant_id = ANY(${[...grantIds]}::uuid[])`;
+    WHERE ${userCondition(user)} AND grant_id = ANY(${[...grantIds]}::uuid[])`;
 }
 
 /** All others of the account, also those that no grant uses any more. */

@@ -11,7 +11,7 @@ import { Outbox } from '../outbox/outbox.js';
 import { AccessTokens } from './access-tokens.js';
 import { CredentialSealer } from './credential-sealer.js';
 import { NO_LEASE } from './grant-row.js';
-import { RefreshTokens } from './refresh-tokens.js';
+import { BookRefreshToken } from './book-refresh-token.js';
 import { SAVE_TOKEN_FUNCTION } from '../distributed/distributed-tables.js';
 import { SlotBookings } from './slot-bookings.js';
 
@@ -72,7 +72,7 @@ export class SaveRefresh {
   constructor(
     private readonly database: Database,
     private readonly accessTokens: AccessTokens,
-    private readonly refreshTokens: RefreshTokens,
+    private readonly bookRefreshToken: BookRefreshToken,
     private readonly ledger: SlotBookings,
     private readonly outbox: Outbox,
     private readonly changes: ChangeFeed,
@@ -163,7 +163,7 @@ export class SaveRefresh {
     const changed: Grant = {
       ...grant,
       ...granted,
-      ...this.refreshTokens.dates(issued, now),
+      ...this.bookRefreshToken.dates(issued, now),
       refreshedAt: now,
       version: version + 1,
       refreshes: refreshes + 1,
@@ -178,7 +178,7 @@ export class SaveRefresh {
         data: {
           ...NO_LEASE,
           ...granted,
-          ...this.refreshTokens.dates(issued, now),
+          ...this.bookRefreshToken.dates(issued, now),
           ...sealed,
           refreshedAt: now,
           version: { increment: 1 },
@@ -196,7 +196,7 @@ export class SaveRefresh {
       await tx.accessToken.deleteMany({ where: { userId, grantId: id } });
       if (isNarrowed) await this.outbox.notify(tx, 'grant.scopes_changed', changed, now);
       if (token) await this.accessTokens.put(tx, changed, token.scopes, token.answer, replacesRefused);
-      await this.refreshTokens.book(tx, changed, issued, now);
+      await this.bookRefreshToken.book(tx, changed, issued, now);
       if (issued.refreshToken === null) await this.ledger.sign(tx, changed, secret);
       return true;
     });

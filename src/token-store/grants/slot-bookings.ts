@@ -51,7 +51,7 @@ type After = () => Promise<void>;
  */
 @Injectable()
 export class SlotBookings {
-  readonly #log = new Logger('SlotLedger');
+  readonly #log = new Logger(SlotBookings.name);
   readonly #after = new WeakMap<Transaction, After[]>();
 
   constructor(

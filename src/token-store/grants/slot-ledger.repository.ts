@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { type Grant, isActive, type NewRefreshToken } from '../../domain/grant/grant.js';
+import { type Grant, isDead, type NewRefreshToken } from '../../domain/grant/grant.js';
 import type { LiveRefreshToken } from '../../domain/grant/slots.js';
 import { alongIndex } from '../client/bounded-statements.js';
 import { Database } from '../client/database.js';
 import { Prisma } from '../prisma-client/client.js';
 import { hasEmail, statusOf } from './grant-row.js';
-import { RefreshTokens } from './refresh-tokens.js';
+import { BookRefreshToken } from './book-refresh-token.js';
 import { SlotBookings } from './slot-bookings.js';
 import { live } from './slot-rows.js';
 
@@ -20,12 +20,12 @@ const MAX_SUSPECTS = 20;
 export class SlotLedgerRepository {
   constructor(
     private readonly database: Database,
-    private readonly refreshTokens: RefreshTokens,
+    private readonly bookRefreshToken: BookRefreshToken,
     private readonly bookings: SlotBookings,
   ) {}
 
   /** The tokens that Google counts as live for one account and client, in the order in which they were booked. */
-  async activeTokens(accountSub: string, client: string, now: Date): Promise<LiveRefreshToken[]> {
+  async liveTokens(accountSub: string, client: string, now: Date): Promise<LiveRefreshToken[]> {
     const rows = await this.database.refreshToken.findMany({
       where: { accountSub, client, ...live(now) },
       orderBy: { sequence: 'asc' },
@@ -44,13 +44,13 @@ export class SlotLedgerRepository {
         client,
         issuedAt,
         isAgeKnown: !ageUnknown,
-        current: current && grant !== undefined && isActive({ status: statusOf(grant.status) }),
+        current: current && grant !== undefined && !isDead({ status: statusOf(grant.status) }),
       };
     });
   }
 
   /** How many are live for the account across all clients. Google's limit on these is unpublished. */
-  countActiveOfAccount(accountSub: string, now: Date): Promise<number> {
+  countLiveOfAccount(accountSub: string, now: Date): Promise<number> {
     return this.database.refreshToken.count({ where: { accountSub, ...live(now) } });
   }
 
@@ -73,7 +73,7 @@ export class SlotLedgerRepository {
         ORDER BY slots_taken DESC LIMIT ${MAX_SUSPECTS}`,
     );
     for (const accountSub of new Set(suspects.map((token) => token.accountSub))) {
-      if ((await this.activeTokens(accountSub, client, now)).length >= limit) return true;
+      if ((await this.liveTokens(accountSub, client, now)).length >= limit) return true;
     }
     return suspects.length === MAX_SUSPECTS;
   }
@@ -124,7 +124,7 @@ export class SlotLedgerRepository {
   ): Promise<void> {
     if (answer.refreshToken === null) return;
     await this.bookings.transaction((tx) =>
-      this.refreshTokens.bookUnused(tx, { userId, account, client, answer, now }),
+      this.bookRefreshToken.bookUnused(tx, { userId, account, client, answer, now }),
     );
   }
 }

@@ -3,7 +3,7 @@
  * asked by a statement of its own, and one that has the grant is enough. Owns neither the usual read, which is one statement for all
  * servers (grants.repository.ts), nor what is read of the grant: that is found by its user then.
  */
-import type { Whose } from '../client/by-user.js';
+import type { UserOrAll } from '../client/change-by-user.js';
 import { databaseFault } from '../client/database-error.js';
 import type { Database } from '../client/database.js';
 
@@ -33,7 +33,7 @@ const ASK =
 export async function findByIdAlone<Row>(
   database: Pick<Database, 'isDistributed' | 'unprepared'>,
   id: string,
-  find: (whose: Whose) => Promise<Row | null>,
+  find: (user: UserOrAll) => Promise<Row | null>,
 ): Promise<Row | null> {
   try {
     return await find(null);

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { AccountRemediation } from '../../domain/google/security-event.js';
-import { type Diagnosis, type Grant, isActive, type StoredStatus } from '../../domain/grant/grant.js';
-import { ofUser, type Whose } from '../client/by-user.js';
+import { type Diagnosis, type Grant, isDead, type StoredStatus } from '../../domain/grant/grant.js';
+import { type UserOrAll, whereUser } from '../client/change-by-user.js';
 import { toJson } from '../client/database.js';
 import { deadColumns, deleteGrants, disconnected, endTokens } from '../grants/end-grants.js';
 import { fromRow, statusOf as storedStatus } from '../grants/grant-row.js';
@@ -22,7 +22,7 @@ export class AccountRemediations {
   /** @returns the grants that it concerned, as they were before */
   take(
     tx: Transaction,
-    whose: Whose,
+    user: UserOrAll,
     remediation: AccountRemediation,
     rows: readonly Row[],
     occurredAt: Date,
@@ -33,15 +33,15 @@ export class AccountRemediations {
     const grants = concerned.map(fromRow);
     switch (remediation.action) {
       case 'revoke':
-        return this.markDead(tx, whose, grants, 'revoked', remediation.diagnosis, now);
+        return this.markDead(tx, user, grants, 'revoked', remediation.diagnosis, now);
       case 'suspend':
-        return this.#suspend(tx, whose, concerned, remediation.diagnosis, occurredAt, now);
+        return this.#suspend(tx, user, concerned, remediation.diagnosis, occurredAt, now);
       case 'resume':
-        return this.#resume(tx, whose, concerned, occurredAt, now);
+        return this.#resume(tx, user, concerned, occurredAt, now);
       case 'forget':
-        return this.#forget(tx, whose, grants, remediation.endReason, now);
+        return this.#forget(tx, user, grants, remediation.endReason, now);
       case 'drop_access_tokens':
-        return this.#dropAccessTokens(tx, whose, concerned);
+        return this.#dropAccessTokens(tx, user, concerned);
       case 'note':
         return Promise.resolve(grants);
     }
@@ -55,26 +55,26 @@ export class AccountRemediations {
 
   async markDead(
     tx: Transaction,
-    whose: Whose,
+    user: UserOrAll,
     grants: readonly Grant[],
     status: 'revoked' | 'reconnect_required',
     diagnosis: Diagnosis,
     now: Date,
   ): Promise<Grant[]> {
-    const active = grants.filter(isActive);
-    if (active.length === 0) return [];
+    const alive = grants.filter((grant) => !isDead(grant));
+    if (alive.length === 0) return [];
     const rows = await tx.grant.updateManyAndReturn({
       where: {
-        ...ofUser(whose),
-        id: { in: active.map(({ id }) => id) },
+        ...whereUser(user),
+        id: { in: alive.map(({ id }) => id) },
         status: { in: ['active', 'suspended'] },
       },
       data: { ...deadColumns(status, diagnosis), version: { increment: 1 } },
       select: { id: true },
     });
     const ids = new Set(rows.map(({ id }) => id));
-    const ended = active.filter(({ id }) => ids.has(id));
-    await endTokens(tx, whose, [...ids], diagnosis.cause, now);
+    const ended = alive.filter(({ id }) => ids.has(id));
+    await endTokens(tx, user, [...ids], diagnosis.cause, now);
     const dead = ended.map((grant): Grant => ({ ...grant, status, diagnosis }));
     await this.outbox.notifyAll(tx, 'grant.reconnect_required', dead, now);
     return ended;
@@ -82,7 +82,7 @@ export class AccountRemediations {
 
   async #suspend(
     tx: Transaction,
-    whose: Whose,
+    user: UserOrAll,
     rows: readonly Row[],
     diagnosis: Diagnosis,
     suspendedAt: Date,
@@ -91,16 +91,16 @@ export class AccountRemediations {
     const grants = rows.map(fromRow);
     const ids = grants.map(({ id }) => id);
     await tx.grant.updateMany({
-      where: { ...ofUser(whose), id: { in: ids } },
+      where: { ...whereUser(user), id: { in: ids } },
       data: { status: 'suspended', diagnosis: toJson(diagnosis), suspendedAt, version: { increment: 1 } },
     });
     // The status that they return to if the revocation turns out not to concern them.
     await tx.grant.updateMany({
-      where: { ...ofUser(whose), id: { in: ids }, revocationId: { not: null } },
+      where: { ...whereUser(user), id: { in: ids }, revocationId: { not: null } },
       data: { revokingFrom: 'suspended' },
     });
-    await this.resealCredentials.reseal(tx, whose, rows);
-    await dropTokens(tx, whose, grants);
+    await this.resealCredentials.reseal(tx, user, rows);
+    await dropTokens(tx, user, grants);
     const notified = rows.filter((row) => statusOf(row) === 'active').map(fromRow);
     const suspended = notified.map((grant): Grant => ({ ...grant, status: 'suspended', diagnosis }));
     await this.outbox.notifyAll(tx, 'grant.reconnect_required', suspended, now);
@@ -109,20 +109,20 @@ export class AccountRemediations {
 
   async #resume(
     tx: Transaction,
-    whose: Whose,
+    user: UserOrAll,
     concerned: readonly Row[],
     enabledAt: Date,
     now: Date,
   ): Promise<Grant[]> {
     // Also where there is nothing to resume: the `account-disabled` before it may still be on its way.
     await tx.grant.updateMany({
-      where: { ...ofUser(whose), id: { in: concerned.map(({ id }) => id) } },
+      where: { ...whereUser(user), id: { in: concerned.map(({ id }) => id) } },
       data: { suspendedAt: enabledAt },
     });
     const rows = concerned.filter((row) => statusOf(row) === 'suspended');
     if (rows.length === 0) return [];
     const grants = rows.map(fromRow);
-    const where = { ...ofUser(whose), id: { in: grants.map(({ id }) => id) } };
+    const where = { ...whereUser(user), id: { in: grants.map(({ id }) => id) } };
     await tx.grant.updateMany({
       where: { ...where, revocationId: null },
       data: { status: 'active', diagnosis: Prisma.DbNull, version: { increment: 1 } },
@@ -131,7 +131,7 @@ export class AccountRemediations {
       where: { ...where, revocationId: { not: null } },
       data: { revokingFrom: 'active', diagnosis: Prisma.DbNull, version: { increment: 1 } },
     });
-    await this.resealCredentials.reseal(tx, whose, rows);
+    await this.resealCredentials.reseal(tx, user, rows);
     const active = grants
       .filter(({ status }) => status !== 'revoking')
       .map((grant): Grant => ({ ...grant, status: 'active', diagnosis: null }));
@@ -141,27 +141,27 @@ export class AccountRemediations {
 
   async #forget(
     tx: Transaction,
-    whose: Whose,
+    user: UserOrAll,
     grants: Grant[],
     endReason: string,
     now: Date,
   ): Promise<Grant[]> {
     const ids = grants.map(({ id }) => id);
-    await endTokens(tx, whose, ids, endReason, now);
-    await deleteGrants(tx, whose, ids);
+    await endTokens(tx, user, ids, endReason, now);
+    await deleteGrants(tx, user, ids);
     const revoked = grants.map(disconnected);
     await this.outbox.notifyAll(tx, 'grant.disconnected', revoked, now, { revoked_at_google: true });
     return grants;
   }
 
-  async #dropAccessTokens(tx: Transaction, whose: Whose, rows: readonly Row[]): Promise<Grant[]> {
+  async #dropAccessTokens(tx: Transaction, user: UserOrAll, rows: readonly Row[]): Promise<Grant[]> {
     const grants = rows.map(fromRow);
-    await dropTokens(tx, whose, grants);
+    await dropTokens(tx, user, grants);
     await tx.grant.updateMany({
-      where: { ...ofUser(whose), id: { in: grants.map(({ id }) => id) } },
+      where: { ...whereUser(user), id: { in: grants.map(({ id }) => id) } },
       data: { version: { increment: 1 } },
     });
-    await this.resealCredentials.reseal(tx, whose, rows);
+    await this.resealCredentials.reseal(tx, user, rows);
     return grants;
   }
 }
@@ -172,7 +172,7 @@ function statusOf({ status, revokingFrom }: Row): StoredStatus {
 }
 
 function isConcerned(row: Row, { action }: AccountRemediation, occurredAt: Date): boolean {
-  const isAlive = isActive({ status: statusOf(row) });
+  const isAlive = !isDead({ status: statusOf(row) });
   if (action === 'drop_access_tokens') return isAlive;
   if (action !== 'suspend' && action !== 'resume') return true;
   return isAlive && !isOutdated(row, occurredAt);
@@ -183,8 +183,8 @@ function isOutdated({ suspendedAt }: Row, occurredAt: Date): boolean {
   return suspendedAt !== null && suspendedAt > occurredAt;
 }
 
-async function dropTokens(tx: Transaction, whose: Whose, grants: readonly Grant[]): Promise<void> {
+async function dropTokens(tx: Transaction, user: UserOrAll, grants: readonly Grant[]): Promise<void> {
   await tx.accessToken.deleteMany({
-    where: { ...ofUser(whose), grantId: { in: grants.map(({ id }) => id) } },
+    where: { ...whereUser(user), grantId: { in: grants.map(({ id }) => id) } },
   });
 }

@@ -3,7 +3,7 @@ import type { AccountRemediation, Remediation, TokenSubject } from '../../domain
 import type { Grant } from '../../domain/grant/grant.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
-import { changeByUser, ofUser, only, type Whose } from '../client/by-user.js';
+import { changeByUser, userCondition, type UserOrAll, whereUser } from '../client/change-by-user.js';
 import { isUniqueViolation } from '../client/database-error.js';
 import { Database } from '../client/database.js';
 import { fromRow, hasEmail } from '../grants/grant-row.js';
@@ -32,7 +32,7 @@ export class SecurityEventsRepository {
 
   /**
    * Takes all measures and records the events, also in the audit trail of each user: where the commit is not confirmed, Google's
-   * next delivery finds them handled (client/by-user.ts: in how many transactions). Lock order: the event, the account, its grants.
+   * next delivery finds them handled (client/change-by-user.ts: in how many transactions). Lock order: the event, the account, its grants.
    * @returns for each event the grants that it concerned, as they were before; null when it was handled before
    */
   async takeOnce(incident: SecurityIncident, now: Date): Promise<Grant[][] | null> {
@@ -64,14 +64,14 @@ export class SecurityEventsRepository {
           await findSubs(database);
           return this.#usersOf(database, incident);
         },
-        each: async (tx, whose) => {
+        each: async (tx, user) => {
           await findSubs(tx);
           const taken: Grant[][] = [];
           for (const { remediation } of events)
             taken.push(
               remediation === null
                 ? []
-                : await this.#take(tx, whose, incident, remediation, subs.get(remediation) ?? [], now),
+                : await this.#take(tx, user, incident, remediation, subs.get(remediation) ?? [], now),
             );
           await auditIncident(tx, this.database, incident, taken, now);
           for (const [index, grants] of taken.entries()) touched[index]?.push(...grants);
@@ -100,20 +100,20 @@ export class SecurityEventsRepository {
 
   #take(
     tx: Transaction,
-    whose: Whose,
+    user: UserOrAll,
     incident: SecurityIncident,
     remediation: Remediation,
     subs: string[],
     now: Date,
   ): Promise<Grant[]> {
     return remediation.action === 'revoke_token'
-      ? this.#revokeToken(tx, whose, incident, remediation, now)
-      : this.#onAccount(tx, whose, incident, remediation, subs, now);
+      ? this.#revokeToken(tx, user, incident, remediation, now)
+      : this.#onAccount(tx, user, incident, remediation, subs, now);
   }
 
   async #onAccount(
     tx: Transaction,
-    whose: Whose,
+    user: UserOrAll,
     incident: SecurityIncident,
     remediation: AccountRemediation,
     subs: string[],
@@ -123,13 +123,13 @@ export class SecurityEventsRepository {
     await this.#lock(tx, incident, remediation, subs);
     const locked = await tx.$queryRaw<{ id: string }[]>`
       SELECT id FROM grants
-      WHERE ${only(whose)} AND account_sub = ANY(${subs}) AND client = ANY(${[...clients]})
+      WHERE ${userCondition(user)} AND account_sub = ANY(${subs}) AND client = ANY(${[...clients]})
         AND consented_at <= ${occurredAt} AND kind = 'user'
       ORDER BY id FOR UPDATE`;
     const rows = await tx.grant.findMany({
-      where: { ...ofUser(whose), id: { in: locked.map(({ id }) => id) } },
+      where: { ...whereUser(user), id: { in: locked.map(({ id }) => id) } },
     });
-    return this.accountMeasures.take(tx, whose, remediation, rows, occurredAt, now);
+    return this.accountMeasures.take(tx, user, remediation, rows, occurredAt, now);
   }
 
   async #lock(
@@ -230,17 +230,17 @@ export class SecurityEventsRepository {
 
   async #revokeToken(
     tx: Transaction,
-    whose: Whose,
+    user: UserOrAll,
     { clients }: SecurityIncident,
     { token, diagnosis }: Remediation & { action: 'revoke_token' },
     now: Date,
   ): Promise<Grant[]> {
-    const where = { ...ofUser(whose), ...this.#named(token, clients) };
+    const where = { ...whereUser(user), ...this.#named(token, clients) };
     await this.#lockNamed(tx, where);
     // Read again: a concurrent consent may have replaced the token.
     const rows = await tx.refreshToken.findMany({ where: { ...where, current: true } });
     const ids = rows.flatMap(({ grantId }) => grantId ?? []);
-    const using = await tx.grant.findMany({ where: { ...ofUser(whose), id: { in: ids } } });
-    return this.accountMeasures.markDead(tx, whose, using.map(fromRow), 'reconnect_required', diagnosis, now);
+    const using = await tx.grant.findMany({ where: { ...whereUser(user), id: { in: ids } } });
+    return this.accountMeasures.markDead(tx, user, using.map(fromRow), 'reconnect_required', diagnosis, now);
   }
 }

@@ -6,13 +6,13 @@
 import { exponentialBackoff } from '../../../domain/grant/lease-and-backoff.js';
 import type { GivenToken, Refusal, TokenOutcome, Unavailable } from '../token-request.js';
 
-/** The broker answers no token with less while it can be renewed: .NET's library takes one with less than 6 minutes as due. */
-const RENEW_SECONDS = 390;
+/** The broker answers no token with less while it can be refreshed: .NET's library takes one with less than 6 minutes as due. */
+const REFRESH_SECONDS = 390;
 /** How long a token is handed out without asking the broker: the user may have disconnected, or Google refused the token. */
 const CONFIRMED_MS = 10_000;
 /** How often the broker is asked about a refusal: the user may have connected again. */
 const REFUSED_MS = 30_000;
-/** How often the broker is asked about a token that it cannot renew yet. */
+/** How often the broker is asked about a token that it cannot refresh yet. */
 const SHORT_LIVED_MS = 5_000;
 /** So long the default token may be a dead one after a sleep. */
 const MAX_TIMER_MS = 30_000;
@@ -89,7 +89,7 @@ export class TokenCache {
   async token(scopes: readonly string[] = this.defaultScopes): Promise<SidecarToken> {
     const entry = this.#entryOf(scopes);
     const live = this.#live(entry);
-    const isFresh = live !== null && live.expiresInSeconds >= RENEW_SECONDS;
+    const isFresh = live !== null && live.expiresInSeconds >= REFRESH_SECONDS;
     if (isFresh && this.#isConfirmed(entry)) return live;
     if (!entry.asking && this.clocks.monotonicMs() < entry.notBeforeMs) {
       if (live) return live;
@@ -208,10 +208,10 @@ export class TokenCache {
     if (kept.kind === 'refused') return REFUSED_MS * (0.75 + random() / 2);
     const entry = this.#entryOf(this.defaultScopes);
     if (entry.failures > 0) return Math.max(entry.notBeforeMs - this.clocks.monotonicMs(), 0) + 10;
-    if (kept.kind === 'unavailable' || kept.expiresInSeconds < RENEW_SECONDS)
+    if (kept.kind === 'unavailable' || kept.expiresInSeconds < REFRESH_SECONDS)
       return SHORT_LIVED_MS * (0.75 + random() / 2);
     // All sidecars of a user have the same token: they do not all come in the second in which it is due.
-    return (kept.expiresInSeconds - RENEW_SECONDS + 1) * 1000 + random() * 10_000;
+    return (kept.expiresInSeconds - REFRESH_SECONDS + 1) * 1000 + random() * 10_000;
   }
 
   #report(entry: TokenEntry, outcome: TokenOutcome): void {

@@ -9,7 +9,7 @@ import { GoogleOAuthClient } from './google-oauth.client.js';
 const NO_REFRESH_TOKEN: NewRefreshToken = { refreshToken: null, refreshTokenExpiresAt: null };
 
 /** What Google gave for a set of scopes. */
-type Renewed =
+type Refreshed =
   | { readonly kind: 'token'; readonly scopes: readonly string[]; readonly response: GoogleTokenResponse }
   /** No token that may be handed out, and which of the grant's scopes are left, as far as Google said. */
   | ({ readonly kind: 'grant_only' } & GrantOnly)
@@ -27,7 +27,7 @@ interface GrantOnly {
  * Does not own the lease under which it is called, nor what is stored (access-tokens/).
  */
 @Injectable()
-export class RenewAccessToken {
+export class RefreshAccessToken {
   constructor(
     private readonly settings: Settings,
     private readonly google: GoogleOAuthClient,
@@ -39,7 +39,7 @@ export class RenewAccessToken {
    * @returns a token for `scopes`, or for all of the grant
    * @throws {GoogleFailure}
    */
-  async renew(lease: Lease, scopes: readonly string[]): Promise<Renewed> {
+  async refresh(lease: Lease, scopes: readonly string[]): Promise<Refreshed> {
     const { grantedScopes, kind } = lease.grant;
     let first: NewRefreshToken = NO_REFRESH_TOKEN;
     // A service account's token is requested with its scopes: nothing is narrowed.

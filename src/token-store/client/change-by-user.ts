@@ -3,8 +3,8 @@ import { Prisma } from '../prisma-client/client.js';
 
 type Transaction = Prisma.TransactionClient;
 
-/** Whose rows a statement is about: one user's; null: those of all users, on one server. */
-export type Whose = string | null;
+/** The user that a statement is restricted to; null: all users, on one server. */
+export type UserOrAll = string | null;
 
 /** Parts of one change. Each finds out by itself, under its locks, what is left to do: what a crash interrupts is done again. */
 interface Parts<Result> {
@@ -15,7 +15,7 @@ interface Parts<Result> {
    * servers.
    */
   readonly users: (database: Transaction) => Promise<ReadonlyMap<string, string>>;
-  readonly each: (tx: Transaction, whose: Whose) => Promise<void>;
+  readonly each: (tx: Transaction, user: UserOrAll) => Promise<void>;
   /** Before `last`, in its transaction: no other user comes while it is held. Without it, one that comes is not concerned. */
   readonly lock?: (tx: Transaction) => Promise<void>;
   readonly last: (tx: Transaction) => Promise<Result>;
@@ -58,11 +58,12 @@ export async function changeByUser<Result>(
   }
 }
 
-export function ofUser(whose: Whose): { readonly userId?: string } {
-  return whose === null ? {} : { userId: whose };
+/** For Prisma's `where`. */
+export function whereUser(user: UserOrAll): { readonly userId?: string } {
+  return user === null ? {} : { userId: user };
 }
 
-/** @param column of the table */
-export function only(whose: Whose, column = 'user_id'): Prisma.Sql {
-  return whose === null ? Prisma.sql`TRUE` : Prisma.sql`${Prisma.raw(column)} = ${whose}`;
+/** For SQL. @param column of the table */
+export function userCondition(user: UserOrAll, column = 'user_id'): Prisma.Sql {
+  return user === null ? Prisma.sql`TRUE` : Prisma.sql`${Prisma.raw(column)} = ${user}`;
 }

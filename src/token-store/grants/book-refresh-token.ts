@@ -21,7 +21,7 @@ interface Unused {
  * Does not own its ciphertext (credential-sealer.ts) nor how the ledger is written (slot-bookings.ts).
  */
 @Injectable()
-export class RefreshTokens {
+export class BookRefreshToken {
   constructor(
     private readonly ledger: SlotBookings,
     private readonly outbox: Outbox,

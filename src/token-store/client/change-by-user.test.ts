@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { Prisma } from '../prisma-client/client.js';
-import { changeByUser } from './by-user.js';
+import { changeByUser } from './change-by-user.js';
 import type { Database } from './database.js';
 
 /** Where the tables are distributed, each transaction is run and nothing else. */
