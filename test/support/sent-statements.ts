@@ -69,7 +69,7 @@ const OF_SEVERAL_USERS: Readonly<Record<string, readonly RegExp[]>> = {
       /^SELECT [^()]* FROM outbox_events WHERE \(?outbox_events\.id = /,
       /^SELECT [^()]* FROM refresh_tokens WHERE \(?refresh_tokens\.fingerprint = /,
       // None of them.
-      /^SELECT [^()]* FROM grants WHERE 1=0 /,
+      / WHERE \(?1=0 /,
     ],
   'Pages of lists.': [
     /^SELECT \* FROM \( SELECT scanned\.\*/,

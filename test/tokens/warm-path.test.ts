@@ -441,10 +441,12 @@ describe('a call that is answered from the cache', () => {
         );
         return rows[0]?.['count'];
       };
-      return issued((url === coldUrl ? cold : bed.app).get(AuditLog));
+      // Without a cache they may still be under way.
+      await until(async () => (await issued((url === coldUrl ? cold : bed.app).get(AuditLog))) === 23);
     };
     // All that came are answered and counted, as by a broker without a cache.
-    expect([await leave(bed.url), await leave(coldUrl)]).toEqual([23, 23]);
+    await leave(bed.url);
+    await leave(coldUrl);
   });
 });
 
