@@ -737,11 +737,15 @@ describe('--store', () => {
   });
 
   test.each([
-    ['suspended', "status = 'suspended'", /^The grant \S+ is stored, .*Google has disabled the account/],
+    [
+      'suspended',
+      `status = 'suspended', diagnosis = '{"detail": "Google disabled the account."}'`,
+      /^The grant \S+ is stored, but .* suspended\. Google disabled the account\.$/,
+    ],
     [
       'being revoked',
       "status = 'suspended', revoking_from = 'active', revocation_id = gen_random_uuid()",
-      /^Nothing was stored \(grant_ended\)\. The grant is being revoked/,
+      /^The grant \S+ is stored, but .* revoking\. .*Connect again afterwards/,
     ],
   ])(
     'does not report a grant as usable that is %s by the time its consent is seen',

@@ -98,7 +98,7 @@ const OF_SEVERAL_USERS: Readonly<Record<string, readonly RegExp[]>> = {
   ],
 };
 
-/** Where there is one server, one transaction changes the grants of all users that it concerns: src/token-store/client/by-user.ts. */
+/** Where there is one server, one transaction changes the grants of all users that it concerns: src/token-store/client/change-by-user.ts. */
 const ON_ONE_SERVER = [
   /\b(grants\.id|grant_id) IN \([$\d,]+\)/,
   / WHERE TRUE AND /,

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { causeOfReason } from '../../../domain/connect/connect-cause.js';
 import type { ConnectOutcome } from '../../../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../../../domain/connect/connect-request.js';
-import type { Grant } from '../../../domain/grant/grant.js';
+import { isDead } from '../../../domain/grant/grant.js';
 import type { AuditEvent } from '../../../token-store/audit/audit-events.repository.js';
 import { EXIT, Failure } from '../../shared/failure.js';
 
@@ -16,7 +16,7 @@ const UNFINISHED: ReadonlySet<string> = new Set(['invalid_request', 'finishing']
  * A connect through the broker's own /connect and /callback: Google redirects a `web` client nowhere else.
  * The running broker does everything; this polls the audit trail for the outcome.
  * @param show called with the link
- * @throws {Failure} `timed_out`, `grant_suspended`
+ * @throws {Failure} `timed_out`, `grant_not_active`
  */
 export async function awaitConnect(
   broker: INestApplicationContext,
@@ -64,15 +64,13 @@ export async function awaitConnect(
 
   async function outcomeOf(event: AuditEvent): Promise<ConnectOutcome> {
     const grant = event.grantId === null ? null : await grants.findById(event.grantId);
-    if (grant?.status === 'suspended') {
-      throw new Failure(
-        EXIT.refused,
-        'grant_suspended',
-        `The grant ${grant.id} is stored, but Google has disabled the account since: no token is issued until Google enables it again.`,
-      );
-    }
-    if (grant?.status === 'active') {
-      const { id: grantId, account, grantedScopes: scopes } = grant;
+    if (grant && !isDead(grant)) {
+      const { id: grantId, account, grantedScopes: scopes, status, diagnosis } = grant;
+      if (status !== 'active') {
+        const why = diagnosis?.detail ?? '';
+        const what = `The grant ${grantId} is stored, but it gives no tokens: its status is ${status}. ${why}`;
+        throw new Failure(EXIT.refused, 'grant_not_active', what);
+      }
       const { missing_scopes: missing } = event.details;
       return {
         kind: 'granted',
@@ -90,14 +88,8 @@ export async function awaitConnect(
       kind: 'failed',
       ...(event.grantId === null
         ? { code: event.outcome, detail: 'The connect failed; the browser shows why.' }
-        : { code: 'grant_ended', detail: whyEnded(grant) }),
+        : { code: 'grant_ended', detail: 'The grant has ended since. Run the command again.' }),
       cause: causeOfReason(cause) ?? 'internal_error',
     };
   }
-}
-
-function whyEnded(grant: Grant | null): string {
-  return grant?.status === 'revoking'
-    ? 'The grant is being revoked. Run the command again when that is finished.'
-    : 'The grant has ended since. Run the command again.';
 }
