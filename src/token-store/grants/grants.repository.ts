@@ -185,7 +185,8 @@ export class GrantsRepository {
 
   /** @param userId where it is known: of many servers one is asked, and not all */
   async findById(id: string, userId?: string): Promise<Grant | null> {
-    const find = (whose: Whose) => this.database.grant.findFirst({ where: { ...ofUser(whose), id } });
+    const findFirst = (whose: Whose) => this.database.grant.findFirst({ where: { ...ofUser(whose), id } });
+    const find = (whose: Whose) => this.database.aboutUser(whose, () => findFirst(whose));
     const row = await (userId === undefined ? findByIdAlone(this.database, id, find) : find(userId));
     return row && fromRow(row);
   }
