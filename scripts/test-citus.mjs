@@ -64,7 +64,11 @@ const FLOWS = [
  * After the others, and each alone: they cut off servers, kill them, and move rows logically, which waits for the transactions of all
  * databases of a server.
  */
-const ALONE = ['test/database/cluster-workers.test.ts', 'test/database/cluster.test.ts'];
+const ALONE = [
+  'test/database/cluster-workers.test.ts',
+  'test/database/cluster-silence.test.ts',
+  'test/database/cluster.test.ts',
+];
 
 const { values, positionals } = parseArgs({ options: { url: { type: 'string' } }, allowPositionals: true });
 if (!values.url) {
