@@ -64,7 +64,7 @@ export class DelegatedCredentialCache {
     const credential = await entry.read;
     if (!credential || !this.#isGood(credential, handle)) return null;
     const isValid = (now: Date) =>
-      entry.isCurrent && now < credential.expiresAt && this.changes.isValidSince(entry.readAt);
+      entry.isCurrent && now < credential.expiresAt && this.changes.undistributed.isValidSince(entry.readAt);
     // Nothing waits for it, and a use that is not noted is not a failure of the call.
     if (!entry.isNoted) this.store.touch(credential, this.clock.now()).catch(() => undefined);
     entry.isNoted = true;
@@ -89,10 +89,10 @@ export class DelegatedCredentialCache {
   /** Kept before the query runs, so that a change during the query evicts it. */
   #entryOf(id: string): CredentialEntry {
     const readAt = performance.now();
-    if (!this.#entries || !this.changes.isUpToDate)
+    if (!this.#entries || !this.changes.undistributed.isValid)
       return { isCurrent: false, isNoted: false, readAt, read: this.store.find(id) };
     const known = this.#entries.get(id) ?? this.#reading.get(id);
-    if (known && this.changes.isValidSince(known.readAt)) return known;
+    if (known && this.changes.undistributed.isValidSince(known.readAt)) return known;
     const entry: CredentialEntry = { isCurrent: true, isNoted: false, readAt, read: this.store.find(id) };
     this.#reading.set(id, entry);
     entry.read

@@ -38,7 +38,7 @@ export class ServiceCache {
   }
 
   async find(id: string): Promise<KnownService | null> {
-    if (!this.changes.isUpToDate) return known(performance.now(), await this.store.find(id));
+    if (!this.changes.undistributed.isValid) return known(performance.now(), await this.store.find(id));
     return (await this.#all()).byId.get(id) ?? null;
   }
 
@@ -49,7 +49,7 @@ export class ServiceCache {
   }
 
   async findByIdentity(issuer: string, subject: string): Promise<KnownService | null> {
-    if (!this.changes.isUpToDate) {
+    if (!this.changes.undistributed.isValid) {
       return known(performance.now(), await this.store.findByIdentity(issuer, subject));
     }
     return (await this.#all()).byIdentity.get(identityOf(issuer, subject)) ?? null;
@@ -57,7 +57,7 @@ export class ServiceCache {
 
   /** Cached before the query runs, so that a change during the query invalidates it. */
   #all(): Promise<ServicesSnapshot> {
-    if (this.#snapshot && this.changes.isValidSince(this.#readAt)) return this.#snapshot;
+    if (this.#snapshot && this.changes.undistributed.isValidSince(this.#readAt)) return this.#snapshot;
     this.#readAt = performance.now();
     const snapshot = this.#read(this.#readAt);
     this.#snapshot = snapshot;

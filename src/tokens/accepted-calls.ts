@@ -45,7 +45,9 @@ export class AcceptedCalls {
   /** @param search the URL from its question mark on; empty without one */
   find(digest: string, search: string, now: Date): AcceptedCall | null {
     const call = this.#calls?.get(keyOf(digest, search));
-    return call && this.changes.isValidSince(call.caller.readAt) && call.caller.proof.isValid(now)
+    return call &&
+      this.changes.undistributed.isValidSince(call.caller.readAt) &&
+      call.caller.proof.isValid(now)
       ? call
       : null;
   }

@@ -158,7 +158,7 @@ export class ResponseCache {
   }
 
   #isValid({ caller, user, revision, validUntil }: CachedResult, now: Date): boolean {
-    if (!this.changes.isValidSince(caller.readAt) || !caller.proof.isValid(now)) return false;
+    if (!this.changes.undistributed.isValidSince(caller.readAt) || !caller.proof.isValid(now)) return false;
     if (user && !(this.changes.isValidSince(user.readAt) && isCurrent({ user, revision }))) return false;
     return now.getTime() <= validUntil;
   }

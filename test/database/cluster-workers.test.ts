@@ -127,6 +127,29 @@ const NAMES_FOR_ONE = 10;
     expect([left?.['is_there'], await read(user)]).toEqual([true, null]);
   });
 
+  test('find no grant that was disconnected after its rows moved to a worker that still knows the former place', async () => {
+    const [[, [user = '']] = [0, []]] = await usersOfEach(1);
+    const { from, to } = await moveRows(user, 'block_writes');
+    // As where the commit of the move has not reached it yet.
+    const setPlace = (at: number) =>
+      rowsAt(
+        to,
+        `UPDATE pg_dist_placement SET groupid = (SELECT groupid FROM pg_dist_node WHERE nodeport = $2) WHERE shardid IN (
+           SELECT get_shard_id_for_distribution_column(name, $1::text) FROM unnest(ARRAY['grants', 'access_tokens']) AS name)`,
+        [user, cluster.proxies.get(at)?.port],
+      );
+    await openConnections();
+    await setPlace(from);
+    try {
+      const [grant] = await cluster.rows('SELECT id FROM grants WHERE user_id = $1', [user]);
+      const path = `/grants/${String(grant?.['id'])}`;
+      expect((await cluster.api(0).delete(path, { mode: 'local' })).status).toBe(200);
+      expect([await statusOf(user, 0), await statusOf(user, 1)]).toEqual([404, 404]);
+    } finally {
+      await setPlace(to);
+    }
+  }, 60_000);
+
   test('are done at whichever server they are sent to, also while rows move, and notify where the rows are', async () => {
     const [[first, [user = '']] = [0, []]] = await usersOfEach(1);
     const [grant] = await cluster.rows('SELECT id, version FROM grants WHERE user_id = $1', [user]);

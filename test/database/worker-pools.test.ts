@@ -1,10 +1,13 @@
 /** Connections to one run of one server, of a cluster's workers; here the server is the one of the tests. */
+import { createServer, type AddressInfo, Socket } from 'node:net';
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { Settings } from '../../src/config/settings.js';
 import { Secret } from '../../src/domain/secret.js';
 import { SERVER } from '../../src/token-store/change-feed/change-listener.js';
-import { type UserStatement, WorkerPool } from '../../src/token-store/client/worker-pools.js';
+import { type UserStatement, WorkerPool, WorkerPools } from '../../src/token-store/client/worker-pools.js';
+import { hashText } from '../../src/token-store/distributed/hash-text.js';
+import { HASH_PROBES, type UserShard, UserShards } from '../../src/token-store/distributed/user-shards.js';
 import { createDatabase } from '../support/test-bed.js';
 import { until } from '../support/until.js';
 
@@ -19,17 +22,21 @@ describe('the connections to a worker', () => {
   let database: pg.Client;
   let run = '';
   let pool: WorkerPool;
-  const open = (listenedRun: string) => {
+  const place = () => ({ host: new URL(url).hostname, port: Number(new URL(url).port) });
+  const settingsOf = (changed: Partial<Settings> = {}) => {
     const settings: Partial<Settings> = {
       databaseUrl: new Secret(url),
       databaseUrlFile: null,
       databaseDirectUrl: null,
+      databaseDirectUrlFile: null,
       databasePooler: null,
       databasePoolSize: 2,
+      ...changed,
     };
-    const { hostname, port } = new URL(url);
-    return new WorkerPool(settings as Settings, { host: hostname, port: Number(port) }, listenedRun);
+    return settings as Settings;
   };
+  const open = (listenedRun: string, changed: Partial<Settings> = {}, at = place()) =>
+    new WorkerPool(settingsOf(changed), at, listenedRun);
   const ask = (statement: UserStatement) =>
     pool
       .query<{ pid: number }, { pid: number }[]>(statement, () => Promise.resolve(ELSEWHERE))
@@ -57,6 +64,16 @@ describe('the connections to a worker', () => {
     expect(await ask(PID)).toBe(0);
     await until(() => pool.connections.idleCount === 1);
     expect(await ask(PID)).toBeGreaterThan(0);
+  });
+
+  test('are kept alive, and closed before a firewall forgets them', async () => {
+    const keepAlive = jest.spyOn(Socket.prototype, 'setKeepAlive');
+    await openBoth();
+    const calls = keepAlive.mock.calls.map((call) => [...call]);
+    keepAlive.mockRestore();
+    expect(calls).toContainEqual([true, 30_000]);
+    // Azure's balancers forget after four minutes, and so do many others before long.
+    expect(pool.connections.options.idleTimeoutMillis).toBeLessThan(240_000);
   });
 
   test('are waited for where all are in use', async () => {
@@ -99,5 +116,95 @@ describe('the connections to a worker', () => {
     await expect(ask({ ...PID, name: 'none', text: 'SELECT 1 / 0' })).rejects.toMatchObject({
       code: '22012',
     });
+  });
+
+  test('are of the role in DATABASE_URL, to the database of DATABASE_DIRECT_URL', async () => {
+    await pool.end();
+    const role = `caller_${process.pid}`;
+    await database.query(`CREATE ROLE ${role} LOGIN PASSWORD 'of a caller'`);
+    try {
+      const pooled = Object.assign(new URL(url), {
+        username: role,
+        password: 'of a caller',
+        pathname: '/an_alias',
+      });
+      pool = open(run, {
+        databaseUrl: new Secret(pooled.href),
+        databaseDirectUrl: new Secret(url),
+        databasePoolSize: 1,
+      });
+      const who = {
+        ...PID,
+        name: 'who',
+        text: 'SELECT current_user AS who, current_database() AS at, 1 AS pid',
+      };
+      await until(async () => (await ask(who)) === 1);
+      const rows = await pool.query<object, null>(who, () => Promise.resolve(null));
+      expect(rows).toEqual([{ who: role, at: new URL(url).pathname.slice(1), pid: 1 }]);
+    } finally {
+      await pool.end();
+      pool = open(run);
+      await database.query(`DROP ROLE ${role}`);
+    }
+  });
+
+  test('are left for the coordinator where the role may not do it there, also a change', async () => {
+    await openBoth();
+    const refused = {
+      ...PID,
+      name: 'refused',
+      isRead: false,
+      text: `SELECT 1 AS pid, pg_read_file('/etc/hostname')`,
+    };
+    const role = `reader_${process.pid}`;
+    await database.query(`CREATE ROLE ${role} LOGIN PASSWORD 'of a reader'`);
+    try {
+      await pool.end();
+      const other = Object.assign(new URL(url), { username: role, password: 'of a reader' });
+      pool = open(run, { databaseUrl: new Secret(other.href) });
+      await openBoth();
+      expect(await ask(refused)).toBe(0);
+    } finally {
+      await pool.end();
+      pool = open(run);
+      await database.query(`DROP ROLE ${role}`);
+    }
+  });
+
+  test('that cannot be opened keep no call waiting', async () => {
+    await pool.end();
+    const sockets = new Set<Socket>();
+    const deaf = createServer((socket) => sockets.add(socket));
+    await new Promise<void>((resolve) => deaf.listen(0, '127.0.0.1', resolve));
+    pool = open(run, {}, { host: '127.0.0.1', port: (deaf.address() as AddressInfo).port });
+    const askedAt = performance.now();
+    for (let call = 0; call < 4; call++) expect(await ask(PID)).toBe(0);
+    expect(performance.now() - askedAt).toBeLessThan(1000);
+    for (const socket of sockets) socket.destroy();
+    deaf.close();
+  });
+
+  test('that are replaced send those who wait for one to the coordinator', async () => {
+    const all = { min: -(2 ** 31), max: 2 ** 31 - 1 };
+    const shard: UserShard = { ...all, worker: 'a worker', id: 1, grants: '', accessTokens: '' };
+    const shards = UserShards.of({ shards: [shard], hashes: HASH_PROBES.map(hashText) }) ?? UserShards.NONE;
+    let listenedRun = run;
+    const listened = { ...place(), run: () => listenedRun };
+    const pools = new WorkerPools(settingsOf());
+    pools.update(shards, new Map([['a worker', listened]]));
+    const current = () => pools.placeOf('alice')?.pool;
+    pool = current() ?? pool;
+    await openBoth();
+    const busy = [ask(SLEEP), ask(SLEEP)];
+    await until(() => pool.connections.idleCount === 0);
+    const waiting = ask(PID);
+    listenedRun = 'another run';
+    expect(current()).not.toBe(pool);
+    const askedAt = performance.now();
+    expect(await waiting).toBe(0);
+    expect(performance.now() - askedAt).toBeLessThan(200);
+    expect(await Promise.all(busy)).not.toContain(0);
+    await pools.end();
+    pool = open(run);
   });
 });

@@ -385,6 +385,38 @@ describe('the requests to Google', () => {
     expect((await ask()).body['customers']).toEqual(response.body['customers']);
   });
 
+  test.each(['backend_error', 'quota', 'unknown'] as const)(
+    'below a manager that refuses are left out where the root above it answers %s',
+    async (named) => {
+      const unknown = {
+        error: { details: [{ errors: [{ errorCode: { requestError: 'SOMETHING_NEW' } }] }] },
+      };
+      const quota = {
+        error: { details: [{ errors: [{ errorCode: { quotaError: 'RESOURCE_EXHAUSTED' } }] }] },
+      };
+      const failures = {
+        backend_error: { status: 503, body: '' },
+        quota: { status: 429, body: quota },
+        unknown: { status: 400, body: unknown },
+      };
+      const { accounts, users, ...rest } = guideHierarchy({ U1: ALICE.email, U2: ALICE.email });
+      const refuses = { authorizationError: 'USER_PERMISSION_DENIED' };
+      const refusing = accounts.map((each) => (each.id === M2 ? { ...each, refuses } : each));
+      bed.google.control.setAdsHierarchy({ ...rest, accounts: refusing, users });
+      const before = adsRequests();
+      const first = (await ask()).body;
+      bed.clock.advance(10);
+      // The last request asks for everything below the root; it may be sent once more.
+      bed.google.control.failNext('ads', { ...failures[named], chance: 0 }, adsRequests() - before - 1);
+      bed.google.control.failNext('ads', failures[named], 2);
+      const { status, body } = await ask({ max_age: '0' });
+      bed.google.control.clearFaults();
+      expect([status, body['complete']]).toEqual([200, false]);
+      expect(body['synced_at']).not.toBe(first['synced_at']);
+      expect(customersOf({ body }).map(({ id }) => id)).toContain(M1);
+    },
+  );
+
   test.each(['CLOUD_PROJECT_NOT_APPROVED_FOR_PRODUCTION', 'MISSING_TOS'])(
     'are refused as the matter of the operator where every account answers %s',
     async (authorizationError) => {

@@ -9,6 +9,8 @@ export interface TcpProxy {
   cut(): void;
   /** What the server sends on the connections that are there is lost from now on; they stay open. */
   silence(): void;
+  /** As a host that lost its power: nothing arrives any more, in either direction, and a new connection gets no answer. Until `lead`. */
+  vanish(): void;
   /** Ends the connection that first sends such a statement to the server. @param cut null: none @returns when it has */
   cutAt(cut: Cut | null): Promise<void>;
   /** Ends the connection whose transaction holds this statement once the server has committed it, before its client knows. */
@@ -31,11 +33,18 @@ export interface Cut {
  */
 export async function startTcpProxy(firstPort: number, delayMs = 0): Promise<TcpProxy> {
   let target: number | null = firstPort;
+  let hasVanished = false;
   let pending: { readonly cut: Cut; readonly found: () => void } | null = null;
   let lost: { readonly text: string; readonly done: () => void } | null = null;
   const sockets = new Set<Socket>();
   const silences = new Map<Socket, () => void>();
+  const disappearances = new Map<Socket, () => void>();
   const pass = (inbound: Socket) => {
+    if (hasVanished) {
+      sockets.add(inbound);
+      inbound.on('close', () => sockets.delete(inbound));
+      return;
+    }
     if (target === null) {
       inbound.destroy();
       return;
@@ -78,7 +87,14 @@ export async function startTcpProxy(firstPort: number, delayMs = 0): Promise<Tcp
     inbound.pipe(watched).pipe(outbound);
     outbound.pipe(inbound);
     silences.set(inbound, () => outbound.unpipe(inbound).resume());
-    inbound.on('close', () => silences.delete(inbound));
+    disappearances.set(inbound, () => {
+      inbound.unpipe(watched).pause();
+      outbound.unpipe(inbound).resume();
+    });
+    inbound.on('close', () => {
+      silences.delete(inbound);
+      disappearances.delete(inbound);
+    });
     for (const [from, to] of [
       [inbound, outbound],
       [outbound, inbound],
@@ -99,13 +115,21 @@ export async function startTcpProxy(firstPort: number, delayMs = 0): Promise<Tcp
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,
-    lead: (port) => (target = port),
+    lead: (port) => {
+      target = port;
+      if (hasVanished) for (const socket of sockets) socket.destroy();
+      hasVanished = false;
+    },
     cut: () => {
       target = null;
       for (const socket of sockets) socket.destroy();
     },
     silence: () => {
       for (const silence of silences.values()) silence();
+    },
+    vanish: () => {
+      hasVanished = true;
+      for (const disappear of disappearances.values()) disappear();
     },
     cutAt: (cut) =>
       new Promise((resolve) => {

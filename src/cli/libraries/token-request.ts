@@ -102,7 +102,7 @@ async function issuerOf(
   } catch (error) {
     if (!(error instanceof IssuerUnknown)) throw error;
     return unavailable(
-      `The broker at ${origin} does not say its issuer (${error.message}). It is asked again; PUBLIC_URL, if set, says it too.`,
+      `The broker at ${origin} does not say its issuer (${error.message}). If it is another address than PUBLIC_URL, set TOKEN_BROKER_URL to it and PUBLIC_URL to the issuer, without --broker.`,
     );
   }
 }

@@ -56,10 +56,12 @@ const CELL_OF_HANDLE = /^tbc_([a-z][a-z0-9]{0,3})\./;
 
 /**
  * The token endpoint, at a path by which a router in front of cells knows the cell: it reads no form, and libraries send no header
- * (docs/cells.md). Without cells these paths are the same endpoint, so that a file stays right when they are introduced.
+ * (docs/cells.md). Without cells that of a user is the same endpoint, so that a file stays right when they are introduced.
  * @param subject given with every source but a delegated credential
  */
 export function tokenUrlOf(origin: string, source: LibraryTokenSource, subject: TokenOwner | null): string {
+  // A path with the user `.` or `..` is another one once a client resolves it.
+  if (subject !== null && /^\.{1,2}$/.test(subject.userId)) return `${origin}/oauth2/token`;
   if (subject !== null) return `${origin}/users/${encodeURIComponent(subject.userId)}/oauth2/token`;
   const handle = source.kind === 'credential' ? source.credential.reveal() : '';
   const [, cell] = CELL_OF_HANDLE.exec(handle) ?? [];

@@ -23,7 +23,8 @@ export class ChangeCache<T> {
   /** @param client reads it where it is not in memory */
   async get(client: Prisma.TransactionClient): Promise<T> {
     const cached = this.#cached;
-    if (cached && this.feed.isUpToDate && this.feed.isValidSince(cached.readAt)) return cached.value;
+    const { undistributed } = this.feed;
+    if (cached && undistributed.isValid && undistributed.isValidSince(cached.readAt)) return cached.value;
     const [changes, readAt] = [this.#changes, performance.now()];
     const value = await this.read(client);
     // What changed while it was read may not be in it.

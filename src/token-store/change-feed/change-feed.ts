@@ -8,7 +8,7 @@ import { Database } from '../client/database.js';
 import { ChangeHeartbeats } from './change-heartbeats.js';
 import type { Change } from './change-listener.js';
 import { ClusterChanges } from './cluster-changes.js';
-import { type ChangesFault, FRESH_MS } from './feed-freshness.js';
+import { type ChangesFault, type FeedFreshness, FRESH_MS } from './feed-freshness.js';
 import { ShardTriggers } from './required-triggers.js';
 import { ServerChanges } from './server-changes.js';
 
@@ -86,6 +86,14 @@ export class ChangeFeed implements OnApplicationBootstrap, OnApplicationShutdown
    */
   isValidSince(readAt: number): boolean {
     return this.#main.freshness.isValidSince(readAt) && this.#cluster.isValidSince(readAt);
+  }
+
+  /**
+   * The same of what is at the server of DATABASE_URL alone, also where grants are distributed: services, their credentials, webhooks and
+   * settings.
+   */
+  get undistributed(): Pick<FeedFreshness, 'isValid' | 'isValidSince'> {
+    return this.#main.freshness;
   }
 
   publish(change: Change): void {

@@ -24,13 +24,16 @@ const SHARDS = `
     FROM pg_dist_node WHERE noderole = 'primary') AS shards
   FROM pg_dist_placement`;
 
-/** The coordinator is not among them: change-feed.ts listens there. */
+/**
+ * Those with grants, of which tables without a user are no part. The coordinator is not among them: change-feed.ts listens there. A place is null
+ * where a server has a few users alone: no heartbeat can be written there, and the log names it.
+ */
 const SERVERS = `
   SELECT nodename AS host, nodeport AS port, min(place) AS place
-  FROM pg_dist_node JOIN pg_dist_placement USING (groupid) LEFT JOIN (
+  FROM pg_dist_node JOIN pg_dist_placement USING (groupid) JOIN pg_dist_shard USING (shardid) LEFT JOIN (
     SELECT n::text AS place, get_shard_id_for_distribution_column('distributed_heartbeats', n::text) AS shardid
-    FROM generate_series(1, 2000) AS n) AS places USING (shardid)
-  WHERE noderole = 'primary' AND groupid <> 0 GROUP BY nodename, nodeport`;
+    FROM generate_series(1, 20000) AS n) AS places USING (shardid)
+  WHERE noderole = 'primary' AND groupid <> 0 AND logicalrelid = 'distributed_heartbeats'::regclass GROUP BY nodename, nodeport`;
 
 /** How long the list of servers is valid: changes at a server that was added meanwhile may be missed. */
 const KNOWN_MS = 1500;
@@ -93,12 +96,9 @@ export class ClusterChanges {
     this.#isFollowing = true;
     const askedAt = performance.now();
     try {
-      const [found] = await this.database.unprepared<{ shards: string }>(SHARDS);
+      const [found] = await this.database.informing<{ shards: string }>(SHARDS);
       if (found && found.shards !== this.#shards) {
-        await this.#update(
-          await this.database.unprepared<ClusterNode>(SERVERS),
-          await this.#readUserShards(),
-        );
+        await this.#update(await this.database.informing<ClusterNode>(SERVERS), await this.#readUserShards());
         this.#shards = found.shards;
       }
       this.#knownAt = askedAt;
@@ -143,7 +143,7 @@ export class ClusterChanges {
   }
 
   async #readUserShards(): Promise<UserShards> {
-    const [row] = await this.database.unprepared<UserShardsRow>(READ_USER_SHARDS, [HASH_PROBES]);
+    const [row] = await this.database.informing<UserShardsRow>(READ_USER_SHARDS, [HASH_PROBES]);
     const shards = row ? UserShards.of(row) : null;
     if (!shards)
       this.log.warn(

@@ -19,6 +19,11 @@ const MAX_PENDING = 3;
 const POOL_SHARE = 3;
 /** A database that refuses heartbeats is not asked at each tick. */
 const REFUSED_PAUSE_MS = 5000;
+/**
+ * A worker that does not answer is left alone for so many times as long as it took to fail: each heartbeat keeps a session of the coordinator
+ * busy for longer than it is waited for.
+ */
+const SILENT_PAUSE = 3;
 const NOT_RECEIVED: ChangesFault = { reason: 'heartbeat_not_received', seen: {} };
 
 /** What the changes of a server are for. */
@@ -55,7 +60,7 @@ export class ServerChanges {
     log: Logger,
     private readonly health: DatabaseHealth,
     private readonly events: ServerEvents,
-    at: ServerPlace | null = null,
+    private readonly at: ServerPlace | null = null,
   ) {
     this.#maxPending = Math.max(1, Math.min(MAX_PENDING, Math.floor(settings.databasePoolSize / POOL_SHARE)));
     this.freshness = new FeedFreshness(log, settings.cacheWithoutDatabaseMs, settings.cacheMaxAgeMs);
@@ -95,7 +100,9 @@ export class ServerChanges {
 
   /** Called regularly. */
   tick(): void {
-    if (performance.now() >= this.#pausedUntil && this.#pending.size < this.#maxPending)
+    // One heartbeat is enough to notice that a worker that was silent is back.
+    const isSilent = this.at !== null && !this.freshness.isReceiving;
+    if (performance.now() >= this.#pausedUntil && this.#pending.size < (isSilent ? 1 : this.#maxPending))
       void this.heartbeat();
     this.#connection.replaceWhenDue();
   }
@@ -108,6 +115,7 @@ export class ServerChanges {
 
   /** Until the previous connection has received a heartbeat that was sent after the next one listened, it counts alone. */
   async #handOver(previous: ChangeListener, next: ChangeListener): Promise<HandOver> {
+    const startedAt = performance.now();
     const id = randomUUID();
     const missing = new Set<ChangeListener | null>([previous, next]);
     const echo = new Promise<void>((resolve) =>
@@ -125,7 +133,7 @@ export class ServerChanges {
       this.#markStale(fault ?? NOT_RECEIVED, report.sentAt);
       return 'missed';
     } catch (error) {
-      this.#heartbeatFailed(error);
+      this.#heartbeatFailed(error, startedAt);
       return 'failed';
     } finally {
       this.#pending.delete(id);
@@ -146,6 +154,7 @@ export class ServerChanges {
 
   /** Returns when all that was committed before has been published. */
   async heartbeat(): Promise<void> {
+    const startedAt = performance.now();
     const id = randomUUID();
     const listener = this.#connection.current;
     const echo = new Promise<ChangeListener | null>((received) =>
@@ -159,7 +168,7 @@ export class ServerChanges {
       if (fault) this.#markStale(fault, report.sentAt);
       else if (listener) this.#judge(await within(echo, LOST_MS), listener, report.sentAt);
     } catch (error) {
-      this.#heartbeatFailed(error);
+      this.#heartbeatFailed(error, startedAt);
     } finally {
       this.#pending.delete(id);
     }
@@ -181,6 +190,7 @@ export class ServerChanges {
         this.events.publish({ kind: 'everything' });
       };
       if (this.freshness.heartbeatReceived(sentAt, invalidate)) this.#connection.resetBackoff();
+      this.#pausedUntil = 0;
     } else if (by === null && listener === this.#connection.current) {
       this.#markStale(NOT_RECEIVED, sentAt);
       this.#connection.drop(listener);
@@ -192,17 +202,20 @@ export class ServerChanges {
     this.#report(fault);
   }
 
-  #heartbeatFailed(error: unknown): void {
+  #heartbeatFailed(error: unknown, startedAt: number): void {
+    const now = performance.now();
     if (!this.health.isOutage(error)) {
-      this.#pausedUntil = performance.now() + REFUSED_PAUSE_MS;
+      this.#pausedUntil = now + REFUSED_PAUSE_MS;
       this.freshness.heartbeatRefused();
-    }
+    } else if (this.at !== null && !this.freshness.isReceiving)
+      this.#pausedUntil = now + SILENT_PAUSE * (now - startedAt);
     // One failure among successes means nothing.
     if (!this.freshness.isReceiving) this.#report({ reason: 'heartbeat_failed', seen: seenOf(error) });
   }
 
   #report(fault: ChangesFault): void {
-    if (!this.#isStopped) this.freshness.report(fault);
+    const worker = this.at && { worker: `${this.at.host}:${this.at.port}` };
+    if (!this.#isStopped) this.freshness.report({ ...fault, seen: { ...fault.seen, ...worker } });
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Settings } from '../../config/settings.js';
 import { readTextFile } from '../../config/configuration-files.js';
 import { Secret } from '../../domain/secret.js';
-import { type DatabaseAddress, parseDatabaseUrl } from './database-address.js';
+import { type DatabaseAddress, type DatabaseHost, parseDatabaseUrl } from './database-address.js';
 
 /** One server of a cluster. */
 export interface ServerPlace {
@@ -25,6 +25,7 @@ export class AddressSource {
     url: Secret,
     private readonly file: string | null = null,
     private readonly at: ServerPlace | null = null,
+    private readonly role: AddressSource | null = null,
   ) {
     this.#url = url.reveal();
     this.#address = parseDatabaseUrl(this.#url);
@@ -33,7 +34,14 @@ export class AddressSource {
   current(): DatabaseAddress {
     if (this.file !== null) this.#readAgain(this.file);
     const [first] = this.#address.hosts;
-    return this.at && first ? { hosts: [{ ...first, ...this.at }], mustBeWritable: false } : this.#address;
+    if (!this.at || !first) return this.#address;
+    return { hosts: [{ ...first, ...this.#login(first), ...this.at }], mustBeWritable: false };
+  }
+
+  /** Where it is the same role, its password is the server's: the one for a pooler may be another. */
+  #login(own: DatabaseHost): Pick<DatabaseHost, 'user' | 'password'> {
+    const [{ user, password } = own] = this.role?.current().hosts ?? [];
+    return user === own.user ? {} : { user, password };
   }
 
   #readAgain(file: string): void {
@@ -49,12 +57,22 @@ export class AddressSource {
   }
 }
 
+type AddressSettings = Pick<
+  Settings,
+  'databaseUrl' | 'databaseUrlFile' | 'databaseDirectUrl' | 'databaseDirectUrlFile'
+>;
+
 /** Bypasses a pooler where the settings name a direct address. @param at another server, with the same database and role */
-export function directAddress(
-  settings: Pick<Settings, 'databaseUrl' | 'databaseUrlFile' | 'databaseDirectUrl' | 'databaseDirectUrlFile'>,
-  at: ServerPlace | null = null,
-): AddressSource {
+export function directAddress(settings: AddressSettings, at: ServerPlace | null = null): AddressSource {
   return settings.databaseDirectUrl
     ? new AddressSource(settings.databaseDirectUrl, settings.databaseDirectUrlFile, at)
     : new AddressSource(settings.databaseUrl, settings.databaseUrlFile, at);
+}
+
+/** For the statements of calls at a worker: the database and the TLS of the direct address, and the role of DATABASE_URL. */
+export function workerAddress(settings: AddressSettings, at: ServerPlace): AddressSource {
+  const { databaseUrl, databaseUrlFile, databaseDirectUrl, databaseDirectUrlFile } = settings;
+  if (!databaseDirectUrl) return directAddress(settings, at);
+  const role = new AddressSource(databaseUrl, databaseUrlFile);
+  return new AddressSource(databaseDirectUrl, databaseDirectUrlFile, at, role);
 }

@@ -54,7 +54,7 @@ export class DatabaseHealth implements OnApplicationShutdown {
   async #check(): Promise<DatabaseFault | null> {
     this.#lastError = null;
     try {
-      const [row] = await this.database.unprepared<{
+      const [row] = await this.database.informing<{
         isReadOnly: boolean;
         isPartlyDistributed: boolean;
         migrations: RecordedMigration[] | null;

@@ -12,6 +12,9 @@ import { type Pooler, prepareSession } from './session.js';
 /** For a new connection, and for one of the pool to come free. */
 export const CONNECT_TIMEOUT_MS = 5_000;
 
+/** The system's own is two hours, and firewalls forget a connection that was silent for some minutes. */
+const KEEP_ALIVE_MS = 30_000;
+
 interface PoolSettings {
   readonly source: AddressSource;
   readonly size: number;
@@ -47,6 +50,7 @@ export class DatabasePool extends pg.Pool {
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: answerMs,
       keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
       application_name: 'token-broker',
       // pg-pool waits for it before it hands the connection out, whatever @types/pg says.
       onConnect: ((client: DatabaseClient) => this.#prepare(client, pooler, admit)) as unknown as () => void,
@@ -78,6 +82,18 @@ export class DatabasePool extends pg.Pool {
     if (!callback) return super.connect();
     // A waiting caller gets its connection in the context of the caller that released it: its statement would count as part of that trace.
     super.connect(tracing() ? AsyncLocalStorage.bind(callback) : callback);
+  }
+
+  /** Those who wait for a connection get none: pg-pool would let them wait until their time is over. */
+  override end(): Promise<void>;
+  override end(callback: () => void): void;
+  override end(callback?: () => void): Promise<void> | void {
+    const ended = super.end();
+    const waiting = Reflect.get(this, '_pendingQueue') as { callback: (error: Error) => void }[];
+    for (const each of waiting.splice(0))
+      each.callback(new Error('Cannot use a pool after calling end on the pool'));
+    if (!callback) return ended;
+    void ended.then(callback);
   }
 
   async #prepare(client: DatabaseClient, pooler: Pooler, admit: PoolSettings['admit']): Promise<void> {

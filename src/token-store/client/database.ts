@@ -5,6 +5,7 @@ import { Meter } from '../../domain/metrics/meter.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { type Prisma, PrismaClient } from '../prisma-client/client.js';
 import { AddressSource } from './address-source.js';
+import { ConcurrencyLimit } from './concurrency-limit.js';
 import { CONNECT_TIMEOUT_MS, DatabasePool, PooledServers } from './database-pool.js';
 import { NamedStatements } from './named-statements.js';
 import { observePools } from './pool-metrics.js';
@@ -20,10 +21,23 @@ interface TimedRows {
 
 const IDLE_MS = 10_000;
 
+/** The share of the pool for users of one worker, through the coordinator. */
+const SHARE_OF_A_WORKER = 4;
+/** Rather an error than a call that waits for a worker that is silent. */
+const WAIT_FOR_SHARE_MS = 1000;
+/** Opened where they are needed: two as a rule, and one more for each server that is silent. */
+const INFORMING = 20;
+
 /** PostgreSQL through Prisma. */
 @Injectable()
 export class Database extends PrismaClient implements OnApplicationShutdown {
   readonly #pool: DatabasePool;
+  /**
+   * Where tables are distributed: for heartbeats, and for what the coordinator knows by itself. All connections of the other pool may wait
+   * for a worker that is silent.
+   */
+  readonly #informing: DatabasePool;
+  readonly #ofWorker: ConcurrencyLimit;
   readonly #servers: PooledServers;
   readonly #statements: NamedStatements;
   /** Past the server of DATABASE_URL, where the tables are distributed over several. */
@@ -32,16 +46,18 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
 
   constructor(settings: Settings, clock: Clock, meter: Meter) {
     const servers = new PooledServers(clock, settings.databaseConnectionLifetimeMs);
-    const pool = new DatabasePool({
-      source: new AddressSource(settings.databaseUrl, settings.databaseUrlFile),
-      size: settings.databasePoolSize,
-      pooler: settings.databasePooler,
-      // An address may lead to another server by now, while the old one still answers.
-      lifetimeMs: settings.databaseConnectionLifetimeMs,
-      idleMs: IDLE_MS,
-      answerMs: ANSWER_MS,
-      admit: (client) => servers.admit(client),
-    });
+    const poolOf = (size: number) =>
+      new DatabasePool({
+        source: new AddressSource(settings.databaseUrl, settings.databaseUrlFile),
+        size,
+        pooler: settings.databasePooler,
+        // An address may lead to another server by now, while the old one still answers.
+        lifetimeMs: settings.databaseConnectionLifetimeMs,
+        idleMs: IDLE_MS,
+        answerMs: ANSWER_MS,
+        admit: (client) => servers.admit(client),
+      });
+    const pool = poolOf(settings.databasePoolSize);
     super({
       // The longer formats quote the arguments of a query.
       errorFormat: 'minimal',
@@ -49,6 +65,9 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
       adapter: new AdapterWithZones(pool),
     });
     this.#pool = pool;
+    this.#informing = poolOf(INFORMING);
+    const share = Math.max(1, Math.floor(settings.databasePoolSize / SHARE_OF_A_WORKER));
+    this.#ofWorker = new ConcurrencyLimit(share, WAIT_FOR_SHARE_MS);
     this.#servers = servers;
     this.workers = new WorkerPools(settings);
     // Notifications received through the pooler of this pool prove that it keeps sessions.
@@ -84,10 +103,25 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
 
   /** The same for a statement about one user of distributed tables: sent to the worker that has the rows, where that can be. */
   async preparedForUser<Row extends object>(statement: UserStatement): Promise<Row[]> {
-    const { userId, name, text, values } = statement;
-    const throughCoordinator = () => this.prepared<Row>(name, text, values);
-    const place = this.workers.placeOf(userId);
+    const throughCoordinator = () => this.preparedAtCoordinator<Row>(statement);
+    const place = this.workers.placeOf(statement.userId);
     return place ? place.pool.query<Row, Row[]>(statement, throughCoordinator) : throughCoordinator();
+  }
+
+  /** The same where the worker was asked already, or cannot be. */
+  preparedAtCoordinator<Row extends object>(statement: Omit<UserStatement, 'isRead'>): Promise<Row[]> {
+    const { userId, name, text, values } = statement;
+    return this.aboutUser(userId, () => this.prepared<Row>(name, text, values));
+  }
+
+  /**
+   * What asks for rows of one user through the pool. For users of one worker so much at a time that, where it is silent, connections are
+   * left for all others.
+   * @param whose null: of all users
+   */
+  aboutUser<Result>(whose: string | null, work: () => Promise<Result>): Promise<Result> {
+    const worker = whose !== null && this.isDistributed() ? this.workers.workerOf(whose) : null;
+    return worker === null ? work() : this.#ofWorker.run(worker, work);
   }
 
   /** One statement past Prisma that is not prepared. */
@@ -95,9 +129,14 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
     return (await this.#pool.query<Row>(text, [...values])).rows;
   }
 
+  /** The same for what the server of DATABASE_URL knows by itself: of several servers no other one can delay it. */
+  async informing<Row extends object>(text: string, values: unknown[] = []): Promise<Row[]> {
+    return (await this.timed(text, values, ANSWER_MS)).rows as Row[];
+  }
+
   /** The same with a timeout of its own. @returns when it went out and when its answer came, too, by performance.now() */
   async timed(text: string, values: unknown[], timeoutMs: number): Promise<TimedRows> {
-    const client = await this.#pool.connect();
+    const client = await (this.isDistributed() ? this.#informing : this.#pool).connect();
     try {
       const sentAt = performance.now();
       const query: pg.QueryConfig & { readonly query_timeout: number } = {
@@ -121,7 +160,7 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await this.$disconnect();
-    await Promise.all([this.#pool.end(), this.workers.end()]);
+    await Promise.all([this.#pool.end(), this.#informing.end(), this.workers.end()]);
   }
 }
 

@@ -11,7 +11,7 @@ function cluster() {
   const asked = new Map<string, { answer: () => void; refuse: () => void }>();
   const database = {
     isDistributed: () => true,
-    preparedForUser: ({ userId: user }: UserStatement) =>
+    preparedAtCoordinator: ({ userId: user }: UserStatement) =>
       new Promise((resolve, reject) => {
         const refuse = () => {
           reject(AWAY);

@@ -65,16 +65,20 @@ export class SharedStatement<Row extends object> {
   async #runEach(inputs: readonly (readonly unknown[])[]): Promise<Row[]> {
     const found = await Promise.all(
       inputs.map(async (input, index) => {
-        const rows = await this.database.preparedForUser<Row & { row?: Row | null }>({
+        const statement = {
           userId: String(input[0]),
           name: `${this.name}, distributed`,
           text: this.#distributed,
           values: [...input],
-          // What changes rows is a function there.
-          isRead: this.distributed === null,
-        });
-        if (this.distributed !== null) return rows.flatMap(({ row }) => row ?? []);
-        return rows.map((row) => ({ ...row, place: index + 1 }));
+        };
+        if (this.distributed === null) {
+          // The worker was asked before, in another way: grants/shard-read.ts.
+          const rows = await this.database.preparedAtCoordinator<Row>(statement);
+          return rows.map((row) => ({ ...row, place: index + 1 }));
+        }
+        const changed = { ...statement, isRead: false };
+        const rows = await this.database.preparedForUser<{ row: Row | null }>(changed);
+        return rows.flatMap(({ row }) => row ?? []);
       }),
     );
     return found.flat();

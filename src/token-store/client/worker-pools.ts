@@ -7,8 +7,8 @@ import type pg from 'pg';
 import type { Settings } from '../../config/settings.js';
 import { SERVER } from '../change-feed/change-listener.js';
 import { type UserShard, UserShards } from '../distributed/user-shards.js';
-import { directAddress, type ServerPlace } from './address-source.js';
-import { databaseFault } from './database-error.js';
+import { type ServerPlace, workerAddress } from './address-source.js';
+import { codesOf, databaseFault } from './database-error.js';
 import { DatabasePool } from './database-pool.js';
 import { NamedStatements } from './named-statements.js';
 import { STATEMENT_TIMEOUT_MS } from './session.js';
@@ -23,6 +23,12 @@ const REFUSED_PAUSE_MS = 1000;
  * connection that listens, which is replaced as often as those to DATABASE_URL.
  */
 const CONNECTION_LIFETIME_MS = 10 * 60_000;
+/** Firewalls forget what was silent for some minutes, and tell neither side. */
+const IDLE_MS = 3 * 60_000;
+/** A worker that does not let connections in is not asked for many. */
+const MAX_OPENING = 2;
+/** insufficient_privilege: nothing was done. */
+const NO_RIGHT = '42501';
 
 export interface UserStatement {
   readonly userId: string;
@@ -59,6 +65,11 @@ export class WorkerPools {
     for (const name of this.#pools.keys()) if (!workers.has(name)) this.#end(name);
   }
 
+  /** @returns the name of the worker that has the rows of a user, whether or not it may be asked; null where it is unknown */
+  workerOf(userId: string): string | null {
+    return this.#shards.shardOf(userId)?.worker ?? null;
+  }
+
   /** @returns null where the statements about this user go through the coordinator */
   placeOf(userId: string): { readonly pool: WorkerPool; readonly shard: UserShard } | null {
     const shard = this.#shards.shardOf(userId);
@@ -92,6 +103,8 @@ export class WorkerPool {
   readonly #statements: NamedStatements;
   readonly #size: number;
   #pausedUntil = 0;
+  #opening = 0;
+  #isEnded = false;
 
   constructor(
     settings: Settings,
@@ -100,12 +113,12 @@ export class WorkerPool {
   ) {
     this.#size = settings.databasePoolSize;
     this.connections = new DatabasePool({
-      source: directAddress(settings, place),
+      source: workerAddress(settings, place),
       size: this.#size,
       // As for LISTEN, which goes the same way: listen-connection.ts.
       pooler: settings.databaseDirectUrl === null ? settings.databasePooler : 'session',
       lifetimeMs: CONNECTION_LIFETIME_MS,
-      idleMs: CONNECTION_LIFETIME_MS,
+      idleMs: IDLE_MS,
       // As long as the coordinator would wait for the worker.
       answerMs: STATEMENT_TIMEOUT_MS,
       admit: (client) => this.#admit(client),
@@ -132,7 +145,8 @@ export class WorkerPool {
     try {
       client = await this.connections.connect();
     } catch (error) {
-      if (!mayRepeat()) throw error;
+      // Where the pool ended, its worker is not silent: another run of it is listened to.
+      if (!mayRepeat() && !this.#isEnded) throw error;
       return throughCoordinator();
     }
     try {
@@ -141,29 +155,35 @@ export class WorkerPool {
       return rows;
     } catch (error) {
       client.release(true);
+      if (codesOf(error).includes(NO_RIGHT)) return throughCoordinator();
       if (!isRead || !mayRepeat() || !databaseFault(error)) throw error;
       return throughCoordinator();
     }
   }
 
   end(): Promise<void> {
+    this.#isEnded = true;
     return this.connections.end();
   }
 
   /** No call waits until a connection is open: one is opened for those that follow. Where all are in use, it waits for one of them. */
   #hasConnection(): boolean {
-    const { idleCount, totalCount } = this.connections;
-    if (idleCount > 0 || totalCount >= this.#size) return true;
-    if (performance.now() >= this.#pausedUntil) void this.#open();
+    const { idleCount, totalCount, waitingCount } = this.connections;
+    if (idleCount > waitingCount || totalCount - this.#opening >= this.#size) return true;
+    const mayOpen = this.#opening < MAX_OPENING && totalCount < this.#size;
+    if (mayOpen && performance.now() >= this.#pausedUntil) void this.#open();
     return false;
   }
 
   async #open(): Promise<void> {
+    this.#opening++;
     try {
       const client = await this.connections.connect();
       client.release();
     } catch {
       this.#pausedUntil = performance.now() + REFUSED_PAUSE_MS;
+    } finally {
+      this.#opening--;
     }
   }
 

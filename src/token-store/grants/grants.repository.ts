@@ -185,7 +185,9 @@ export class GrantsRepository {
 
   /** @param userId where it is known: of many servers one is asked, and not all */
   async findById(id: string, userId?: string): Promise<Grant | null> {
-    const find = (user: UserOrAll) => this.database.grant.findFirst({ where: { ...whereUser(user), id } });
+    const { database } = this;
+    const find = (user: UserOrAll) =>
+      database.aboutUser(user, () => database.grant.findFirst({ where: { ...whereUser(user), id } }));
     const row = await (userId === undefined ? findByIdAlone(this.database, id, find) : find(userId));
     return row && fromRow(row);
   }
@@ -198,9 +200,7 @@ export class GrantsRepository {
     return rows.map(fromRow);
   }
 
-  /**
-   * The grants of one account under the given clients that are not dead, of any user: Google's slot limit bounds them.
-   */
+  /** The grants of one account under the given clients that are not dead, of any user: Google's slot limit bounds them. */
   async findNotDeadByAccount(accountSub: string, clients: readonly string[]): Promise<Grant[]> {
     const rows = await this.database.grant.findMany({
       // Not `isDead`; a revocation under way is another column.
@@ -209,8 +209,8 @@ export class GrantsRepository {
     return rows.map(fromRow);
   }
 
-  /** The grants of a user with their access tokens, in one query (access-tokens.ts). Expired tokens are left out. */
-  async findWithTokens(userId: string, client: string, now: Date): Promise<GrantWithTokens[]> {
+  /** In one query (access-tokens.ts). Expired tokens are left out. */
+  findWithTokens(userId: string, client: string, now: Date): Promise<GrantWithTokens[]> {
     return this.accessTokens.ofUser(userId, client, now);
   }
 
@@ -237,7 +237,7 @@ export class GrantsRepository {
     this.#notify(grant);
   }
 
-  #notify({ userId, client }: Pick<Grant, 'userId' | 'client'>): void {
+  #notify({ userId, client }: Grant): void {
     this.changes.publish({ kind: 'grant', userId, client });
   }
 }

@@ -12,6 +12,7 @@ import { ChangeFeed } from '../change-feed/change-feed.js';
 import { Database } from '../client/database.js';
 import { SharedStatement, type SharedText } from '../client/shared-statement.js';
 import { StatementBatch } from '../client/statement-batch.js';
+import type { Prisma } from '../prisma-client/client.js';
 import { Outbox } from '../outbox/outbox.js';
 import { CredentialSealer, type SealedCredential } from './credential-sealer.js';
 import { TAKE_LEASE_FUNCTION } from '../distributed/distributed-tables.js';
@@ -189,7 +190,7 @@ export class RefreshLeaseRepository {
   /** Ends grant and lease. @returns false when the grant changed meanwhile; then nothing is written */
   async markDead(lease: Lease, diagnosis: Diagnosis, now: Date): Promise<boolean> {
     const { grant, owner } = lease;
-    const marking = this.database.$transaction(async (tx) => {
+    const mark = async (tx: Prisma.TransactionClient) => {
       const { count } = await tx.grant.updateMany({
         where: { userId: grant.userId, id: grant.id, version: grant.version, leaseOwner: owner },
         data: { ...deadColumns('reconnect_required', diagnosis), version: { increment: 1 } },
@@ -199,7 +200,8 @@ export class RefreshLeaseRepository {
       const ended: Grant = { ...grant, status: 'reconnect_required', diagnosis };
       await this.outbox.notify(tx, 'grant.reconnect_required', ended, now);
       return true;
-    });
+    };
+    const marking = this.database.aboutUser(grant.userId, () => this.database.$transaction(mark));
     const markedDead = await this.#ending(lease, marking);
     if (markedDead) this.changes.publish({ kind: 'grant', userId: grant.userId, client: grant.client });
     return markedDead;
@@ -222,10 +224,11 @@ export class RefreshLeaseRepository {
     this.#held.delete(owner);
     // NULL gives no backoff. Citus refuses now() within CASE.
     const [wait, failures] = backoffMs > 0 ? [backoffMs, 1] : [null, 0];
-    await this.database.$executeRaw`
+    const end = () => this.database.$executeRaw`
       UPDATE grants SET lease_owner = NULL, lease_awaited = false,
         lease_expires_at = now() + ${wait}::float8 * interval '1 millisecond',
         refresh_failures = refresh_failures + ${failures}
       WHERE user_id = ${userId} AND id = ${id}::uuid AND lease_owner = ${owner}::uuid`;
+    await this.database.aboutUser(userId, end);
   }
 }

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { IntegrityReporter } from '../../domain/ports/reporters.js';
 import type { EventType } from '../../domain/webhook/webhook.js';
+import { ConcurrencyLimit } from '../client/concurrency-limit.js';
+import { CONNECT_TIMEOUT_MS } from '../client/database-pool.js';
 import { Database } from '../client/database.js';
 import { inBatches, MAX_BATCH_ROWS } from '../client/bounded-statements.js';
 import { Prisma } from '../prisma-client/client.js';
@@ -42,6 +44,9 @@ const OPEN = { deliveredAt: null, abandonedAt: null };
 /** Reads the outbox for delivery. Replicas share the work: what one has claimed, no other gets. */
 @Injectable()
 export class OutboxEventsRepository {
+  /** Where each asks all servers, those of all webhooks hold one connection while a server is silent. */
+  readonly #claims = new ConcurrencyLimit(1, CONNECT_TIMEOUT_MS);
+
   constructor(
     private readonly database: Database,
     private readonly reporter: IntegrityReporter,
@@ -60,7 +65,7 @@ export class OutboxEventsRepository {
     until: Date,
   ): Promise<{ readonly events: readonly UndeliveredEvent[]; readonly isMore: boolean }> {
     // No lock and no connection is held while the receiver answers. Replicas take turns: several servers cannot skip what is locked.
-    const rows = await this.database.$transaction(async (tx) => {
+    const take = async (tx: Prisma.TransactionClient) => {
       await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`webhook ${webhookId}`}, 0))`;
       const due = await tx.$queryRaw<Row[]>`
         SELECT user_id AS "userId", id, sequence, type, payload::text AS payload, attempts FROM outbox_events
@@ -73,7 +78,9 @@ export class OutboxEventsRepository {
         RETURNING id`;
       const ids = new Set(claimed.map(({ id }) => id));
       return due.filter(({ id }) => ids.has(id));
-    });
+    };
+    const claiming = () => this.database.$transaction(take);
+    const rows = await (this.database.isDistributed() ? this.#claims.run('claims', claiming) : claiming());
     const events = rows.sort((a, b) => (a.sequence < b.sequence ? -1 : 1)).map(read);
     const malformed = rows.filter((_, index) => events[index] === null);
     if (malformed.length > 0) await this.#abandonMalformed(malformed, now);
