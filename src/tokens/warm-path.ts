@@ -9,6 +9,7 @@ import { uncachedHeaders } from '../http/security-headers.js';
 import { TOKEN_ENDPOINT } from '../http/token-endpoint.js';
 import { digestOfForm } from '../http/validation/form.js';
 import type { AuditLog } from '../token-store/audit/audit-log.repository.js';
+import { tracing } from '../tracing/tracing.js';
 import type { ColdPath } from './cold-path.js';
 import type { CachedResult, ResponseCache } from './response-cache.js';
 import { isPlainForm, isPlainGet, takeBody } from './warm-path-requests.js';
@@ -88,11 +89,16 @@ export class WarmPath {
   /** A body that comes later than its headers is Fastify's part. */
   #serveForm(request: IncomingMessage, response: ServerResponse, next: RequestListener): void {
     const startedAt = performance.now();
+    // Node's parser brings the body outside of the context of its request.
+    const traces = tracing();
+    const within = <T>(run: () => T) => (traces ? traces.within(request, run) : run());
     takeBody(
       request,
-      (form) => this.#answer(request, response, digestOfForm(form), startedAt),
+      (form) => within(() => this.#answer(request, response, digestOfForm(form), startedAt)),
       () => {
-        next(request, response);
+        within(() => {
+          next(request, response);
+        });
       },
     );
   }

@@ -16,7 +16,9 @@ import { OpenTelemetry } from '../../src/tracing/open-telemetry.js';
 import { startTracing } from '../../src/tracing/tracing.js';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
 import { isCluster } from '../support/cluster.js';
+import { ACCESS_TOKEN_TYPE, EXCHANGE, postForm } from '../support/token-endpoint.js';
 import { Browser } from '../support/api.js';
+import { linesOf, scrape, valueOf } from '../support/metric-lines.js';
 import { openSocket, readResponse } from '../support/raw-http.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { until } from '../support/until.js';
@@ -72,6 +74,11 @@ const serverSpan = async (traceId: string): Promise<ReadableSpan> => {
   await until(() => serverOf(traceId) !== undefined);
   return serverOf(traceId) as ReadableSpan;
 };
+/** How many forms were answered from memory. */
+async function warmForms(): Promise<number> {
+  const labels = { method: 'POST', code: 'ok', source: 'memory' };
+  return valueOf(linesOf(await scrape(bed.url)), 'http_request_duration_seconds_count', labels) ?? 0;
+}
 /** What a call leaves behind is written after it. */
 const settled = () => bed.app.get(AuditLog).flush();
 
@@ -125,6 +132,25 @@ describe('a call', () => {
     const server = await serverSpan(traceId);
     expect(server.name).toBe('GET /tokens/:userId');
     expect(spansOf(traceId)).toHaveLength(1);
+  });
+
+  test('of the token endpoint keeps its trace in its audit event when it is answered from memory', async () => {
+    const form = {
+      grant_type: EXCHANGE,
+      subject_token: bed.api.key,
+      subject_token_type: ACCESS_TOKEN_TYPE,
+      audience: `${bed.settings['PUBLIC_URL'] ?? ''}/users/alice`,
+    };
+    expect((await postForm(bed.url, form)).status).toBe(200);
+    // What is alike until then is one event.
+    await settled();
+    const before = await warmForms();
+    const { traceId, headers } = context();
+    expect((await postForm(bed.url, form, headers)).status).toBe(200);
+    expect(await warmForms()).toBe(before + 1);
+    await settled();
+    const rows = await bed.sql(`SELECT action FROM audit_trail WHERE details->>'trace_id' = '${traceId}'`);
+    expect(rows).toEqual([{ action: 'token.issue' }]);
   });
 
   test('keeps its trace where its body comes after its headers', async () => {
