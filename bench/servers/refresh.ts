@@ -24,7 +24,7 @@ const google = new Agent();
 /** Each is prepared once a connection, by its name. */
 const READ = {
   name: 'read',
-  text: `SELECT grants.id, version, refreshes, granted_scopes, sealed_token, expires_at FROM grants
+  text: `SELECT grants.id, version, refreshes, granted_scopes, token.sealed_token, token.expires_at FROM grants
       LEFT JOIN access_tokens AS token ON token.user_id = grants.user_id AND token.grant_id = grants.id
     WHERE grants.user_id = $1 AND client = $2 AND status = 'active'`,
 };
