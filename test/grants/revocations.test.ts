@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Scheduler } from '../../src/operations/scheduler.js';
+import { Database } from '../../src/token-store/client/database.js';
 import { isCluster, testOfOneServer } from '../support/cluster.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { BLOCKED_SESSIONS, until } from '../support/until.js';
@@ -462,6 +463,25 @@ describe('a revocation', () => {
     expect(await statusOf('alice')).toBeUndefined();
     expect(await statusOf('alice-too')).toBeUndefined();
     expect(await statusOf('alice-third')).toBe('revoked');
+  });
+
+  test('does not count its own grant among the others, where another one of the account ended it before', async () => {
+    await connect('alice');
+    await connect('alice-too', ALICE, 'second');
+    control().failNext('revoke', { status: 503, body: '', headers: { 'retry-after': '60' } }, 2);
+    expect([(await revoke('alice')).status, (await revoke('alice-too')).status]).toEqual([202, 202]);
+    // Counted in the ledger where users are on several servers.
+    const distributed = jest.spyOn(bed.app.get(Database), 'isDistributed').mockReturnValue(true);
+    try {
+      expect((await revoke('alice')).status).toBe(200);
+      await bed.sql('UPDATE revocations SET confirmed = true WHERE finished_at IS NULL');
+      await due();
+      await finished();
+    } finally {
+      distributed.mockRestore();
+    }
+    const trail = `SELECT details FROM audit_trail WHERE user_id = 'alice-too' AND details->>'mode' = 'revoke' AND outcome = 'ok'`;
+    expect(await bed.sql(trail)).toEqual([{ details: { mode: 'revoke' } }]);
   });
 
   describe('a security event during a revocation', () => {
