@@ -159,6 +159,7 @@ export class RevokeAtGoogle {
     try {
       const finished = await this.revocations.finish(attempt, end, this.clock.now(), by);
       this.#unwritten.delete(id);
+      if (finished === 'open') return null;
       // Null: another replica finished first, and reported it; or this one, and it did not get the confirmation.
       return finished
         ? { also: finished.revoked, isAudited: finished.isAudited }

@@ -244,6 +244,21 @@ describe('a revocation', () => {
     expect(await bed.sql('SELECT outcome FROM revocations')).toEqual([{ outcome: 'revoked' }]);
   });
 
+  test('is not reported as finished by an attempt that found a dead token, while another one knows and has not finished', async () => {
+    await connect('alice');
+    control().failNext('revoke', { drop: true, afterProcessing: true });
+    expect((await revoke('alice')).status).toBe(202);
+    control().latency('revoke', 500);
+    const second = revoke('alice');
+    await until(() => asked() === 2);
+    await bed.sql('UPDATE revocations SET confirmed = true');
+    expect((await second).status).toBe(202);
+    expect(await statusOf('alice')).toBe('revoking');
+    await due();
+    await finished();
+    expect(await statusOf('alice')).toBeUndefined();
+  });
+
   test('leaves the others active, on fresh tokens only, where the answer was lost and the token was dead alone', async () => {
     await connect('alice');
     const [token] = control().liveRefreshTokens(ALICE.sub, 'default');
