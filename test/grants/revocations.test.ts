@@ -330,6 +330,42 @@ describe('a revocation', () => {
       await finished();
       await expectRotated();
     });
+
+    test('saves the new one at the latest when the process is stopped', async () => {
+      await lost();
+      await failing('INSERT', 'refresh_tokens', async () => {
+        expect((await revoke('alice')).status).toBe(202);
+        await until(() => bed.log().includes('a new refresh token could not be stored'));
+      });
+      await bed.restart();
+      await due();
+      await finished();
+      control().rotateRefreshTokens(false);
+      expect(await statusOf('alice-too')).toBe('active');
+      expect((await bed.api.token('alice-too', { client: 'second' })).status).toBe(200);
+    });
+  });
+
+  test('tries no token of another grant twice where two attempts for one account would, and Google rotates it', async () => {
+    await connect('alice');
+    await connect('alice-too');
+    const dead = control().liveRefreshTokens(ALICE.sub, 'default');
+    await connect('alice-third', ALICE, 'second');
+    for (const token of dead) control().endRefreshToken(token);
+    control().failNext('revoke', { drop: true }, 2);
+    expect([(await revoke('alice')).status, (await revoke('alice-too')).status]).toEqual([202, 202]);
+    control().rotateRefreshTokens(true);
+    control().latency('token', 300);
+    control().clearRequests();
+    await due();
+    await finished();
+    control().rotateRefreshTokens(false);
+    const tried = control().requests.map(({ parameters }) => parameters['refresh_token']);
+    const living = tried.filter((token) => token !== undefined && !dead.includes(String(token)));
+    expect(living.length).toBeGreaterThan(0);
+    expect(living).toEqual([...new Set(living)]);
+    expect(await statusOf('alice-third')).toBe('active');
+    expect((await bed.api.token('alice-third', { client: 'second' })).status).toBe(200);
   });
 
   test('ends no other grant with a token that was dead before', async () => {

@@ -99,7 +99,7 @@ export class RevocationsRepository {
     const grants = marked.map(fromRow);
     this.#publish(grants);
     const first = { attempts: 1, isConfirmed: false, lastSequence: newest };
-    const attempt = { id, attemptId, grantId: grant.id, token, ...first };
+    const attempt = { id, attemptId, grantId: grant.id, accountSub: sub, token, ...first };
     return { attempt, siblings: grants.filter((each) => each.id !== grant.id) };
   }
 
@@ -202,8 +202,8 @@ export class RevocationsRepository {
     const { revocation, token } = attempt;
     if (!taken || !revocation || !token) return null;
     this.#publish(taken.map(fromRow));
-    const { id, grantId, attempts, confirmed: isConfirmed, lastSequence } = revocation;
-    return { id, attemptId, grantId, token, attempts: attempts + 1, isConfirmed, lastSequence };
+    const { id, grantId, accountSub, attempts, confirmed: isConfirmed, lastSequence } = revocation;
+    return { id, attemptId, grantId, accountSub, token, attempts: attempts + 1, isConfirmed, lastSequence };
   }
 
   /** @returns null, with an alarm, where it does not open: it is retried later and does not block others */
