@@ -1,4 +1,4 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { BrokenTokenResponse, GoogleFailure } from '../domain/google/google-failure.js';
 import { backoffAfter } from '../domain/grant/lease-and-backoff.js';
@@ -16,11 +16,20 @@ import { RevocationsRepository } from '../token-store/grants/revocations.reposit
 const LEASE_MARGIN_MS = 2000;
 /** How many other tokens of the account are probed to find whether an earlier request took effect. */
 const SAMPLES = 3;
+const CLOSE_MS = 2000;
 
 const REVOKED: RevocationEnd = { outcome: 'revoked', isInferred: false };
 const INFERRED: RevocationEnd = { outcome: 'revoked', isInferred: true };
 const ALREADY_DEAD: RevocationEnd = { outcome: 'already_dead', isInferred: false };
 const UNCLEAR: RevocationEnd = { outcome: 'unclear', isInferred: false };
+
+/** A refresh token that Google gave for the one that was tried. */
+interface Rotated {
+  readonly sample: RevocationSample;
+  readonly issued: NewRefreshToken;
+  /** Saved twice, it would seem to be of no grant. */
+  saving: Promise<void> | null;
+}
 
 export interface FinishedRevocation {
   /** The other grants that were revoked. */
@@ -31,18 +40,20 @@ export interface FinishedRevocation {
 
 /** Carries out one attempt of a stored revocation: calls Google, then stores the result. */
 @Injectable()
-export class RevokeAtGoogle {
+export class RevokeAtGoogle implements OnApplicationShutdown {
   readonly #log = new Logger(RevokeAtGoogle.name);
   /** Responses of Google that could not be stored yet, by revocation. */
   readonly #unwritten = new Map<
     string,
     { readonly attempt: RevocationAttempt; readonly end: RevocationEnd }
   >();
-  /** Refresh tokens that Google gave for those that were tried, until they are stored; by grant. No other is tried before. */
-  readonly #rotated = new Map<
-    string,
-    { readonly sample: RevocationSample; readonly issued: NewRefreshToken }
-  >();
+  /** Until they are stored, by grant. No other of the account is tried before. */
+  readonly #rotated = new Map<string, Rotated>();
+  /**
+   * Accounts whose tokens are being tried. A second attempt would try the same ones, and take for dead what Google has just
+   * replaced for the first. Two replicas still may.
+   */
+  readonly #tried = new Set<string>();
   readonly leaseMs: number;
 
   constructor(
@@ -72,8 +83,14 @@ export class RevokeAtGoogle {
 
   /** Stores what could not be stored before. */
   async finishUnwritten(): Promise<void> {
-    await this.#saveRotated().catch(() => undefined);
+    await this.#saveAllRotated();
     for (const { attempt, end } of [...this.#unwritten.values()]) await this.#finish(attempt, end, null);
+  }
+
+  /** A last attempt for new refresh tokens: the former ones, which the grants still have, may not work any more. */
+  async onApplicationShutdown(): Promise<void> {
+    const limit = new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref());
+    await Promise.race([this.#saveAllRotated(), limit]);
   }
 
   async #call(attempt: RevocationAttempt): Promise<RevocationEnd | null> {
@@ -104,13 +121,25 @@ export class RevokeAtGoogle {
    * @throws {GoogleFailure} while Google does not answer
    */
   async #inferFromSamples(attempt: RevocationAttempt): Promise<RevocationEnd> {
+    const { accountSub } = attempt;
+    // Not waited for: the lease is for two requests to Google.
+    if (this.#tried.has(accountSub)) throw new GoogleFailure('withheld', 'tried_by_another_attempt', '');
+    this.#tried.add(accountSub);
+    try {
+      return await this.#trySamples(attempt);
+    } finally {
+      this.#tried.delete(accountSub);
+    }
+  }
+
+  async #trySamples(attempt: RevocationAttempt): Promise<RevocationEnd> {
     // A client that was taken out of the settings since cannot be asked with.
     const clients = this.settings.clients.all().map(({ alias }) => alias);
-    await this.#saveRotated();
+    await this.#saveRotated(attempt.accountSub);
     const samples = await this.samples.find(attempt, clients, SAMPLES);
     if (samples.length === 0) return UNCLEAR;
     const tried = await Promise.allSettled(samples.map((sample) => this.#isDead(sample)));
-    await this.#saveRotated();
+    await this.#saveRotated(attempt.accountSub);
     const isDead = tried.map((one) => {
       if (one.status === 'rejected') throw one.reason;
       return one.value;
@@ -134,19 +163,37 @@ export class RevokeAtGoogle {
 
   #keep(sample: RevocationSample, { refreshToken, refreshTokenExpiresAt }: NewRefreshToken): void {
     if (refreshToken === null) return;
-    this.#rotated.set(sample.grant.id, { sample, issued: { refreshToken, refreshTokenExpiresAt } });
+    const issued = { refreshToken, refreshTokenExpiresAt };
+    this.#rotated.set(sample.grant.id, { sample, issued, saving: null });
   }
 
   /** @throws what the database does: the former token, which the grant still has, would seem to be revoked */
-  async #saveRotated(): Promise<void> {
-    for (const [id, { sample, issued }] of this.#rotated) {
-      try {
-        await this.samples.saveRotated(sample, issued, this.clock.now());
-        this.#rotated.delete(id);
-      } catch (error) {
-        this.#log.error({ err: error, grant: id }, 'a new refresh token could not be stored; it is retried');
-        throw error;
-      }
+  async #saveRotated(accountSub: string): Promise<void> {
+    const ofAccount = [...this.#rotated.values()].filter(
+      ({ sample }) => sample.grant.account.sub === accountSub,
+    );
+    const saved = await Promise.allSettled(ofAccount.map((rotated) => this.#save(rotated)));
+    for (const one of saved) if (one.status === 'rejected') throw one.reason;
+  }
+
+  async #saveAllRotated(): Promise<void> {
+    await Promise.allSettled([...this.#rotated.values()].map((rotated) => this.#save(rotated)));
+  }
+
+  #save(rotated: Rotated): Promise<void> {
+    rotated.saving ??= this.#write(rotated).finally(() => (rotated.saving = null));
+    return rotated.saving;
+  }
+
+  async #write(rotated: Rotated): Promise<void> {
+    const { sample, issued } = rotated;
+    const { id } = sample.grant;
+    try {
+      await this.samples.saveRotated(sample, issued, this.clock.now());
+      if (this.#rotated.get(id) === rotated) this.#rotated.delete(id);
+    } catch (error) {
+      this.#log.error({ err: error, grant: id }, 'a new refresh token could not be stored; it is retried');
+      throw error;
     }
   }
 
@@ -159,6 +206,7 @@ export class RevokeAtGoogle {
     try {
       const finished = await this.revocations.finish(attempt, end, this.clock.now(), by);
       this.#unwritten.delete(id);
+      if (finished === 'open') return null;
       // Null: another replica finished first, and reported it; or this one, and it did not get the confirmation.
       return finished
         ? { also: finished.revoked, isAudited: finished.isAudited }

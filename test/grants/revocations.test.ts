@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Scheduler } from '../../src/operations/scheduler.js';
+import { Database } from '../../src/token-store/client/database.js';
 import { isCluster, testOfOneServer } from '../support/cluster.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { BLOCKED_SESSIONS, until } from '../support/until.js';
@@ -243,6 +244,21 @@ describe('a revocation', () => {
     expect(await bed.sql('SELECT outcome FROM revocations')).toEqual([{ outcome: 'revoked' }]);
   });
 
+  test('is not reported as finished by an attempt that found a dead token, while another one knows and has not finished', async () => {
+    await connect('alice');
+    control().failNext('revoke', { drop: true, afterProcessing: true });
+    expect((await revoke('alice')).status).toBe(202);
+    control().latency('revoke', 500);
+    const second = revoke('alice');
+    await until(() => asked() === 2);
+    await bed.sql('UPDATE revocations SET confirmed = true');
+    expect((await second).status).toBe(202);
+    expect(await statusOf('alice')).toBe('revoking');
+    await due();
+    await finished();
+    expect(await statusOf('alice')).toBeUndefined();
+  });
+
   test('leaves the others active, on fresh tokens only, where the answer was lost and the token was dead alone', async () => {
     await connect('alice');
     const [token] = control().liveRefreshTokens(ALICE.sub, 'default');
@@ -314,6 +330,42 @@ describe('a revocation', () => {
       await finished();
       await expectRotated();
     });
+
+    test('saves the new one at the latest when the process is stopped', async () => {
+      await lost();
+      await failing('INSERT', 'refresh_tokens', async () => {
+        expect((await revoke('alice')).status).toBe(202);
+        await until(() => bed.log().includes('a new refresh token could not be stored'));
+      });
+      await bed.restart();
+      await due();
+      await finished();
+      control().rotateRefreshTokens(false);
+      expect(await statusOf('alice-too')).toBe('active');
+      expect((await bed.api.token('alice-too', { client: 'second' })).status).toBe(200);
+    });
+  });
+
+  test('tries no token of another grant twice where two attempts for one account would, and Google rotates it', async () => {
+    await connect('alice');
+    await connect('alice-too');
+    const dead = control().liveRefreshTokens(ALICE.sub, 'default');
+    await connect('alice-third', ALICE, 'second');
+    for (const token of dead) control().endRefreshToken(token);
+    control().failNext('revoke', { drop: true }, 2);
+    expect([(await revoke('alice')).status, (await revoke('alice-too')).status]).toEqual([202, 202]);
+    control().rotateRefreshTokens(true);
+    control().latency('token', 300);
+    control().clearRequests();
+    await due();
+    await finished();
+    control().rotateRefreshTokens(false);
+    const tried = control().requests.map(({ parameters }) => parameters['refresh_token']);
+    const living = tried.filter((token) => token !== undefined && !dead.includes(String(token)));
+    expect(living.length).toBeGreaterThan(0);
+    expect(living).toEqual([...new Set(living)]);
+    expect(await statusOf('alice-third')).toBe('active');
+    expect((await bed.api.token('alice-third', { client: 'second' })).status).toBe(200);
   });
 
   test('ends no other grant with a token that was dead before', async () => {
@@ -462,6 +514,25 @@ describe('a revocation', () => {
     expect(await statusOf('alice')).toBeUndefined();
     expect(await statusOf('alice-too')).toBeUndefined();
     expect(await statusOf('alice-third')).toBe('revoked');
+  });
+
+  test('does not count its own grant among the others, where another one of the account ended it before', async () => {
+    await connect('alice');
+    await connect('alice-too', ALICE, 'second');
+    control().failNext('revoke', { status: 503, body: '', headers: { 'retry-after': '60' } }, 2);
+    expect([(await revoke('alice')).status, (await revoke('alice-too')).status]).toEqual([202, 202]);
+    // Counted in the ledger where users are on several servers.
+    const distributed = jest.spyOn(bed.app.get(Database), 'isDistributed').mockReturnValue(true);
+    try {
+      expect((await revoke('alice')).status).toBe(200);
+      await bed.sql('UPDATE revocations SET confirmed = true WHERE finished_at IS NULL');
+      await due();
+      await finished();
+    } finally {
+      distributed.mockRestore();
+    }
+    const trail = `SELECT details FROM audit_trail WHERE user_id = 'alice-too' AND details->>'mode' = 'revoke' AND outcome = 'ok'`;
+    expect(await bed.sql(trail)).toEqual([{ details: { mode: 'revoke' } }]);
   });
 
   describe('a security event during a revocation', () => {

@@ -4,17 +4,19 @@
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { freePort } from '../../sandbox/trial/postgres.js';
 import { startBroker } from '../../src/bootstrap.js';
 import { readConfiguration } from '../../src/config/read-configuration.js';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
 import { ChangeFeed } from '../../src/token-store/change-feed/change-feed.js';
+import { TokenIssuer } from '../../src/tokens/token-issuer.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 import { until } from '../support/until.js';
 
 /** As identity providers make them. */
 const ENCODED_USER = 'auth0|5f7c8ec7';
+const TWO_SCRIPTS = 'søren/李 +?';
 
 let bed: TestBed;
 let whole: NestFastifyApplication;
@@ -29,9 +31,11 @@ beforeAll(async () => {
   await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
   await bed.api.connect({ user_id: 'bob', scope: YOUTUBE }, { account: BOB.email });
   await bed.api.connect({ user_id: ENCODED_USER, scope: YOUTUBE }, { account: ALICE.email });
+  await bed.api.connect({ user_id: TWO_SCRIPTS, scope: YOUTUBE }, { account: ALICE.email });
   bed.google.control.revokeByUser(BOB.sub, 'project-a');
   bed.clock.advance(700);
   expect((await bed.api.token('bob', { min_ttl: '3000' })).status).toBe(410);
+  expect((await bed.api.token(encodeURIComponent(TWO_SCRIPTS))).status).toBe(200);
 });
 afterAll(async () => {
   await whole.close();
@@ -85,15 +89,36 @@ async function countingPipeline<T>(act: () => Promise<T>): Promise<[T, number]> 
   }
 }
 
-/** Until the cold path answers: a machine that misses heartbeats caches nothing. */
+/** @returns what `act` returns, and whether the issuer was asked before the pipeline had the request */
+async function seeingColdPath<T>(act: () => Promise<T>): Promise<[T, boolean]> {
+  const order: string[] = [];
+  const add = () => void order.push('pipeline');
+  const issuer = bed.app.get(TokenIssuer);
+  const answer = issuer.answer.bind(issuer);
+  const spy = jest.spyOn(issuer, 'answer').mockImplementation((...asked) => {
+    order.push('issuer');
+    return answer(...asked);
+  });
+  subscribe('tracing:fastify.request.handler:start', add);
+  try {
+    return [await act(), order[0] === 'issuer'];
+  } finally {
+    unsubscribe('tracing:fastify.request.handler:start', add);
+    spy.mockRestore();
+  }
+}
+
+/** Until the cold path takes the call: a machine that misses heartbeats caches nothing. */
 async function coldly(path: string, headers: Record<string, string> = {}): Promise<ComparedResponse> {
   const search = path.includes('?') ? path.slice(path.indexOf('?')) : '';
   for (;;) {
     await ask(bed.url, `/tokens/alice${search}`, headers);
-    forget('alice', 'bob', 'unknown', ENCODED_USER);
-    const [response, count] = await countingPipeline(() => ask(bed.url, path, headers));
+    forget('alice', 'bob', 'unknown', ENCODED_USER, TWO_SCRIPTS);
+    const [[response, count], isCold] = await seeingColdPath(() =>
+      countingPipeline(() => ask(bed.url, path, headers)),
+    );
     // A refusal is handed over: one request, and not one more.
-    if (count === (response.status === 200 ? 0 : 1)) return response;
+    if (isCold && count === (response.status === 200 ? 0 : 1)) return response;
   }
 }
 
@@ -109,7 +134,7 @@ test.each<[string, string, Record<string, string>]>([
   ['an unknown client', '/tokens/alice?client=nowhere', {}],
   ['two dots', '/tokens/a..b', {}],
   ['an id that is percent-encoded', `/tokens/${encodeURIComponent(ENCODED_USER)}`, {}],
-  ['an id of two scripts', `/tokens/${encodeURIComponent('søren/李 +?')}`, {}],
+  ['an id of two scripts', `/tokens/${encodeURIComponent(TWO_SCRIPTS)}`, {}],
 ])('%s is answered as by the pipeline', async (_, path, headers) => {
   expect(await coldly(path, headers)).toEqual(await ask(wholeUrl, path, headers));
 });

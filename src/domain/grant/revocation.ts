@@ -16,6 +16,7 @@ export interface RevocationAttempt {
   readonly attemptId: string;
   /** The grant that was disconnected. */
   readonly grantId: string;
+  readonly accountSub: string;
   readonly token: Secret;
   /** This one included. After the first, Google may have carried out an earlier request whose response was lost. */
   readonly attempts: number;

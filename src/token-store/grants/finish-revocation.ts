@@ -45,7 +45,7 @@ export class FinishRevocation {
     private readonly outbox: Outbox,
   ) {}
 
-  /** @returns null when it is finished already */
+  /** @returns as `#lock` does */
   async finish(
     attempt: Attempt,
     end: RevocationEnd,

@@ -99,7 +99,7 @@ export class RevocationsRepository {
     const grants = marked.map(fromRow);
     this.#publish(grants);
     const first = { attempts: 1, isConfirmed: false, lastSequence: newest };
-    const attempt = { id, attemptId, grantId: grant.id, token, ...first };
+    const attempt = { id, attemptId, grantId: grant.id, accountSub: sub, token, ...first };
     return { attempt, siblings: grants.filter((each) => each.id !== grant.id) };
   }
 
@@ -134,17 +134,22 @@ export class RevocationsRepository {
   /**
    * Writes the consequences for all grants in one transaction: statuses, tokens, the slot ledger, events, the audit trail.
    * @param by the request that waits for it, for the audit trail; null: the one that began it
-   * @returns null when another replica finished before
+   * @returns null when another replica finished before; `open` where it is not finished: another attempt knows that Google revoked, and
+   * this one does not
    */
   async finish(
     attempt: RevocationAttempt,
     end: RevocationEnd,
     now: Date,
     by: RevocationRequester | null,
-  ): Promise<RevokedGrants | null> {
+  ): Promise<RevokedGrants | 'open' | null> {
     const finished = await this.finishRevocation.finish(attempt, end, now, by);
-    if (finished) this.#publish(finished.changed);
-    return finished;
+    if (finished) {
+      this.#publish(finished.changed);
+      return finished;
+    }
+    const left = await this.database.revocation.count({ where: { id: attempt.id, finishedAt: null } });
+    return left > 0 ? 'open' : null;
   }
 
   /** Deletes those that were finished before a time. */
@@ -197,8 +202,8 @@ export class RevocationsRepository {
     const { revocation, token } = attempt;
     if (!taken || !revocation || !token) return null;
     this.#publish(taken.map(fromRow));
-    const { id, grantId, attempts, confirmed: isConfirmed, lastSequence } = revocation;
-    return { id, attemptId, grantId, token, attempts: attempts + 1, isConfirmed, lastSequence };
+    const { id, grantId, accountSub, attempts, confirmed: isConfirmed, lastSequence } = revocation;
+    return { id, attemptId, grantId, accountSub, token, attempts: attempts + 1, isConfirmed, lastSequence };
   }
 
   /** @returns null, with an alarm, where it does not open: it is retried later and does not block others */

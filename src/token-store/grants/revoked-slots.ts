@@ -43,16 +43,17 @@ export async function endSlots(
     WHERE account_sub = ${accountSub} AND client = ANY(${clients}) AND ended_at IS NULL AND sequence <= ${newest}`;
 }
 
-/** How many other grants have ended since it began. */
+/** How many other grants have ended since it began. Its own may have: another revocation of the account ended it first. */
 export async function countEndedSiblings(
   tx: Transaction,
-  { accountSub, clients, begunAt }: Revocation,
+  { accountSub, clients, begunAt, grantId }: Revocation,
 ): Promise<number> {
   const ended = { endReason: REVOKED_WITH_SIBLING.cause, endedAt: { gte: begunAt } };
   const rows = await tx.refreshToken.findMany({
-    where: { accountSub, client: { in: clients }, ...ended },
+    // Rows without a grant do not match either.
+    where: { accountSub, client: { in: clients }, ...ended, grantId: { not: grantId } },
     distinct: ['grantId'],
     select: { grantId: true },
   });
-  return rows.filter(({ grantId }) => grantId !== null).length;
+  return rows.length;
 }
