@@ -269,6 +269,26 @@ describe('an odd response from Google', () => {
     expect(after).toMatchObject({ id: before?.['id'], granted_scopes: before?.['granted_scopes'] });
   });
 
+  test('has its new refresh token stored, and the token of other scopes is still served, although it is broken', async () => {
+    const { control } = bed.google;
+    const narrow = await bed.service({ scopes: [YOUTUBE] });
+    bed.clock.advance(87_000);
+    await bed.afterBackoff();
+    const former = await bed.api.token('alice');
+    control.rotateRefreshTokens(true);
+    control.overrideTokenResponse({ token_type: 'mac' }, 1);
+    try {
+      expect((await narrow.token('alice')).status).toBe(503);
+    } finally {
+      control.rotateRefreshTokens(false);
+    }
+    const { status, body } = await bed.api.token('alice');
+    expect([status, body['access_token']]).toEqual([200, former.body['access_token']]);
+    await bed.afterBackoff();
+    expect((await narrow.token('alice')).status).toBe(200);
+    expect(bed.log()).not.toContain('does not open');
+  });
+
   test('has its new refresh token stored although it is broken, also after another that brought one', async () => {
     const user = 'refreshed-twice';
     const client = 'elsewhere';

@@ -107,6 +107,36 @@ export class AccessTokens {
     });
   }
 
+  /**
+   * Those that Google still accepts, for a grant whose refresh token alone has changed: each is bound to the former version.
+   * @param grant as it was just sealed
+   */
+  async reseal(
+    tx: Prisma.TransactionClient,
+    grant: Grant,
+    former: { readonly grant: Grant; readonly credentialVersion: number },
+    now: Date,
+  ): Promise<void> {
+    const where = { userId: grant.userId, grantId: grant.id, expiresAt: { gt: now } };
+    for (const { scopeSet: key, ...row } of await tx.accessToken.findMany({ where })) {
+      const { obtainedAt, expiresAt, sealedToken: sealed_token, replacesRefused: replaces_refused } = row;
+      const times = { obtained_ms: obtainedAt.getTime(), expires_ms: expiresAt.getTime() };
+      const kept = { scope_set: key, sealed_token, replaces_refused, ...times };
+      const [, opened] = (await this.#open(former.grant, former.credentialVersion, kept)) ?? [];
+      const identity = { userId: grant.userId, grantId: grant.id, scopeSet: key };
+      if (!opened) {
+        await tx.accessToken.deleteMany({ where: identity });
+        continue;
+      }
+      const aad = accessTokenAad(grant, grant.version, key, { obtainedAt, expiresAt });
+      const sealedToken = await this.sealer.seal(opened.token, aad);
+      await tx.accessToken.updateMany({ where: identity, data: { sealedToken } });
+    }
+    await tx.accessToken.deleteMany({
+      where: { userId: grant.userId, grantId: grant.id, expiresAt: { lte: now } },
+    });
+  }
+
   seal(grant: Grant, credentialVersion: number, key: string, answer: GoogleTokenResponse): Promise<string> {
     return this.sealer.seal(answer.accessToken, accessTokenAad(grant, credentialVersion, key, answer));
   }

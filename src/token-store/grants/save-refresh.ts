@@ -150,7 +150,7 @@ export class SaveRefresh {
 
   /** Google sent another refresh token, or other scopes than the grant's: the grant itself changes. */
   async #saveChange(
-    { grant, owner, credential, failures, replacesRefused }: Lease,
+    { grant, owner, credential, credentialVersion, failures, replacesRefused }: Lease,
     left: readonly string[],
     issued: NewRefreshToken,
     { token = null, backoffMs = 0 }: AlsoSaved,
@@ -192,8 +192,9 @@ export class SaveRefresh {
             refresh_failures = ${failures + 1}
           WHERE user_id = ${userId} AND id = ${id}::uuid`;
       }
-      // Each is bound to the former version.
-      await tx.accessToken.deleteMany({ where: { userId, grantId: id } });
+      // Without a token, a broken answer is as an outage: what Google gave before is still served. Each is bound to the former version.
+      if (token || isNarrowed) await tx.accessToken.deleteMany({ where: { userId, grantId: id } });
+      else await this.accessTokens.reseal(tx, changed, { grant, credentialVersion }, now);
       if (isNarrowed) await this.outbox.notify(tx, 'grant.scopes_changed', changed, now);
       if (token) await this.accessTokens.put(tx, changed, token.scopes, token.answer, replacesRefused);
       await this.bookRefreshToken.book(tx, changed, issued, now);
