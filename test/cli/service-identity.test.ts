@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Api } from '../support/api.js';
 import { LocalIssuer, SigningKey } from '../support/local-issuer.js';
 import { startTestBed, type TestBed } from '../support/test-bed.js';
+import { until } from '../support/until.js';
 import { asJson, emptyFolder, tokenBroker } from './token-broker.js';
 
 const ANYTHING = ['--client', '*', '--scope', '*', '--user', '*'];
@@ -56,7 +57,8 @@ test(
     expect(taken.failure?.['message']).toContain('The service reports has this identity already');
 
     expect((await tokenBroker(['service', 'revoke', 'reports'], bed.settings)).code).toBe(0);
-    expect((await service.token('alice')).status).toBe(401);
+    // The notification of the commit arrives a moment after the command has ended.
+    await until(async () => (await service.token('alice')).status === 401);
     const again = await asJson(create('again', '--issuer', issuer.url, '--subject', SUBJECT), bed.settings);
     expect(again.output).toMatchObject({ name: 'again', identity: { issuer: issuer.url, subject: SUBJECT } });
     expect(again.output).not.toHaveProperty('key');
