@@ -34,7 +34,7 @@ export class ConcurrencyLimit {
     }
   }
 
-  /** Whoever ends its work hands its place on. */
+  /** The place passes to the next in the queue. */
   #turn({ waiting }: Subject): Promise<void> {
     return new Promise((resolve, reject) => {
       const begin = () => {
