@@ -97,11 +97,17 @@ describe('two workers', () => {
   test('both answer on one port, and /metrics has both whichever is asked', async () => {
     const broker = await start();
     await seedGrants(fleet, inEachForm(database), ['port'], 3000);
-    const connections = connect(broker, 4);
-    for (const { ask } of connections) expect((await ask('/tokens/port')).status).toBe(200);
-    const calls = await callsByWorker(broker);
-    expect(Math.min(...calls)).toBeGreaterThan(0);
-    expect(calls.reduce((sum, count) => sum + count)).toBe(4);
+    const connections: Connection[] = [];
+    let calls: number[] = [];
+    // The supervisor passes over a worker that has not taken its last connection yet.
+    await until(async () => {
+      const [connection] = connect(broker, 1) as [Connection];
+      connections.push(connection);
+      expect((await connection.ask('/tokens/port')).status).toBe(200);
+      calls = await callsByWorker(broker);
+      return Math.min(...calls) > 0;
+    });
+    expect(calls.reduce((sum, count) => sum + count)).toBe(connections.length);
     for (let scrape = 0; scrape < 4; scrape++) {
       const text = await metrics(broker);
       expect([numbers(text, WORKER_UP).sort(), numbers(text, RESIDENT).sort()]).toEqual([
