@@ -3,7 +3,6 @@
  * to Fastify as it came. Owns no answer: warm-path.ts.
  */
 import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
 import { isHost } from '../http/security-headers.js';
 
 /** As client libraries write it. Others go on to Fastify. */
@@ -63,27 +62,9 @@ function areSingle(rawHeaders: readonly string[], wanted: number | null): boolea
   return hosts === 1 && (wanted === null || credentials === wanted);
 }
 
-/**
- * Takes a body as Node's parser pushes it to the request's stream: most come in the same read of the socket as their headers, and reading
- * them from the stream takes a third of such a call.
- * @param take gets a whole body. True: the body is dropped
- * @param next where it is not taken, or is not there yet: the request is as it came
- */
-export function takeBody(request: IncomingMessage, take: (body: Buffer) => boolean, next: () => void): void {
+/** @returns null where it is not there yet, or its sender is gone; then nothing was read */
+export function readWhole(request: IncomingMessage): Buffer | null {
   const length = Number(request.headers['content-length']);
-  let isDecided = false;
-  const push = (chunk: unknown) => Readable.prototype.push.call(request, chunk);
-  request.push = (chunk: unknown) => {
-    if (isDecided) return push(chunk);
-    isDecided = true;
-    if (Buffer.isBuffer(chunk) && chunk.length === length && take(chunk)) return true;
-    const wantsMore = push(chunk);
-    next();
-    return wantsMore;
-  };
-  process.nextTick(() => {
-    if (isDecided) return;
-    isDecided = true;
-    next();
-  });
+  if (request.destroyed || request.readableLength !== length) return null;
+  return request.read() as Buffer | null;
 }

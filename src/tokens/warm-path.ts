@@ -9,10 +9,9 @@ import { uncachedHeaders } from '../http/security-headers.js';
 import { TOKEN_ENDPOINT } from '../http/token-endpoint.js';
 import { digestOfForm } from '../http/validation/form.js';
 import type { AuditLog } from '../token-store/audit/audit-log.repository.js';
-import { tracing } from '../tracing/tracing.js';
 import type { ColdPath } from './cold-path.js';
 import type { CachedResult, ResponseCache } from './response-cache.js';
-import { isPlainForm, isPlainGet, takeBody } from './warm-path-requests.js';
+import { isPlainForm, isPlainGet, readWhole } from './warm-path-requests.js';
 
 const PATH = '/tokens/';
 const ROUTE = '/tokens/:userId';
@@ -86,21 +85,20 @@ export class WarmPath {
       next();
   }
 
-  /** A body that comes later than its headers is Fastify's part. */
+  /** A body that came with its headers is there in the next tick. One that comes later is Fastify's part. */
   #serveForm(request: IncomingMessage, response: ServerResponse, next: RequestListener): void {
     const startedAt = performance.now();
-    // Node's parser brings the body outside of the context of its request.
-    const traces = tracing();
-    const within = <T>(run: () => T) => (traces ? traces.within(request, run) : run());
-    takeBody(
-      request,
-      (form) => within(() => this.#answer(request, response, digestOfForm(form), startedAt)),
-      () => {
-        within(() => {
-          next(request, response);
-        });
-      },
-    );
+    process.nextTick(() => {
+      const form = readWhole(request);
+      if (form && this.#answer(request, response, digestOfForm(form), startedAt)) {
+        // Node releases a request once its stream has ended: by the read of the last byte, where the request is complete.
+        if (!request.complete) request.resume();
+        return;
+      }
+      // Nothing else has been read, and the stream has not ended.
+      if (form) request.unshift(form);
+      next(request, response);
+    });
   }
 
   /** @returns false: nothing was sent and nothing counted */
