@@ -325,7 +325,7 @@ test('whether any account is full is known without counting the tokens of every 
   const ledger = bed.app.get(SlotLedgerRepository);
   await bed.sql(
     `INSERT INTO refresh_tokens (fingerprint, account_sub, client, issued_at, last_used_at, prefix_hash, sha512_hash, slots_taken)
-     SELECT decode(md5(n::text), 'hex'), 'account ' || n / 50, 'default', now(), now(), '', '', 1 + n % 50
+     SELECT decode(md5(n::text), 'hex'), 'account ' || n / 50, 'default', now(), now(), int4send(n), int4send(n), 1 + n % 50
      FROM generate_series(0, $1::int - 1) AS n`,
     [GRANTS],
   );

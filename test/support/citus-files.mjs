@@ -52,7 +52,7 @@ export const EXCLUDED = {
     'test/operations/container.test.ts',
   ],
   'It fills tables with tens of thousands of rows, one by one on a cluster, and reads the plans of one server.':
-    ['test/http/lists.test.ts'],
+    ['test/grants/ledger-indexes.test.ts', 'test/http/lists.test.ts'],
   'It measures the memory of one process with 20,000 users, who are filled in one by one on a cluster.': [
     'test/operations/memory.test.ts',
   ],

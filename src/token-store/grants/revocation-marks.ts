@@ -54,8 +54,9 @@ export class RevocationMarks {
 
 /** The newest refresh token of an account. */
 export async function newestToken(tx: Transaction, accountSub: string, clients: string[]): Promise<bigint> {
+  // All of them, said as the two halves that have an index.
   const { _max: found } = await tx.refreshToken.aggregate({
-    where: { accountSub, client: { in: clients } },
+    where: { accountSub, client: { in: clients }, OR: [{ endedAt: null }, { endedAt: { not: null } }] },
     _max: { sequence: true },
   });
   return found.sequence ?? 0n;
