@@ -13,7 +13,17 @@ if (!values.url) {
   process.exit(64);
 }
 const asked = positionals.length > 0 ? positionals : testsOnCitus();
-const left = (await isOnThisMachine(values.url)) ? [] : asked.filter(needsProxies);
+const client = new pg.Client({ connectionString: values.url });
+await client.connect();
+// Held to the end: another run would drop what this one made.
+const { rows: locks } = await client.query(
+  `SELECT pg_try_advisory_lock(hashtextextended('npm run test:citus', 0)) AS "isTaken"`,
+);
+if (!locks[0].isTaken) {
+  process.stderr.write('Another run uses this cluster. Wait for its end, or name another cluster.\n');
+  process.exit(75);
+}
+const left = (await isOnThisMachine()) ? [] : asked.filter(needsProxies);
 if (left.length > 0)
   process.stderr.write(
     `Left out, since the servers of this cluster would have to reach proxies on this machine: ${left.join(', ')}\n`,
@@ -35,10 +45,7 @@ function run(some) {
   return status ?? 1;
 }
 
-async function isOnThisMachine(url) {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
+async function isOnThisMachine() {
   const { rows } = await client.query('SELECT nodename AS host FROM pg_dist_node');
-  await client.end();
   return rows.every(({ host }) => /^(localhost|127\..*|::1)$/.test(host));
 }

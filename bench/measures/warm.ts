@@ -14,7 +14,7 @@ interface Warm {
 }
 
 /** Of one response only, or of the connection. */
-const NOT_COMPARED = ['connection', 'content-length', 'date', 'keep-alive', 'transfer-encoding'];
+export const NOT_COMPARED = ['connection', 'content-length', 'date', 'keep-alive', 'transfer-encoding'];
 
 const SHOWN = [
   { who: 'http', label: 'bare node:http', tone: 'node' },
