@@ -10,6 +10,7 @@ import { growth } from './measures/growth.js';
 import { memory } from './measures/memory.js';
 import { oneTokenCrowd } from './measures/one-token-crowd.js';
 import { refreshProcessor } from './measures/refresh-processor.js';
+import { refreshWal } from './measures/refresh-wal.js';
 import { refusals } from './measures/refusals.js';
 import { rowRead } from './measures/row-read.js';
 import { size } from './measures/size.js';
@@ -31,6 +32,7 @@ export const MEASURES: readonly Measure<unknown>[] = [
   distributed,
   expired,
   refreshProcessor,
+  refreshWal,
   expiredCrowd,
   oneTokenCrowd,
   deadGrant,

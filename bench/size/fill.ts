@@ -181,7 +181,8 @@ export async function setAutovacuum(database: pg.Client, isOn: boolean): Promise
   await database.query('SELECT pg_reload_conf()');
 }
 
-async function walPosition(database: pg.Client): Promise<number> {
+/** @returns bytes of write-ahead log since the database was made */
+export async function walPosition(database: pg.Client): Promise<number> {
   const { rows } = await database.query<{ bytes: string }>(`SELECT pg_current_wal_lsn() - '0/0' AS bytes`);
   return Number(rows[0]?.bytes ?? 0);
 }

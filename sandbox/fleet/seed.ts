@@ -124,7 +124,8 @@ export async function seedGrants(
   await database.query(
     `INSERT INTO refresh_tokens (user_id, fingerprint, account_sub, client, grant_id, issued_at, expires_at, last_used_at,
        prefix_hash, sha512_hash, mac)
-     SELECT user_id, decode(fingerprint, 'hex'), $2, $4, id, $3, $3, $3, '', '', decode(mac, 'hex') ${from}`,
+     SELECT user_id, print, $2, $4, id, $3, $3, $3, sha256(print || 'p'), sha256(print || 's'), decode(mac, 'hex')
+     ${from} CROSS JOIN LATERAL decode(fingerprint, 'hex') AS print`,
     [rows, ACCOUNT.sub, now, client.alias],
   );
   if (secondsLeft > 0) {
