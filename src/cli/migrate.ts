@@ -64,12 +64,14 @@ async function apply(
 ): Promise<CommandResult> {
   const source = await addressOf(process.env);
   const days = auditRetention(process.env);
-  const [store, { DatabaseBusy }, { databaseFault }, { NotDistributable }] = await Promise.all([
-    import('../token-store/migrations/migrate.js'),
-    import('../token-store/migrations/lock-wait.js'),
-    import('../token-store/client/database-error.js'),
-    import('../token-store/distributed/own-session.js'),
-  ]);
+  const [store, { DatabaseBusy }, { databaseFault }, { NotDistributable }, { StatementFailed }] =
+    await Promise.all([
+      import('../token-store/migrations/migrate.js'),
+      import('../token-store/migrations/lock-wait.js'),
+      import('../token-store/client/database-error.js'),
+      import('../token-store/distributed/own-session.js'),
+      import('../token-store/distributed/distributed-migration.js'),
+    ]);
   // With --json, standard error is reserved for one JSON object, which names the blocking sessions as well.
   const asJson = command.optsWithGlobals<{ json?: true }>().json === true;
   const say = asJson ? () => undefined : (line: string) => process.stderr.write(`${line}\n`);
@@ -79,7 +81,8 @@ async function apply(
       if (error instanceof NotDistributable)
         throw new Failure(EXIT.refused, 'not_distributable', error.message);
       if (error instanceof DatabaseBusy) throw new Failure(EXIT.unavailable, 'database_busy', error.message);
-      if (databaseFault(error) || !(error instanceof Error)) throw error;
+      const says = error instanceof StatementFailed;
+      if (!says && (databaseFault(error) || !(error instanceof Error))) throw error;
       // The schema engine explains itself; a stack of its WebAssembly is of no use.
       throw new Failure(
         EXIT.refused,

@@ -40,8 +40,12 @@ describe('token-broker migrate', () => {
       expect(await query(DATABASE_URL, `SELECT to_regclass('grants_id_key')::text AS key`)).toEqual([
         { key: 'grants_id_key' },
       ]);
-      const { failure } = await asJson(['migrate', '--distribute'], { DATABASE_URL });
+      const empty = await emptyDatabase();
+      const { failure } = await asJson(['migrate', '--distribute'], { DATABASE_URL: empty });
       expect(failure).toMatchObject({ error: 'not_distributable', exit_code: 3 });
+      expect(await query(empty, `SELECT to_regclass('_prisma_migrations') AS migrations`)).toEqual([
+        { migrations: null },
+      ]);
     },
   );
 

@@ -1,10 +1,5 @@
-/** `migrate --distribute` with rows, interrupted at each step; and later migrations. Run by `npm run test:citus`. */
-import { spawn } from 'node:child_process';
+/** `migrate --distribute` with rows, interrupted at each step. Run by `npm run test:citus`. */
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { distributionState } from '../../src/token-store/distributed/distribution-state.js';
@@ -14,29 +9,22 @@ import { startTokenBroker } from '../cli/token-broker.js';
 import { createEmptyDatabase, isCluster, servers } from '../support/cluster.js';
 import { until } from '../support/until.js';
 
-const MIGRATIONS = 'prisma/migrations';
 const USERS = 500;
 const TABLES = ['grants', 'access_tokens', 'ads_trees', 'refresh_tokens', 'outbox_events', 'audit_trail'];
 
 (isCluster ? describe : describe.skip)('a database of a cluster', () => {
   let url: string;
   let database: pg.Client;
-  let folder: string;
 
   beforeAll(async () => {
     url = await createEmptyDatabase(`test_${randomUUID().replaceAll('-', '')}`);
     database = new pg.Client({ connectionString: url });
     await database.connect();
-    folder = mkdtempSync(join(tmpdir(), 'token-broker-migrations-'));
-    cpSync(MIGRATIONS, folder, { recursive: true });
     expect((await startTokenBroker(['migrate'], { NODE_ENV: 'test', DATABASE_URL: url }).finished).code).toBe(
       0,
     );
   }, 60_000);
-  afterAll(async () => {
-    await database.end();
-    rmSync(folder, { recursive: true });
-  });
+  afterAll(() => database.end());
 
   const rows = async (sql: string, values: unknown[] = []) =>
     (await database.query<Record<string, unknown>>(sql, values)).rows;
@@ -128,7 +116,6 @@ const TABLES = ['grants', 'access_tokens', 'ads_trees', 'refresh_tokens', 'outbo
     const unfinished = async () =>
       (await client.query<{ is: boolean }>(`SELECT to_regclass('distributed_unfinished') IS NOT NULL AS is`))
         .rows[0]?.is;
-    expect((await run()).code).toBe(0);
     await client.query(`ALTER DATABASE ${name} SET statement_timeout = '200ms'`);
     expect(await run('--distribute')).toMatchObject({
       code: 3,
@@ -141,6 +128,10 @@ const TABLES = ['grants', 'access_tokens', 'ads_trees', 'refresh_tokens', 'outbo
       await worker.query(`ALTER DATABASE ${name} RESET statement_timeout`);
       await worker.end();
     }
+    expect((await client.query(`SELECT to_regclass('_prisma_migrations') AS made`)).rows).toEqual([
+      { made: null },
+    ]);
+    expect((await run()).code).toBe(0);
     // The operator's own.
     await client.query('ALTER TABLE access_tokens DISABLE TRIGGER access_tokens_emptied');
     const before = await triggers();
@@ -193,39 +184,4 @@ const TABLES = ['grants', 'access_tokens', 'ads_trees', 'refresh_tokens', 'outbo
     expect(await rows(made)).toEqual([{ count: 3 }]);
     await database.query(`DROP FUNCTION ${save}`);
   }, 60_000);
-
-  test('gets a later migration statement by statement, and goes on where it was interrupted', async () => {
-    mkdirSync(join(folder, '29990101000000_later'));
-    writeFileSync(
-      join(folder, '29990101000000_later', 'migration.sql'),
-      `ALTER TABLE grants ADD COLUMN later int;
-       CREATE INDEX grants_later ON grants (later);
-       ALTER TABLE access_tokens ADD COLUMN later int;
-       UPDATE access_tokens SET later = 1;`,
-    );
-    await database.query('BEGIN');
-    await database.query('LOCK TABLE access_tokens IN ACCESS SHARE MODE');
-    const module = resolve('dist/src/token-store/migrations/migrate.js');
-    const run = `const { migrate } = await import(${JSON.stringify(module)}); await migrate(...${JSON.stringify([url, folder])})`;
-    // In a process of its own: Prisma's engine does not survive an interruption.
-    const migrateLater = () =>
-      spawn(process.execPath, ['--input-type=module', '-e', run], { stdio: 'inherit' });
-    const interrupted = migrateLater();
-    const ended = once(interrupted, 'close');
-    const steps = 'SELECT FROM distributed_migration_steps';
-    const other = new pg.Client({ connectionString: url });
-    await other.connect();
-    await until(async () => (await other.query(steps).catch(() => ({ rowCount: 0 }))).rowCount === 2);
-    interrupted.kill('SIGKILL');
-    await ended;
-    await database.query('COMMIT');
-    expect(await once(migrateLater(), 'close')).toEqual([0, null]);
-    expect((await other.query(steps)).rowCount).toBe(0);
-    await other.end();
-    expect(await rows('SELECT DISTINCT later FROM access_tokens')).toEqual([{ later: 1 }]);
-    expect(await rows('SELECT DISTINCT later FROM grants')).toEqual([{ later: null }]);
-    const made = await rows(`SELECT success FROM run_command_on_workers(
-      $$ SELECT 1 FROM pg_indexes WHERE indexname LIKE 'grants_later%' LIMIT 1 $$)`);
-    expect(made.map(({ success }) => success)).toEqual((servers ?? []).slice(1).map(() => true));
-  }, 120_000);
 });

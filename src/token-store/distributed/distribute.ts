@@ -18,16 +18,22 @@ const FOREIGN_KEYS = ['access_tokens', 'ads_trees'];
 /** One run at a time, also where the previous one was killed and its last step continues at the server. */
 const LOCK = `hashtextextended('token-broker migrate --distribute', 0)`;
 
-/**
- * Distributes the tables of distributed-tables.ts over the servers of a Citus database, by user. Each step looks at what is there and does
- * what is missing, so that it can be interrupted and run again; the functions by which brokers know are the last thing that it makes.
- * @param say gets what it does, line by line
- * @throws {NotDistributable}
- */
-export async function distribute(source: AddressSource, say: (line: string) => void): Promise<void> {
+/** @throws {NotDistributable} */
+export async function assertDistributable(source: AddressSource): Promise<void> {
   await withOwnSession(source, async (client) => {
     await assertCluster(client);
     await assertNoLimits(client);
+  });
+}
+
+/**
+ * Distributes the tables of distributed-tables.ts over the servers of a Citus database, by user. Each step looks at what is there and does
+ * what is missing, so that it can be interrupted and run again; the functions by which brokers know are the last thing that it makes.
+ * @param source one of which `assertDistributable` says that its tables can be
+ * @param say gets what it does, line by line
+ */
+export async function distribute(source: AddressSource, say: (line: string) => void): Promise<void> {
+  await withOwnSession(source, async (client) => {
     await waitForEarlierRun(client, say);
     try {
       await client.query('SET client_min_messages = warning');

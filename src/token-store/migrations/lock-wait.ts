@@ -33,7 +33,8 @@ export class LockWait {
   }
 }
 
-/** Other sessions blocked a migration for longer than it waits. Nothing of it was done. */
+/** Other sessions blocked a migration for longer than it waits. Nothing of it was done; of distributed tables, no more than the statements
+ * before the one that waited. */
 export class DatabaseBusy extends Error {
   override readonly name = 'DatabaseBusy';
 

@@ -8,7 +8,7 @@ import { Secret } from '../../domain/secret.js';
 import { AddressSource } from '../client/address-source.js';
 import { DatabaseClient } from '../client/database-client.js';
 import { codesOf } from '../client/database-error.js';
-import { distribute } from '../distributed/distribute.js';
+import { assertDistributable, distribute } from '../distributed/distribute.js';
 import { withOwnSession } from '../distributed/own-session.js';
 import { runByStatement } from '../distributed/distributed-migration.js';
 import { distributionState } from '../distributed/distribution-state.js';
@@ -56,10 +56,12 @@ export async function migrate(
   const lockWait = new LockWait(waitMs, say);
   const lock = await MigrationLock.take(source, lockWait);
   try {
-    await forgetInterrupted(source);
     const state = await distributionState(source);
     const isOfSeveralServers = state !== 'one server';
-    if (isOfSeveralServers || isWanted) await withOwnSession(source, () => Promise.resolve());
+    // Before anything is changed.
+    if (state === 'distributed' || isWanted) await assertDistributable(source);
+    else if (state === 'in part') await withOwnSession(source, () => Promise.resolve());
+    await forgetUnfinished(source, { alsoFailed: isOfSeveralServers });
     const scripts = new Scripts(folder, source, lock, lockWait, isOfSeveralServers);
     const apply = withSchemaEngine(
       source,
@@ -68,7 +70,7 @@ export async function migrate(
       (script, run) => scripts.run(script, run),
     );
     const { appliedMigrationNames } = await apply.catch((error: unknown) =>
-      leave(source, scripts.busy ?? error),
+      leave(source, scripts.reason ?? error),
     );
     const unknown = await unknownMigrations(source, folder);
     if (unknown.length > 0) say(aheadOf(unknown).message);
@@ -87,8 +89,8 @@ export async function migrate(
  */
 class Scripts {
   readonly #names: ReadonlyMap<string, string>;
-  /** Why the last one was given up. */
-  busy: DatabaseBusy | null = null;
+  /** Why the last one was given up or failed, where the engine does not say it. */
+  reason: unknown = null;
 
   constructor(
     folder: string,
@@ -104,21 +106,23 @@ class Scripts {
     const name = this.#names.get(script);
     const marker = `/* token-broker migrate ${randomUUID()} */`;
     const sql = `${marker} ${name === undefined || isConcurrent(script) ? script : inOneTransaction(script, name)}`;
+    const isByStatement = this.isOfSeveralServers && name !== undefined;
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
       const blockers = new Map<number, Blocker>();
       try {
         if (isConcurrent(script)) await dropInvalidIndex(this.source, script);
-        const running =
-          this.isOfSeveralServers && name !== undefined
-            ? runByStatement(this.source, { name, script, marker, lockTimeoutMs: LOCK_TIMEOUT_MS })
-            : run(sql);
+        const running = isByStatement
+          ? runByStatement(this.source, { name, script, marker, lockTimeoutMs: LOCK_TIMEOUT_MS })
+          : run(sql);
         await this.#watched(marker, blockers, running);
         return;
       } catch (error) {
-        if (!codesOf(error).includes('55P03')) throw error;
+        const isLocked = codesOf(error).includes('55P03');
+        if (isByStatement && !isLocked) this.reason = error;
+        if (!isLocked) throw error;
         if (await this.lockWait.pause(pauseMs)) continue;
         const what = `The migration ${name ?? ''} did not get its lock on a table`;
-        this.busy = new DatabaseBusy(what, [...blockers.values()], this.lockWait);
+        this.reason = new DatabaseBusy(what, [...blockers.values()], this.lockWait);
         throw error;
       }
     }
@@ -155,7 +159,9 @@ async function dropInvalidIndex(source: AddressSource, script: string): Promise<
        WHERE relnamespace = 'public'::regnamespace AND relname = $1 AND NOT indisvalid`,
       [index],
     );
-    if (rows.length > 0) await client.query(`DROP INDEX CONCURRENTLY public.${pg.escapeIdentifier(index)}`);
+    // IF EXISTS: of a distributed table some shards may not have it yet.
+    if (rows.length > 0)
+      await client.query(`DROP INDEX CONCURRENTLY IF EXISTS public.${pg.escapeIdentifier(index)}`);
   });
 }
 
@@ -171,21 +177,25 @@ WHERE migration_name = ${pg.escapeLiteral(name)} AND finished_at IS NULL AND rol
 
 /** Removes the record of a migration that was given up: the engine refuses to continue after a failed one. */
 async function leave(source: AddressSource, error: unknown): Promise<never> {
-  if (error instanceof DatabaseBusy) await forgetInterrupted(source, 'logs IS NOT NULL OR');
+  if (error instanceof DatabaseBusy) await forgetUnfinished(source, { alsoFailed: true });
   throw error;
 }
 
 /**
- * A migration that is recorded neither as failed nor as finished was interrupted, and its transaction with it.
- * @param also what else is forgotten
+ * A migration that is recorded neither as failed nor as finished was interrupted, and its transaction with it. One of distributed tables goes
+ * on where it failed, too: distributed-migration.ts.
  */
-async function forgetInterrupted(source: AddressSource, also = ''): Promise<void> {
+async function forgetUnfinished(
+  source: AddressSource,
+  { alsoFailed }: { alsoFailed: boolean },
+): Promise<void> {
   await withClient(source, async (client) => {
     const { rows } = await client.query(`SELECT to_regclass('public._prisma_migrations') AS records`);
     if ((rows[0] as { records: string | null }).records === null) return;
     await client.query(
       `DELETE FROM public._prisma_migrations
-       WHERE finished_at IS NULL AND rolled_back_at IS NULL AND (${also} logs IS NULL)`,
+       WHERE finished_at IS NULL AND rolled_back_at IS NULL AND ($1 OR logs IS NULL)`,
+      [alsoFailed],
     );
   });
 }
