@@ -42,7 +42,7 @@ async function readDocument() {
   const { FastifyAdapter } = await import('@nestjs/platform-fastify');
   const { AppModule } = await import('../dist/src/app.module.js');
   const { describeApi } = await import('../dist/src/http/openapi-document.js');
-  const { WEBHOOKS } = await import('../dist/src/webhooks/webhook-events.js');
+  const { WEBHOOKS } = await import('../dist/src/webhooks/webhook-openapi.js');
   // A preview makes no provider: no setting is read, and nothing is connected to.
   const options = { preview: true, logger: false };
   const app = await NestFactory.create(AppModule.with({ logLevel: 'silent' }), new FastifyAdapter(), options);

@@ -28,7 +28,7 @@ import { TokenIssuer } from './tokens/token-issuer.js';
 import { WarmPath } from './tokens/warm-path.js';
 import { startTracing, tracing } from './tracing/tracing.js';
 import { readVersion } from './version.js';
-import { WEBHOOKS } from './webhooks/webhook-events.js';
+import { WEBHOOKS } from './webhooks/webhook-openapi.js';
 
 /** The length of the accept queue, as far as the system allows. Node's 511 are too few for a burst of connections. */
 const BACKLOG = 4096;

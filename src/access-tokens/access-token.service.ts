@@ -14,7 +14,7 @@ import { DatabaseHealth } from '../token-store/client/database-health.js';
 import { GrantCache, tokenIdOf, type UserGrants } from './grant-cache.js';
 import { RefreshResults } from './refresh-results.js';
 import { throwRepeatable, TokenErrors } from './token-errors.js';
-import type { GrantRequest, TokenRequest } from './token-request.js';
+import type { GrantRequest, TokenOrigin, TokenRequest } from './token-request.js';
 import { TokenRefresher } from './token-refresher.js';
 
 /** Versions of a grant that one request sees before it gives up: consents and disconnects rarely come in a row. */
@@ -27,8 +27,8 @@ const OWN_MIN_TTL_SECONDS = 120;
 export interface IssuedToken {
   readonly grant: Grant;
   readonly token: AccessToken;
-  readonly source: 'store' | 'refresh';
-  /** The cache entries that the token came from; null after a refresh. */
+  readonly source: TokenOrigin;
+  /** The cache entries that the token came from; null where its response may not be cached. */
   readonly cached: { readonly user: UserGrants; readonly token: CachedToken } | null;
 }
 
@@ -65,17 +65,15 @@ export class AccessTokenService {
       const isRefused = cached !== undefined && isNamed(cached, refused);
       if (cached && !isRefused && isFresh(cached, this.clock.now(), minTtlSeconds)) {
         if (cached.refreshFrom <= this.clock.now()) this.#refreshInBackground(request, grant, scopes);
-        this.activity.add('tokens.stored');
-        return { grant, token: cached, source: 'store', cached: { user, token: cached } };
+        return this.#issued({ grant, token: cached, source: 'store', cached: { user, token: cached } });
       }
       const unsaved = this.results.unsavedToken(grant, scopes);
       if (unsaved && !isNamed(unsaved, refused) && isFresh(unsaved, this.clock.now(), minTtlSeconds))
-        return { grant, token: unsaved, source: 'store', cached: null };
-      const token = await this.#refresh(request, grant, scopes, isRefused ? cached : null);
-      if (token) {
+        return this.#issued({ grant, token: unsaved, source: 'store', cached: null });
+      const refreshed = await this.#refresh(request, grant, scopes, isRefused ? cached : null);
+      if (refreshed) {
         await this.#assertStillAllowedIfKnown(request, scopes);
-        this.activity.add('tokens.refreshed');
-        return { grant, token, source: 'refresh', cached: null };
+        return this.#issued({ grant, ...refreshed, cached: null });
       }
       // Of all who waited, one evicts it, and all share the next read.
       if (user.isCurrent) this.grants.evict(userId, client.alias);
@@ -105,6 +103,11 @@ export class AccessTokenService {
     const { grant } = await this.#choose(user, request);
     await this.#assertGranted(request, grant);
     return grant;
+  }
+
+  #issued(issued: IssuedToken): IssuedToken {
+    this.activity.add(issued.source === 'store' ? 'tokens.stored' : 'tokens.refreshed');
+    return issued;
   }
 
   /** @throws {RepeatableRefusal} what `#choose` and `#scopesFor` throw */
@@ -168,7 +171,7 @@ export class AccessTokenService {
     grant: Grant,
     scopes: readonly string[],
     refused: AccessToken | null,
-  ): Promise<AccessToken | null> {
+  ): Promise<Pick<IssuedToken, 'token' | 'source'> | null> {
     const { service, requestId, callerSignal } = request;
     const caller = { service, requestId, callerSignal, refused };
     const result = await this.refresher.refresh(grant, scopes, caller).catch((error: unknown) => {
@@ -176,7 +179,7 @@ export class AccessTokenService {
       throw error;
     });
     if (result.kind === 'token') {
-      if (!isNamed(result.token, request.refused)) return result.token;
+      if (!isNamed(result.token, request.refused)) return { token: result.token, source: result.source };
       throw new BrokerError(
         'google_unavailable',
         'There is no newer token yet than the one that Google refused. Try again soon.',
@@ -192,7 +195,8 @@ export class AccessTokenService {
       const cached = current.tokens.get(scopeKey(scopes));
       // One that expires before min_ttl is better than none.
       const isUsable = cached && !isNamed(cached, request.refused) && isFresh(cached, this.clock.now(), 1);
-      if (isUsable && (result.kind === 'outage' || isTransient(result.failure))) return cached;
+      if (isUsable && (result.kind === 'outage' || isTransient(result.failure)))
+        return { token: cached, source: 'store' };
       if (result.kind === 'outage') throw result.error;
     }
     throw await this.errors.ofRefresh(result, request, grant);

@@ -106,7 +106,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
   /** A token that expires before min_ttl is better than none. */
   #servedOf(entry: Unsaved, { token, scopes }: RefreshedToken, asked: readonly string[]): RefreshResult {
     const isServed = token && sameScopes(scopes, asked) && isFresh(token, this.clock.now(), 1);
-    return isServed ? { kind: 'token', token } : unsaved(entry, this.clock.monotonicMs());
+    return isServed ? { kind: 'token', token, source: 'store' } : unsaved(entry, this.clock.monotonicMs());
   }
 
   /** What came of asking Google about a token that a caller says it refused. @param tokenId as in `tokenIdOf` */

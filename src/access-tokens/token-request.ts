@@ -26,6 +26,12 @@ export interface TokenRequest extends GrantRequest {
   readonly minTtlSeconds: number;
 }
 
+/**
+ * `refresh`: Google issued the token while the call waited. `store`: the broker had it, in the database or, as long as the database
+ * does not accept it, in memory.
+ */
+export type TokenOrigin = 'store' | 'refresh';
+
 /** Every failure of a refresh travels as one of these values; `TokenErrors.ofRefresh` turns it into an error. */
 export type RefreshFailure =
   | { readonly kind: 'failed'; readonly failure: GoogleFailure }
@@ -39,7 +45,7 @@ export type RefreshFailure =
   | { readonly kind: 'unsaved'; readonly retryAfterSeconds: number };
 
 export type RefreshResult =
-  | { readonly kind: 'token'; readonly token: AccessToken }
+  | { readonly kind: 'token'; readonly token: AccessToken; readonly source: TokenOrigin }
   /** A consent, a disconnect, another refresh or Google changed the grant: read it again. */
   | { readonly kind: 'changed' }
   | RefreshFailure;

@@ -26,7 +26,7 @@ const TAGS = {
 
 /**
  * The OpenAPI document. Owns what is true of all of it: version, security, tags, the form of schemas. Does not own what a
- * route says about itself (its controller and DTOs, openapi.ts for refusals) nor the events (webhooks/webhook-events.ts).
+ * route says about itself (its controller and DTOs, openapi.ts for refusals) nor the events (webhooks/webhook-openapi.ts).
  */
 export function describeApi(
   app: INestApplicationContext,

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Service } from '../domain/access/policy.js';
-import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
+import { ChangeFeed, OF_CALLERS } from '../token-store/change-feed/change-feed.js';
 import { ServicesRepository, type StoredService } from '../token-store/services/services.repository.js';
 
 /** A service, and when it was read from the database, by performance.now(). */
@@ -27,8 +27,8 @@ export class ServiceCache {
     private readonly store: ServicesRepository,
     private readonly changes: ChangeFeed,
   ) {
-    changes.subscribe(({ kind }) => {
-      if (kind === 'services' || kind === 'everything') this.#snapshot = null;
+    changes.subscribeTo(OF_CALLERS, () => {
+      this.#snapshot = null;
     });
   }
 

@@ -9,7 +9,7 @@ import { Settings } from '../config/settings.js';
 import { cacheBound } from '../domain/cache-memory.js';
 import { meterCache } from '../domain/metrics/cache-meter.js';
 import { Meter } from '../domain/metrics/meter.js';
-import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
+import { ChangeFeed, OF_CALLERS } from '../token-store/change-feed/change-feed.js';
 import type { AuthenticatedCall } from './response-cache.js';
 import type { TokenQuery } from './token.dto.js';
 
@@ -35,8 +35,7 @@ export class AcceptedCalls {
     const max = settings.cacheUsers === 0 ? 0 : MAX_CALLS;
     const dispose = meterCache(meter, 'accepted_calls', max, () => this.#calls?.size ?? 0);
     this.#calls = max === 0 ? null : new LRUCache<string, AcceptedCall>({ ...cacheBound(max), dispose });
-    changes.subscribe(({ kind }) => {
-      if (kind === 'grant' || kind === 'credential' || kind === 'ticket') return;
+    changes.subscribeTo(OF_CALLERS, () => {
       this.#clearedAt = performance.now();
       this.#calls?.clear();
     });

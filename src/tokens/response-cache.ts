@@ -19,7 +19,7 @@ import { toOAuthError } from '../http/problem/oauth-error.js';
 import { problemOf } from '../http/problem/problem.js';
 import { credentialDigest } from '../http/request-context.js';
 import { isTokenEndpoint } from '../http/token-endpoint.js';
-import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
+import { ChangeFeed, OF_CALLERS } from '../token-store/change-feed/change-feed.js';
 import { type SerializedRest, SerializedToken } from './token.response.js';
 
 /** Longer URLs are not cached, so that the number of entries limits their size. */
@@ -86,7 +86,7 @@ export type CachedResult = CachedTokenResponse | CachedRefusal;
 
 /**
  * Responses of GET /tokens/:userId, by credential and URL, and of POST /oauth2/token, by body, all compared exactly: tokens, and
- * refusals that follow from the grants alone. A change of any service evicts all; an entry is no longer valid after a change of the user's grants, a new token, at
+ * refusals that follow from the grants alone. A change of any service or setting evicts all; an entry is no longer valid after a change of the user's grants, a new token, at
  * its token's age, when its credential expires, or at the age of what it was derived from. Sending is warm-path.ts's part.
  */
 @Injectable()
@@ -115,9 +115,8 @@ export class ResponseCache {
       max === 0
         ? null
         : new LRUCache<string, CachedRefusal>({ ...cacheBound(maxRefusals), dispose: ofRefusals });
-    changes.subscribe(({ kind }) => {
-      // An entry asks its proof whether a delegated credential has changed.
-      if (kind === 'grant' || kind === 'credential' || kind === 'ticket') return;
+    // Whether a delegated credential has changed, an entry asks its proof.
+    changes.subscribeTo(OF_CALLERS, () => {
       this.#clearedAt = performance.now();
       this.#tokens?.clear();
       this.#refusals?.clear();

@@ -73,11 +73,10 @@ export class ReplayWebhooks {
     const secrets = await this.webhooks.open(webhook);
     const startedAt = performance.now();
     const delivery = secrets
-      ? await this.#sendTest(
-          id,
-          { url: webhook.url, secrets: signingSecrets(secrets, this.clock.now()) },
-          actor,
-        )
+      ? await this.#sendTest(id, {
+          url: webhook.url,
+          secrets: signingSecrets(secrets, this.clock.now()),
+        })
       : ({ kind: 'failed', error: 'not_verified' } as const);
     const ms = Math.round(performance.now() - startedAt);
     const outcome = delivery.kind === 'accepted' ? 'ok' : delivery.error;
@@ -85,9 +84,10 @@ export class ReplayWebhooks {
     return { id, webhook, delivery, ms };
   }
 
-  #sendTest(id: string, receiver: Receiver, actor: ActorName): Promise<Delivery> {
+  /** The receiver may be of another company: who the person is, only the audit trail says. */
+  #sendTest(id: string, receiver: Receiver): Promise<Delivery> {
     const timestamp = this.clock.now().toISOString();
-    const event = { id, type: 'webhook.test', timestamp, data: { sent_by: actor }, failures: 0 } as const;
+    const event = { id, type: 'webhook.test', timestamp, data: { sent_by: 'operator' } } as const;
     return this.sendEvent.send(receiver, event, new AbortController().signal);
   }
 

@@ -15,7 +15,7 @@ type SentEvent = Pick<UndeliveredEvent, 'id' | 'type' | 'timestamp' | 'data'>;
 
 export interface Receiver {
   readonly url: string;
-  /** Each signs: two of them while the secret is being replaced. */
+  /** Each signs: several while secrets are being replaced. The newest comes first. */
   readonly secrets: readonly Secret[];
 }
 

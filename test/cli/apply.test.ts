@@ -123,12 +123,16 @@ describe('a file that is applied', () => {
     const seconds = Math.floor(bed.clock.now().getTime() / 1000);
     const claims = { iss: issuer.url, sub: 'system:serviceaccount:analytics:batch', aud: 'broker' };
     const jwt = await key.sign({ ...claims, iat: seconds, exp: seconds + 600 });
-    expect((await new Api(bed.url, jwt).get('/users/alice/grants')).status).toBe(200);
+    const batch = new Api(bed.url, jwt);
+    expect((await batch.get('/users/alice/grants')).status).toBe(200);
+    for (const call of [1, 2, 3])
+      expect([call, (await batch.token('alice', { client: 'second' })).status]).toEqual([call, 200]);
     const [branding] = await bed.sql('SELECT display_name, colour, logo_type FROM service_faces');
     expect(branding).toEqual({ display_name: 'Acme Reports', colour: '#0b7a4b', logo_type: 'image/png' });
 
     // An issuer that goes proves nothing any more.
     expect(await apply('issuers: {}', ['--prune'])).toMatchObject({ code: 0 });
+    expect((await batch.token('alice', { client: 'second' })).status).toBe(401);
     expect((await new Api(bed.url, jwt).get('/users/alice/grants')).status).toBe(401);
   });
 

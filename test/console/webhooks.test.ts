@@ -87,6 +87,11 @@ describe('the page of webhooks', () => {
     const refused = await operator.submit(page, path);
     expect((await operator.get(refused.location ?? '')).text).toContain('<code>http_503</code>');
     expect(receiver.received.map(({ type }) => type)).toEqual(['webhook.test', 'webhook.test']);
+    // The receiver may be of another company: who the person is, only the audit trail says.
+    for (const { data, text } of receiver.received) {
+      expect(data).toEqual({ sent_by: 'operator' });
+      expect(text).not.toContain(ACTOR.slice('console:'.length));
+    }
     expect(await audited('webhook.test')).toEqual([
       { actor: ACTOR, outcome: 'ok' },
       { actor: ACTOR, outcome: 'http_503' },

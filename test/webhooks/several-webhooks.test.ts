@@ -187,6 +187,23 @@ describe('a secret that is replaced', () => {
     expect(String(app.received[0]?.headers['webhook-signature']).split(' ')).toHaveLength(3);
   });
 
+  test('is one of as many signatures as the OpenAPI document says', async () => {
+    const { id } = await bed.webhook({ url: app.url, secret: app.secret });
+    for (const filling of [1, 2, 3, 4, 5, 6, 7, 8])
+      await registry().rotate(
+        id,
+        new Secret(`whsec_${Buffer.alloc(32, filling).toString('base64')}`),
+        3600_000,
+      );
+    await connect('alice');
+    await settled();
+    const signatures = String(app.received[0]?.headers['webhook-signature']).split(' ');
+    const document = await (await fetch(`${bed.url}/openapi.json`)).text();
+    const described = [...document.matchAll(/HMAC-SHA256 over id[^"]*/g)].map(([text]) => text);
+    expect(described.length).toBeGreaterThan(0);
+    for (const text of described) expect(text).toContain(`up to ${signatures.length}`);
+  });
+
   test('signs a test event as well, which the receiver with the former secret accepts', async () => {
     const { id } = await bed.webhook({ url: app.url, secret: app.secret });
     await registry().rotate(id, new Secret(`whsec_${Buffer.alloc(32, 5).toString('base64')}`), 3600_000);

@@ -1151,7 +1151,7 @@ export interface components {
             timestamp: string;
             data: {
                 /**
-                 * @description Who sent it
+                 * @description Always `operator`
                  * @example operator
                  */
                 sent_by: string;

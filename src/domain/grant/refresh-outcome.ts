@@ -68,7 +68,8 @@ export function changeBy(
 
 /** What callers get of it. Null where the grant must be saved, and read again, first. */
 export function resultOf(outcome: RefreshOutcome) {
-  if (outcome.kind === 'token') return outcome.token && ({ kind: 'token', token: outcome.token } as const);
+  if (outcome.kind === 'token')
+    return outcome.token && ({ kind: 'token', token: outcome.token, source: 'refresh' } as const);
   return outcome.kind === 'dead' ? outcome : null;
 }
 

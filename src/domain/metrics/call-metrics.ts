@@ -14,7 +14,7 @@ export const HTTP_REQUEST_DURATION = histogram({
     route: 'patterns such as `/tokens/:userId`, `none` where no route matches',
     status: 'HTTP statuses',
     code: '`ok`, a code of errors.md, or `none`: an error without one',
-    /** Of a token: the response cache, a stored token, Google. */
+    /** Of a token: the response cache, one that the broker had, Google. */
     source: TOKEN_SOURCES,
   },
   buckets: [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60],

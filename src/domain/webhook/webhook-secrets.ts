@@ -13,8 +13,9 @@ export interface WebhookSecrets {
   readonly former: readonly FormerSecret[];
 }
 
-/** Each is a signature in the header of each event. */
 const MAX_FORMER = 5;
+/** In the header of each event. */
+export const MAX_SIGNATURES = 1 + MAX_FORMER;
 
 /**
  * Another secret for the same webhook. The one before signs as well until the overlap ends, and so does each that was replaced

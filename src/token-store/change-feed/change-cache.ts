@@ -1,8 +1,9 @@
 import type { Prisma } from '../prisma-client/client.js';
 import type { ChangeFeed } from './change-feed.js';
+import type { SharedKind } from './change-listener.js';
 
 /**
- * One value in memory that changes as seldom as services do: read again after each of their changes, and when it is older than
+ * One value in memory that changes as seldom as services do: read again after each change of what it depends on, and when it is older than
  * the settings allow. Does not own what is read.
  */
 export class ChangeCache<T> {
@@ -11,10 +12,11 @@ export class ChangeCache<T> {
 
   constructor(
     private readonly feed: ChangeFeed,
+    /** What it is read from. */
+    kinds: readonly SharedKind[],
     private readonly read: (client: Prisma.TransactionClient) => Promise<T>,
   ) {
-    feed.subscribe(({ kind }) => {
-      if (kind !== 'services' && kind !== 'everything') return;
+    feed.subscribeTo(kinds, () => {
       this.#changes++;
       this.#cached = null;
     });

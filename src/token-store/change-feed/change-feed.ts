@@ -6,7 +6,7 @@ import { Clock } from '../../domain/ports/clock.js';
 import { DatabaseHealth } from '../client/database-health.js';
 import { Database } from '../client/database.js';
 import { ChangeHeartbeats } from './change-heartbeats.js';
-import type { Change } from './change-listener.js';
+import type { Change, SharedKind } from './change-listener.js';
 import { ClusterChanges } from './cluster-changes.js';
 import { type ChangesFault, type FeedFreshness, FRESH_MS } from './feed-freshness.js';
 import { ShardTriggers } from './required-triggers.js';
@@ -15,7 +15,13 @@ import { ServerChanges } from './server-changes.js';
 const HEARTBEAT_MS = 500;
 
 /**
- * Publishes changes of grants and services to the caches of this process, and says whether they may be used.
+ * What decides who a caller is: services, and issuers of their JWTs. The same for each cache that it concerns: nothing is cached that was
+ * derived from services that were read before the last of these changes.
+ */
+export const OF_CALLERS: readonly SharedKind[] = ['services', 'settings'];
+
+/**
+ * Publishes changes (change-listener.ts) to the caches of this process, and says whether they may be used.
  *
  * Subscribes to PostgreSQL by LISTEN; triggers NOTIFY. Caches are valid only while heartbeats come back on the same path (server-changes.ts),
  * twice a second: at the server of DATABASE_URL, and where the tables are distributed over several, at each of them (cluster-changes.ts).
@@ -104,6 +110,13 @@ export class ChangeFeed implements OnApplicationBootstrap, OnApplicationShutdown
   subscribe(subscriber: (change: Change) => void): () => void {
     this.#subscribers.add(subscriber);
     return () => this.#subscribers.delete(subscriber);
+  }
+
+  /** The same for changes of these kinds, and for those of everything. */
+  subscribeTo(kinds: readonly SharedKind[], subscriber: () => void): void {
+    this.subscribe(({ kind }) => {
+      if (kind === 'everything' || kinds.some((each) => each === kind)) subscriber();
+    });
   }
 
   /** Waits for the next change of a user's grants under a client, for `timeoutMs` at most. */

@@ -11,10 +11,13 @@ const CLOSE_TIMEOUT_MS = 200;
 /** Identifies one run of one server: no two have the same start time. */
 export const SERVER = `extract(epoch FROM pg_postmaster_start_time())::text`;
 
+/** What all callers share. `settings`: issuers of JWTs, and those of clients. */
+export type SharedKind = 'services' | 'webhooks' | 'settings';
+
 /** A change by this process, another replica, a command, or an operator with SQL. */
 export type Change =
   | { readonly kind: 'grant'; readonly userId: string; readonly client: string }
-  | { readonly kind: 'services' }
+  | { readonly kind: SharedKind }
   /** A delegated credential. */
   | { readonly kind: 'credential'; readonly id: string }
   /** A connect ticket. */
@@ -100,6 +103,8 @@ function readPayload(payload: string): Notification {
     switch (notification?.kind) {
       case 'heartbeat':
       case 'services':
+      case 'webhooks':
+      case 'settings':
         return notification;
       case 'grant':
         if (typeof notification.userId === 'string' && typeof notification.client === 'string')

@@ -4,6 +4,7 @@ import type { Webhook } from '../../domain/webhook/webhook.js';
 import type { WebhookSecrets } from '../../domain/webhook/webhook-secrets.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
+import type { SharedKind } from '../change-feed/change-listener.js';
 import { codesOf, isUniqueViolation } from '../client/database-error.js';
 import { Database } from '../client/database.js';
 import { type StoredWebhook, WebhooksRepository } from '../outbox/webhooks.repository.js';
@@ -94,7 +95,7 @@ export class DeclarationsRepository {
     for (let attempt = 1; ; attempt++) {
       try {
         const decided = await this.#attempt(decide, now, beforeCommit);
-        if (decided.writes) this.changes.publish({ kind: 'services' });
+        if (decided.writes) for (const kind of kindsOf(decided.writes)) this.changes.publish({ kind });
         return decided;
       } catch (error) {
         if (attempt === ATTEMPTS || !isConflict(error)) throw error;
@@ -174,6 +175,20 @@ export class DeclarationsRepository {
       await tx.service.update({ where: { id }, data: { subject: `moving ${id}` } });
     }
   }
+}
+
+/** What triggers notify other processes of. */
+function kindsOf(writes: DeclarationWrites): SharedKind[] {
+  const { addServices, changeServices, revokeServices } = writes;
+  const { addWebhooks, changeWebhooks, removeWebhooks, putSettings, removeSettings } = writes;
+  const written = {
+    services: [addServices, changeServices, revokeServices],
+    webhooks: [addWebhooks, changeWebhooks, removeWebhooks],
+    settings: [putSettings, removeSettings],
+  };
+  return (Object.keys(written) as SharedKind[]).filter((kind) =>
+    written[kind].some(({ length }) => length > 0),
+  );
 }
 
 class ChangedMeanwhile extends Error {

@@ -45,7 +45,7 @@ export class DeclaredSettingsRepository {
     private readonly settings: Settings,
     feed: ChangeFeed,
   ) {
-    this.#cache = new ChangeCache(feed, (client) => this.read(client));
+    this.#cache = new ChangeCache(feed, ['settings'], (client) => this.read(client));
   }
 
   /** Whose JWTs services may present; the same array as long as nothing changed. SERVICE_ISSUERS_FILE comes first. */

@@ -43,7 +43,7 @@ export class RevocationsRepository {
   ) {}
 
   /**
-   * Marks a grant and the active grants of the same account under these clients, in one transaction.
+   * Marks a grant and the active grants of the same account under these clients (client/change-by-user.ts: in how many transactions).
    * @returns `no_token` where there is nothing to revoke; null when the grant changed since it was read, or is being revoked
    */
   async begin(
@@ -132,7 +132,8 @@ export class RevocationsRepository {
   }
 
   /**
-   * Writes the consequences for all grants in one transaction: statuses, tokens, the slot ledger, events, the audit trail.
+   * Writes the consequences for all grants: statuses, tokens, the slot ledger, events, the audit trail (client/change-by-user.ts: in how
+   * many transactions).
    * @param by the request that waits for it, for the audit trail; null: the one that began it
    * @returns null when another replica finished before; `open` where it is not finished: another attempt knows that Google revoked, and
    * this one does not

@@ -31,7 +31,7 @@ export class WebhookTargetsRepository {
     private readonly sealer: Sealer,
     feed: ChangeFeed,
   ) {
-    this.#cache = new ChangeCache(feed, (client) => this.#read(client));
+    this.#cache = new ChangeCache(feed, ['webhooks', 'services'], (client) => this.#read(client));
   }
 
   /** @param client the transaction that asks: another connection could wait for the same pool */

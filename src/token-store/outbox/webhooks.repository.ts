@@ -53,7 +53,7 @@ export class WebhooksRepository {
       if (isUniqueViolation(error)) return false;
       throw error;
     }
-    this.changes.publish({ kind: 'services' });
+    this.changes.publish({ kind: 'webhooks' });
     return true;
   }
 
@@ -80,7 +80,7 @@ export class WebhooksRepository {
       data: isEnabled ? { ...data, failingSince: null } : data,
     });
     if (after.disabledAt !== null && count > 0) await abandon(client, after.id, after.disabledAt, 'disabled');
-    if (client === this.database) this.changes.publish({ kind: 'services' });
+    if (client === this.database) this.changes.publish({ kind: 'webhooks' });
     return count > 0;
   }
 
@@ -88,7 +88,7 @@ export class WebhooksRepository {
   async remove(id: string, now: Date, client: Prisma.TransactionClient = this.database): Promise<boolean> {
     const { count } = await client.webhook.deleteMany({ where: { id } });
     if (count > 0) await abandon(client, id, now, 'deleted');
-    if (client === this.database) this.changes.publish({ kind: 'services' });
+    if (client === this.database) this.changes.publish({ kind: 'webhooks' });
     return count > 0;
   }
 

@@ -1,6 +1,7 @@
 import { EXPIRY_REASONS } from '../domain/grant/expiry-forecast.js';
 import { CONFIDENCES, GRANT_ACTORS, STORED_STATUSES } from '../domain/grant/grant.js';
 import type { EventType } from '../domain/webhook/webhook.js';
+import { MAX_SIGNATURES } from '../domain/webhook/webhook-secrets.js';
 import type { DescribedWebhooks } from '../http/openapi-document.js';
 import { SLOTS_SCHEMA } from '../http/problem/problem-schema.js';
 
@@ -105,7 +106,7 @@ const EVENTS: Readonly<Record<EventType, EventKind>> = {
     status: 'active',
     isGeneral: true,
     more: {
-      sent_by: { ...text, description: 'Who sent it', example: 'operator' },
+      sent_by: { ...text, description: 'Always `operator`', example: 'operator' },
     },
   },
 };
@@ -127,8 +128,7 @@ const HEADERS = [
   { name: 'webhook-timestamp', description: 'When this attempt was sent, in seconds since 1970' },
   {
     name: 'webhook-signature',
-    description:
-      '`v1,` and the base64 of HMAC-SHA256 over id, timestamp and body, joined by dots. Two of them, separated by a space, while the secret is being replaced',
+    description: `\`v1,\` and the base64 of HMAC-SHA256 over id, timestamp and body, joined by dots. Separated by spaces, one for each secret that is valid now, the newest first: up to ${MAX_SIGNATURES} while secrets are being replaced. One that matches is enough`,
   },
 ].map(({ name, description }) => ({
   name,
