@@ -26,8 +26,8 @@ export const warm: Measure<Warm> = {
   name: 'warm',
   title: 'A warm token',
   explanation: `\`GET /tokens/:userId\` of a token that is in the cache, ${CONNECTIONS} connections, each of which sends its next request
-when it has its response. _Bare node:http_ answers the same headers and the same bytes to every request: faster is not possible with
-Node.js. _The empty handler_ is NestJS on Fastify with the same key check (SHA-256, compared in constant time) and the same bytes: no
+when it has its response. _Bare node:http_ is a plain server: it answers the same headers and the same bytes to every request, each as it
+arrives. The broker sends the responses of one turn of the event loop together, so that it can be the faster one. _The empty handler_ is NestJS on Fastify with the same key check (SHA-256, compared in constant time) and the same bytes: no
 logging, no limits, no headers, no audit, all of which the broker has. All three run with the flags of the container image.`,
   take: (databaseUrl, effort) =>
     withFleet(databaseUrl, 1, {}, async ({ fleet, url, key, authorization, seed }) => {

@@ -1,4 +1,4 @@
-/** The limit of Node.js: node:http, the same headers and the same bytes for every request. Of a form it waits for the body and reads it. */
+/** A plain server: node:http, the same headers and the same bytes for every request. Of a form it waits for the body and reads it. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 

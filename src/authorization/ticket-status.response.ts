@@ -21,8 +21,8 @@ export class TicketStatusResponse {
   @ApiProperty({
     enum: TICKET_STATES,
     description:
-      '`opened`: a browser shows its page; `at_google`: its button was pressed; `pending`: Google has given its permission, ' +
-      'and the broker, or with `confirm` your server, has still to finish it. `success`, `partial`, `denied`, `failed`, ' +
+      '`opened`: a browser shows its page; `at_google`: its button was pressed; `pending`: the user has consented and ' +
+      'Google has issued tokens, and the broker, or with `confirm` your server, has still to finish it. `success`, `partial`, `denied`, `failed`, ' +
       '`cancelled` and `expired` are ends',
   })
   state!: TicketState;

@@ -146,7 +146,7 @@ describe('a file that is applied', () => {
     expect(await everything()).toEqual(before);
     await apply(full());
     const once = await everything();
-    expect((await apply(full())).stdout).toBe('Nothing changes: the broker is as the file says.\n');
+    expect((await apply(full())).stdout).toBe('No changes: the broker matches the file.\n');
     expect(await everything()).toEqual(once);
   });
 
@@ -410,7 +410,7 @@ describe('a file that is applied', () => {
       const first = await apply(declared, [], { APP_SECRET: one ?? '' });
       expect(first.code).toBe(0);
       expect(first.stdout).not.toContain('whsec_');
-      expect((await apply(declared, [], { APP_SECRET: one ?? '' })).stdout).toContain('Nothing changes');
+      expect((await apply(declared, [], { APP_SECRET: one ?? '' })).stdout).toContain('No changes');
       const rotated = await apply(declared, [], { APP_SECRET: two ?? '' });
       expect(rotated.stdout).toContain('secret: another one');
       expect(rotated.stdout).not.toContain('whsec_');
@@ -430,7 +430,7 @@ describe('what is exported', () => {
       .finished;
     expect({ code, stdout }).toEqual({
       code: 0,
-      stdout: 'Nothing changes: the broker is as the file says.\n',
+      stdout: 'No changes: the broker matches the file.\n',
     });
     // Elsewhere it makes the same.
     await bed.sql('DELETE FROM webhooks; DELETE FROM declared_settings; DELETE FROM services');

@@ -186,7 +186,7 @@ export interface components {
             /** @enum {string} */
             purpose: "connect" | "manage";
             /**
-             * @description `opened`: a browser shows its page; `at_google`: its button was pressed; `pending`: Google has given its permission, and the broker, or with `confirm` your server, has still to finish it. `success`, `partial`, `denied`, `failed`, `cancelled` and `expired` are ends
+             * @description `opened`: a browser shows its page; `at_google`: its button was pressed; `pending`: the user has consented and Google has issued tokens, and the broker, or with `confirm` your server, has still to finish it. `success`, `partial`, `denied`, `failed`, `cancelled` and `expired` are ends
              * @enum {string}
              */
             state: "created" | "opened" | "at_google" | "pending" | "success" | "partial" | "denied" | "failed" | "cancelled" | "expired";

@@ -17,7 +17,7 @@ Examples:
   token-broker apply services.yaml --secrets-from new-secrets.json
   token-broker export > services.yaml
 
-Makes services, webhooks, issuers and clients be as the file says, in one
+Applies a file of services, webhooks, issuers and settings of clients in one
 transaction, and prints what changes: + is new, ~ changes, - goes. What the file
 does not name stays; with --prune, services that a section does not name are
 revoked and other items deleted, in the sections that the file has.
@@ -33,7 +33,7 @@ interface Options {
 
 export function apply(): Command {
   return new Command('apply')
-    .description('Make services, webhooks, issuers and clients be as a file says')
+    .description('Apply a file of services, webhooks, issuers and settings of clients')
     .argument('<file>', 'a YAML file, or - for standard input')
     .option('--dry-run', 'show what would change, and change nothing')
     .option('--prune', 'revoke or delete what the sections of the file do not name')
@@ -88,9 +88,7 @@ async function applyFile(name: string, options: Options): Promise<CommandResult>
   const count = `${changes.length} ${changes.length === 1 ? 'change' : 'changes'}`;
   return {
     text: [
-      ...(changes.length === 0
-        ? ['Nothing changes: the broker is as the file says.']
-        : [changesInText(changes)]),
+      ...(changes.length === 0 ? ['No changes: the broker matches the file.'] : [changesInText(changes)]),
       ...(changes.length > 0 ? [isDryRun ? `${count}. Nothing was written.` : `${count} made.`] : []),
       ...(secrets.length === 0 ? [] : [target === null ? secretsInText(secrets) : target.note]),
     ].join('\n\n'),

@@ -21,7 +21,7 @@ export type ConnectOutcome =
   | { readonly kind: 'held'; readonly grantId: string; readonly account: Account }
   /** Waits for the app's own server to confirm the user. */
   | { readonly kind: 'pending'; readonly code: string }
-  /** Google has given its permission, and the broker needs more time to store it: it finishes without the browser. */
+  /** The user has consented and Google has issued tokens; the broker needs more time to store them: it finishes without the browser. */
   | { readonly kind: 'finishing'; readonly cause: ConnectCause; readonly code: string | null }
   | {
       readonly kind: 'denied';

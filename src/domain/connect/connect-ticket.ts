@@ -4,8 +4,8 @@ import type { ConnectOutcome } from './connect-outcome.js';
 import type { ConnectRequest } from './connect-request.js';
 
 /**
- * Where a connect ticket stands. `opened`: a browser shows its page; `at_google`: its button was pressed; `pending`: Google has
- * given its permission, and the broker or the app's server has still to do its part. The others are ends.
+ * Where a connect ticket stands. `opened`: a browser shows its page; `at_google`: its button was pressed; `pending`: the user
+ * has consented and Google has issued tokens; the broker or the app's server has still to do its part. The others are ends.
  */
 export const TICKET_STATES = [
   'created',

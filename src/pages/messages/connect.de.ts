@@ -71,7 +71,7 @@ export const CONNECT_DE: ConnectMessages = {
     ],
     finishing: 'Fast fertig',
     finishingBody: (app) => [
-      'Google hat die Erlaubnis erteilt. Das Speichern dauert etwas länger als sonst und läuft von selbst weiter: Sie ' +
+      'Sie haben zugestimmt. Das Speichern dauert etwas länger als sonst und läuft von selbst weiter: Sie ' +
         'müssen nicht neu beginnen und können diese Seite schließen. ',
       app,
       ' hat gleich Zugriff.',

@@ -88,7 +88,7 @@ export const CONNECT_EN = {
     ],
     finishing: 'Almost done',
     finishingBody: (app: MessagePart): MessagePart => [
-      'Google has given its permission. Storing it takes a little longer than usual and continues by itself: you need ' +
+      'You have given your consent. Storing it takes a little longer than usual and continues by itself: you need ' +
         'not start again, and you can close this page. ',
       app,
       ' will have access in a moment.',

@@ -80,7 +80,7 @@ export const CONNECT_FR: ConnectMessages = {
     ],
     finishing: 'C’est presque fini',
     finishingBody: (app) => [
-      'Google a donné son autorisation. L’enregistrer prend un peu plus de temps que d’habitude et se poursuit tout ' +
+      'Vous avez donné votre consentement. L’enregistrer prend un peu plus de temps que d’habitude et se poursuit tout ' +
         'seul\u00a0: inutile de recommencer, vous pouvez fermer cette page. ',
       app,
       ' aura accès dans un instant.',

@@ -71,7 +71,7 @@ export const CONNECT_ID: ConnectMessages = {
     ],
     finishing: 'Hampir selesai',
     finishingBody: (app) => [
-      'Google telah memberikan izin. Penyimpanannya sedikit lebih lama dari biasanya dan berjalan sendiri: Anda tidak ' +
+      'Anda telah memberikan persetujuan. Penyimpanannya sedikit lebih lama dari biasanya dan berjalan sendiri: Anda tidak ' +
         'perlu memulai lagi, dan dapat menutup halaman ini. ',
       app,
       ' akan segera mendapat akses.',

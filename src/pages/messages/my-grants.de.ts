@@ -88,7 +88,7 @@ export const MY_GRANTS_DE: MyGrantsMessages = {
   connected: {
     success: 'Das Konto ist verbunden.',
     partial: 'Das Konto ist verbunden, aber Sie haben nicht alles erlaubt.',
-    pending: 'Google hat die Erlaubnis erteilt. Sie wird gleich gespeichert.',
+    pending: 'Sie haben zugestimmt. Ihre Zustimmung wird gleich gespeichert.',
     denied: 'Sie haben es nicht erlaubt. Es hat sich nichts geändert.',
     failed: 'Das Verbinden hat nicht geklappt. Es hat sich nichts geändert; versuchen Sie es noch einmal.',
   },

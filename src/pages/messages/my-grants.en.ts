@@ -94,7 +94,7 @@ export const MY_GRANTS_EN = {
   connected: {
     success: 'The account is connected.',
     partial: 'The account is connected, but you did not allow everything.',
-    pending: 'Google has given its permission. It will be stored in a moment.',
+    pending: 'You have given your consent. It will be stored in a moment.',
     denied: 'You did not allow it. Nothing has changed.',
     failed: 'Connecting did not work. Nothing has changed; try again.',
   },

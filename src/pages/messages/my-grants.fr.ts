@@ -91,7 +91,7 @@ export const MY_GRANTS_FR: MyGrantsMessages = {
   connected: {
     success: 'Le compte est associé.',
     partial: 'Le compte est associé, mais vous n’avez pas tout autorisé.',
-    pending: 'Google a donné son autorisation. Elle sera enregistrée dans un instant.',
+    pending: 'Vous avez donné votre consentement. Il sera enregistré dans un instant.',
     denied: 'Vous ne l’avez pas autorisé. Rien n’a changé.',
     failed: 'L’association n’a pas fonctionné. Rien n’a changé\u00a0; réessayez.',
   },

@@ -79,7 +79,7 @@ export const MY_GRANTS_ID: MyGrantsMessages = {
   connected: {
     success: 'Akun sudah terhubung.',
     partial: 'Akun sudah terhubung, tetapi Anda tidak mengizinkan semuanya.',
-    pending: 'Google telah memberikan izin. Izin akan segera disimpan.',
+    pending: 'Anda telah memberikan persetujuan. Persetujuan akan segera disimpan.',
     denied: 'Anda tidak mengizinkannya. Tidak ada yang berubah.',
     failed: 'Gagal menghubungkan. Tidak ada yang berubah; coba lagi.',
   },
