@@ -86,10 +86,12 @@ const OF_SEVERAL_USERS: Readonly<Record<string, readonly RegExp[]>> = {
     /^SELECT json_build_array\([^()]*\) AS position FROM grants WHERE client = /,
     /^SELECT snapshot\.content AS grants,/,
   ],
-  'Jobs: delivery of events, retention, the use of keys and sealing again.': [
-    /^\(?SELECT [^()]* FROM outbox_events WHERE (webhook_id|delivered_at|abandoned_at) /,
-    /^WITH page AS MATERIALIZED \( SELECT user_id, id, created_at/,
-  ],
+  'Jobs: delivery of events, slots that could not be counted, retention, the use of keys and sealing again.':
+    [
+      /^SELECT [^()]* FROM refresh_tokens WHERE client = \$1 AND slots_taken = \$2 AND ended_at IS NULL AND last_used_at < /,
+      /^\(?SELECT [^()]* FROM outbox_events WHERE (webhook_id|delivered_at|abandoned_at) /,
+      /^WITH page AS MATERIALIZED \( SELECT user_id, id, created_at/,
+    ],
   'Migrations, and tests that read all rows.': [
     /^\/\* token-broker migrate /,
     /^CREATE OR REPLACE FUNCTION distributed_/,
