@@ -107,9 +107,14 @@ const ON_ONE_SERVER = [
   /^SELECT [^()]* FROM grants WHERE \(grants\.id = \$1 AND grants\.consented_at = \$2\)/,
 ];
 
-/** Whether a statement is one of those. @param isOneServer whether one may be about all users where there is one server */
-export function isOfSeveralUsers(text: string, isOneServer = !isCluster): boolean {
-  const plain = text.replaceAll('"public".', '').replaceAll('"', '').replaceAll(/\s+/g, ' ').trim();
-  const known = [...Object.values(OF_SEVERAL_USERS).flat(), ...(isOneServer ? ON_ONE_SERVER : [])];
+/** In one line, with short names. */
+export function plainStatement(text: string): string {
+  return text.replaceAll('"public".', '').replaceAll('"', '').replaceAll(/\s+/g, ' ').trim();
+}
+
+/** Whether a statement is one of those. */
+function isOfSeveralUsers(text: string): boolean {
+  const plain = plainStatement(text);
+  const known = [...Object.values(OF_SEVERAL_USERS).flat(), ...(isCluster ? [] : ON_ONE_SERVER)];
   return known.some((shape) => shape.test(plain));
 }
