@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { CountSlotsJob } from './count-slots.job.js';
 import { DisconnectGrant } from './disconnect-grant.js';
 import { EndGrants } from './end-grants.js';
 import { GrantTimeline } from './grant-timeline.js';
@@ -29,6 +30,7 @@ import { VerifyRefreshToken } from './verify-refresh-token.js';
     GrantTimeline,
     RevokeAtGoogle,
     ResumeRevocationsJob,
+    CountSlotsJob,
     ImportGrants,
     ImportForService,
     VerifyRefreshToken,

@@ -35,7 +35,9 @@ import { RevocationsRepository } from './grants/revocations.repository.js';
 import { SaveRefresh } from './grants/save-refresh.js';
 import { ServiceAccountsRepository } from './grants/service-accounts.repository.js';
 import { SlotBookings } from './grants/slot-bookings.js';
+import { SlotCounts } from './grants/slot-counts.js';
 import { SlotLedgerRepository } from './grants/slot-ledger.repository.js';
+import { UncountedSlotsRepository } from './grants/uncounted-slots.repository.js';
 import { ExpiryNoticesRepository } from './outbox/expiry-notices.repository.js';
 import { OutboxEventsRepository } from './outbox/outbox-events.repository.js';
 import { OutboxListsRepository } from './outbox/outbox-lists.repository.js';
@@ -75,11 +77,13 @@ import { ServicesRepository } from './services/services.repository.js';
     BookRefreshToken,
     SaveRefresh,
     SlotBookings,
+    SlotCounts,
     Outbox,
     ChangeHeartbeats,
     ChangeFeed,
     RefreshLeaseRepository,
     SlotLedgerRepository,
+    UncountedSlotsRepository,
     FinishRevocation,
     RevocationMarks,
     RevocationsRepository,
@@ -122,6 +126,7 @@ import { ServicesRepository } from './services/services.repository.js';
     ChangeFeed,
     RefreshLeaseRepository,
     SlotLedgerRepository,
+    UncountedSlotsRepository,
     RevocationsRepository,
     RevocationSamplesRepository,
     PendingConsentsRepository,

@@ -4,8 +4,10 @@
  */
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { ServiceRegistry } from '../../src/services/service-registry.js';
+import { WebhookRegistry } from '../../src/webhooks/webhook-registry.js';
 import { isCluster, servers } from '../support/cluster.js';
-import { ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
+import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 
 /** What comes again by asking Google once more. */
 const MAY_BE_LOST: Readonly<Record<string, readonly string[]>> = {
@@ -159,5 +161,62 @@ test('a user who is forgotten, and one who connects, wait', async () => {
     ['DELETE', 'on'],
     ['INSERT', 'on'],
   ]);
+  await expectNothingElse();
+});
+
+/** What of a table was committed, each once. */
+const kindsOf = async (relation: string) => {
+  const found = (await of(relation)).map(({ operation, mode }) => `${operation} ${mode}`);
+  return [...new Set(found)];
+};
+
+test('a grant that is imported waits, with its place in the slot ledger', async () => {
+  const importer = await bed.service({ import: true });
+  const refresh_token = bed.google.control.issueRefreshToken(BOB.sub, 'default', ['openid', YOUTUBE]);
+  const { body } = await importer.post('/grants/import', {
+    grants: [{ user_id: 'bob', client: 'default', refresh_token }],
+  });
+  expect(body['summary']).toMatchObject({ imported: 1 });
+  expect(await kindsOf('grants')).toContain('INSERT on');
+  expect(await kindsOf('refresh_tokens')).toContain('INSERT on');
+  await expectNothingElse();
+});
+
+test('a security event waits, with what it ends', async () => {
+  const subject = { subject_type: 'iss-sub', iss: `${bed.google.url}/`, sub: ALICE.sub };
+  const order = { type: 'tokens-revoked', subject, to: `${bed.url}/security-events/google` } as const;
+  await bed.google.control.sendSecurityEvent(order);
+  const ended = (await of('grants')).filter(({ changed }) => changed.includes('status'));
+  expect(ended.map(({ mode }) => mode)).toEqual(['on']);
+  expect(await kindsOf('security_events')).toEqual(['INSERT on']);
+  expect(await kindsOf('refresh_tokens')).toEqual(['UPDATE on']);
+  await expectNothingElse();
+});
+
+test('a service that is created waits, and its revocation', async () => {
+  await bed.service();
+  const [created] = await bed.sql('SELECT id FROM services ORDER BY created_at DESC LIMIT 1');
+  expect(await bed.app.get(ServiceRegistry).revoke(String(created?.['id']))).toMatchObject({ changed: true });
+  const revoked = (await of('services')).filter(({ changed }) => changed.includes('revoked_at'));
+  expect(revoked.map(({ operation, mode }) => [operation, mode])).toEqual([
+    ['INSERT', 'on'],
+    ['UPDATE', 'on'],
+  ]);
+  await expectNothingElse();
+});
+
+test('a credential of a user that is created waits, and its revocation', async () => {
+  const { status, body } = await bed.api.post('/services/self/credentials', { user_id: 'alice' });
+  expect(status).toBe(201);
+  const { status: left } = await bed.api.delete(`/services/self/credentials/${String(body['id'])}`);
+  expect(left).toBeLessThan(300);
+  expect(await kindsOf('delegated_credentials')).toEqual(['INSERT on', 'UPDATE on']);
+  await expectNothingElse();
+});
+
+test('a webhook that is created waits, and its end', async () => {
+  const { id } = await bed.webhook({ url: 'http://127.0.0.1:9/' });
+  expect(await bed.app.get(WebhookRegistry).remove(id)).toMatchObject({ id });
+  expect(await kindsOf('webhooks')).toEqual(['INSERT on', 'DELETE on']);
   await expectNothingElse();
 });

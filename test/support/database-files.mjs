@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';
 
-/** That of the run (start-postgres.mjs), or servers of their own. */
-const USES = /TEST_POSTGRES_URL|startPostgres\(|TRIAL_DATA_DIR/;
+/** That of the run (start-postgres.mjs), the cluster of the run (cluster.ts), or servers of their own. */
+const USES = /TEST_POSTGRES_URL|TEST_CITUS_SERVERS|startPostgres\(|TRIAL_DATA_DIR/;
 const IMPORT = /(?:from|import) '(\.[^']+)\.js'/g;
 
 /** @returns their paths, from the root of the repository */

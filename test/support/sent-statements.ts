@@ -86,10 +86,12 @@ const OF_SEVERAL_USERS: Readonly<Record<string, readonly RegExp[]>> = {
     /^SELECT json_build_array\([^()]*\) AS position FROM grants WHERE client = /,
     /^SELECT snapshot\.content AS grants,/,
   ],
-  'Jobs: delivery of events, retention, the use of keys and sealing again.': [
-    /^\(?SELECT [^()]* FROM outbox_events WHERE (webhook_id|delivered_at|abandoned_at) /,
-    /^WITH page AS MATERIALIZED \( SELECT user_id, id, created_at/,
-  ],
+  'Jobs: delivery of events, slots that could not be counted, retention, the use of keys and sealing again.':
+    [
+      /^SELECT [^()]* FROM refresh_tokens WHERE client = \$1 AND slots_taken = \$2 AND ended_at IS NULL AND last_used_at < /,
+      /^\(?SELECT [^()]* FROM outbox_events WHERE (webhook_id|delivered_at|abandoned_at) /,
+      /^WITH page AS MATERIALIZED \( SELECT user_id, id, created_at/,
+    ],
   'Migrations, and tests that read all rows.': [
     /^\/\* token-broker migrate /,
     /^CREATE OR REPLACE FUNCTION distributed_/,
@@ -105,9 +107,14 @@ const ON_ONE_SERVER = [
   /^SELECT [^()]* FROM grants WHERE \(grants\.id = \$1 AND grants\.consented_at = \$2\)/,
 ];
 
-/** Whether a statement is one of those. @param isOneServer whether one may be about all users where there is one server */
-export function isOfSeveralUsers(text: string, isOneServer = !isCluster): boolean {
-  const plain = text.replaceAll('"public".', '').replaceAll('"', '').replaceAll(/\s+/g, ' ').trim();
-  const known = [...Object.values(OF_SEVERAL_USERS).flat(), ...(isOneServer ? ON_ONE_SERVER : [])];
+/** In one line, with short names. */
+export function plainStatement(text: string): string {
+  return text.replaceAll('"public".', '').replaceAll('"', '').replaceAll(/\s+/g, ' ').trim();
+}
+
+/** Whether a statement is one of those. */
+function isOfSeveralUsers(text: string): boolean {
+  const plain = plainStatement(text);
+  const known = [...Object.values(OF_SEVERAL_USERS).flat(), ...(isCluster ? [] : ON_ONE_SERVER)];
   return known.some((shape) => shape.test(plain));
 }

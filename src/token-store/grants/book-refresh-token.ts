@@ -6,6 +6,7 @@ import { SlotReporter } from '../../domain/ports/reporters.js';
 import { Outbox } from '../outbox/outbox.js';
 import type { Prisma } from '../prisma-client/client.js';
 import { type Former, SlotBookings } from './slot-bookings.js';
+import { SlotCounts } from './slot-counts.js';
 
 interface Unused {
   readonly userId: string;
@@ -24,6 +25,7 @@ interface Unused {
 export class BookRefreshToken {
   constructor(
     private readonly ledger: SlotBookings,
+    private readonly counts: SlotCounts,
     private readonly outbox: Outbox,
     private readonly reporter: SlotReporter,
     private readonly settings: Settings,
@@ -69,12 +71,12 @@ export class BookRefreshToken {
     const { userId, client, id: grantId } = grant;
     const accountSub = grant.account.sub;
     const issue = { userId, accountSub, client, grantId, token, expiresAt, isImported, former, now };
-    await this.ledger.book(tx, issue, (counting, used) => this.#warn(counting, grant, used, now));
+    await this.ledger.book(tx, issue, (counting, used) => this.warn(counting, grant, used, now));
     await this.ledger.sign(tx, grant, token);
   }
 
   /** Once slots run out. */
-  async #warn(tx: Prisma.TransactionClient, grant: Grant, used: number, now: Date): Promise<void> {
+  async warn(tx: Prisma.TransactionClient, grant: Grant, used: number, now: Date): Promise<void> {
     const { client, id: grantId, account } = grant;
     const { slotLimit: limit, accountSlotLimit } = this.settings;
     if (isNearlyFull(used, limit)) {
@@ -83,7 +85,7 @@ export class BookRefreshToken {
         slots: { limit, used, free: limit - used },
       });
     }
-    const usedByAccount = await this.ledger.countOfAccount(tx, account.sub, now);
+    const usedByAccount = await this.counts.ofAccount(tx, account.sub, now);
     if (isNearlyFull(usedByAccount, accountSlotLimit)) {
       this.reporter.accountNearlyFull({ client, grantId, used: usedByAccount, limit: accountSlotLimit });
       // Without `free`: the limit is the broker's own.

@@ -1,13 +1,12 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { Settings } from '../../config/settings.js';
 import type { Grant } from '../../domain/grant/grant.js';
-import { oldestFirst } from '../../domain/grant/slots.js';
 import type { Secret } from '../../domain/secret.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { Database } from '../client/database.js';
 import type { Prisma, RefreshToken } from '../prisma-client/client.js';
 import { canonical } from '../sealed/aad.js';
-import { live, riscNames } from './slot-rows.js';
+import { type BookedToken, SlotCounts } from './slot-counts.js';
+import { riscNames } from './slot-rows.js';
 
 type Transaction = Prisma.TransactionClient;
 
@@ -33,7 +32,6 @@ interface Issue {
   readonly now: Date;
 }
 
-const EVICTED = 'slot_eviction';
 /** Milliseconds, for each statement. */
 const COUNT_TIMEOUT_MS = '1500';
 
@@ -47,7 +45,8 @@ type After = () => Promise<void>;
  * Writes the slot ledger (the table refresh_tokens), always in the transaction of the change that brought the token. Its rows
  * are their user's; those of one account and client, of whatever users, are serialised with an advisory lock. Evicted tokens
  * of other users end after the commit, in a transaction for each; what a crash leaves, the next booking of the account ends.
- * Does not own what the ledger answers: slot-ledger.repository.ts reads it.
+ * Does not own how slots are counted (slot-counts.ts), what was not counted (uncounted-slots.repository.ts), nor what the ledger
+ * answers (slot-ledger.repository.ts).
  */
 @Injectable()
 export class SlotBookings {
@@ -57,10 +56,10 @@ export class SlotBookings {
   constructor(
     private readonly database: Database,
     private readonly sealer: Sealer,
-    private readonly settings: Settings,
+    private readonly counts: SlotCounts,
   ) {}
 
-  /** A transaction that may book tokens. What it leaves for after its commit is tried once: the next booking of the account does it. */
+  /** A transaction that may book tokens. What it leaves for after its commit is tried once here. */
   async transaction<Result>(run: (tx: Transaction) => Promise<Result>): Promise<Result> {
     const after: After[] = [];
     const result = await this.database.$transaction((tx) => {
@@ -68,7 +67,7 @@ export class SlotBookings {
       return run(tx);
     });
     const warn = (error: unknown) => {
-      this.#log.warn({ err: error }, 'slots could not be counted; they are counted at the next booking');
+      this.#log.warn({ err: error }, 'slots could not be counted; a job counts them later');
     };
     for (const follow of after) await follow().catch(warn);
     return result;
@@ -132,22 +131,39 @@ export class SlotBookings {
     });
     // Evictions are booked once the account is verified.
     if (!isAccountVerified) return;
-    const count = async (counting: Transaction) => {
-      const taken = isImported
-        ? await counting.refreshToken.count({ where: { accountSub, client, ...live(now) } })
-        : await this.#evict(counting, { userId, accountSub, client, now });
-      await counting.refreshToken.updateMany({ where: key, data: { slotsTaken: taken } });
-      await onCounted(counting, taken);
-    };
-    if (!this.database.isDistributed()) return count(tx);
-    this.#after.get(tx)?.push(() =>
-      this.transaction(async (later) => {
-        // A server that does not answer must not hold the lock: consents and new refresh tokens of the account wait for it.
-        await later.$executeRaw`SELECT set_config('statement_timeout', ${COUNT_TIMEOUT_MS}, true)`;
-        await this.lock(later, accountSub, client);
-        await count(later);
-      }),
-    );
+    const booked = { userId, fingerprint, accountSub, client, mayEvict: !isImported, now };
+    if (!this.database.isDistributed()) {
+      await this.count(tx, booked, onCounted);
+      return;
+    }
+    this.#after.get(tx)?.push(async () => {
+      await this.later(booked, (later) => this.count(later, booked, onCounted));
+    });
+  }
+
+  /** A transaction about the slots of an account, after that of a booking. */
+  later<Result>(
+    { accountSub, client }: Pick<BookedToken, 'accountSub' | 'client'>,
+    run: (tx: Transaction) => Promise<Result>,
+  ): Promise<Result> {
+    return this.transaction(async (tx) => {
+      // A server that does not answer must not hold the lock: consents and new refresh tokens of the account wait for it.
+      await tx.$executeRaw`SELECT set_config('statement_timeout', ${COUNT_TIMEOUT_MS}, true)`;
+      await this.lock(tx, accountSub, client);
+      return run(tx);
+    });
+  }
+
+  /** Under the lock of the account and client. @returns how many of its slots are taken */
+  async count(
+    tx: Transaction,
+    booked: BookedToken,
+    onCounted: (tx: Transaction, taken: number) => Promise<void>,
+  ): Promise<number> {
+    const { taken, left } = await this.counts.count(tx, booked);
+    for (const token of left) this.#after.get(tx)?.push(() => this.counts.end(token, booked.now));
+    await onCounted(tx, taken);
+    return taken;
   }
 
   /**
@@ -162,11 +178,6 @@ export class SlotBookings {
     await tx.refreshToken.delete({ where: { userId_fingerprint: key } });
     const { sequence, issuedAt, ageUnknown, endedAt, endReason } = row;
     return { sequence, issuedAt, ageUnknown, endedAt, endReason };
-  }
-
-  /** How many tokens of an account are live across all clients. */
-  countOfAccount(tx: Transaction, accountSub: string, now: Date): Promise<number> {
-    return tx.refreshToken.count({ where: { accountSub, ...live(now) } });
   }
 
   /** For several clients, always in the same order: no deadlock. */
@@ -216,34 +227,5 @@ export class SlotBookings {
   /** Serialises consents of one account and client, so that the order of issue is the order of rows. */
   async lock(tx: Transaction, accountSub: string, client: string): Promise<void> {
     await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`${accountSub} ${client}`}, 0))`;
-  }
-
-  async #evict(
-    tx: Transaction,
-    { userId, accountSub, client, now }: Pick<Issue, 'userId' | 'accountSub' | 'client' | 'now'>,
-  ): Promise<number> {
-    const rows = await tx.refreshToken.findMany({
-      where: { accountSub, client, ...live(now) },
-      orderBy: { sequence: 'asc' },
-      select: { userId: true, fingerprint: true, ageUnknown: true },
-    });
-    const ages = rows.map(({ ageUnknown, ...key }) => ({ ...key, isAgeKnown: !ageUnknown }));
-    const evicted = oldestFirst(ages).slice(0, Math.max(0, rows.length - this.settings.slotLimit));
-    const own = evicted.filter((token) => token.userId === userId).map(({ fingerprint }) => fingerprint);
-    if (own.length > 0) {
-      await tx.refreshToken.updateMany({
-        where: { userId, fingerprint: { in: own } },
-        data: { endedAt: now, endReason: EVICTED },
-      });
-    }
-    for (const { userId: other, fingerprint } of evicted.filter((token) => token.userId !== userId))
-      this.#after.get(tx)?.push(() => this.#endLate({ userId: other, fingerprint }, now));
-    return rows.length - evicted.length;
-  }
-
-  /** Of another user than the one that a token was booked for. */
-  async #endLate(key: Pick<RefreshToken, 'userId' | 'fingerprint'>, endedAt: Date): Promise<void> {
-    const data = { endedAt, endReason: EVICTED };
-    await this.database.refreshToken.updateMany({ where: { ...key, endedAt: null }, data });
   }
 }

@@ -1,0 +1,78 @@
+/**
+ * Where the tables are distributed over several servers, the slots of an account are counted after the commit that books a token, and all
+ * servers are asked. A count that failed is made up for: the token would make its account look full until it ends.
+ */
+import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
+import { Database } from '../../src/token-store/client/database.js';
+import { Browser } from '../support/api.js';
+import { isCluster } from '../support/cluster.js';
+import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
+import { until } from '../support/until.js';
+
+/** As many accounts as one connect looks at: slot-ledger.repository.ts. */
+const SUSPECTS = 20;
+const LIMIT = SUSPECTS + 2;
+
+let bed: TestBed;
+beforeAll(async () => {
+  bed = await startTestBed({ SLOT_LIMIT: String(LIMIT) });
+  if (!isCluster) jest.spyOn(bed.app.get(Database), 'isDistributed').mockReturnValue(true);
+  await bed.sql(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'connection to the remote node failed' USING ERRCODE = '08006'; END $$`);
+});
+beforeEach(async () => {
+  bed.google.control.reset();
+  bed.google.control.setSlotLimit(LIMIT);
+  await bed.reset();
+});
+afterAll(() => bed.stop());
+
+/** Connects users while no slots can be counted. */
+async function connectUncounted(count: number, { email }: { readonly email: string }): Promise<void> {
+  await bed.sql(
+    'CREATE TRIGGER refuse BEFORE UPDATE OF slots_taken ON refresh_tokens FOR EACH ROW EXECUTE FUNCTION refuse()',
+  );
+  try {
+    for (let user = 1; user <= count; user++) {
+      const page = await bed.api.connect(
+        { user_id: `user-${user}`, scope: YOUTUBE, force: true },
+        { account: email },
+      );
+      expect(page.text).toContain('Connected');
+    }
+  } finally {
+    await bed.sql('DROP TRIGGER refuse ON refresh_tokens');
+  }
+}
+
+/** Whether a consent comes only after a sign-in, which shows the account. */
+async function mustIdentify(): Promise<boolean> {
+  const link = await bed.api.connectUrl({ user_id: 'newcomer', scope: YOUTUBE });
+  const { searchParams } = await new Browser().begin(link);
+  return !(searchParams.get('scope') ?? '').includes(YOUTUBE);
+}
+
+test('accounts whose slots could not be counted do not stay full: they are counted later', async () => {
+  await connectUncounted(SUSPECTS, ALICE);
+  expect(await mustIdentify()).toBe(true);
+  await until(async () => {
+    bed.clock.advance(61);
+    return !(await mustIdentify());
+  });
+});
+
+test('what a failed count leaves out is done with the later one: the alarm, and the end of the token that Google evicted', async () => {
+  await bed.webhook({ url: 'http://127.0.0.1:9/' });
+  await connectUncounted(LIMIT + 1, BOB);
+  const ended = () => bed.sql('SELECT user_id, end_reason FROM refresh_tokens WHERE ended_at IS NOT NULL');
+  const alarms = () => bed.sql(`SELECT user_id FROM outbox_events WHERE type = 'slots.nearly_full'`);
+  expect([await ended(), await alarms()]).toEqual([[], []]);
+  await until(async () => {
+    bed.clock.advance(61);
+    return (await ended()).length > 0 && (await alarms()).length > 0;
+  });
+  expect(await ended()).toEqual([{ user_id: 'user-1', end_reason: 'slot_eviction' }]);
+  // Of the account, by its newest token; the account is full, so that a connect is refused or comes after a sign-in.
+  expect(await alarms()).toEqual([{ user_id: `user-${LIMIT + 1}` }]);
+  expect(await mustIdentify()).toBe(true);
+});
