@@ -55,7 +55,7 @@ export class MyGrants {
 
   /** @returns null where the page does not show it */
   async find(session: MyGrantsSession, id: string): Promise<MyGrant | null> {
-    const grant = await this.grants.findById(id);
+    const grant = await this.grants.findById(id, session.connectRequest.userId);
     return grant && isShown(session, grant) ? this.#withActs(session, grant) : null;
   }
 

@@ -10,6 +10,8 @@ const USERS = Array.from({ length: 160 }, (_, user) => `silent-${user}`);
 /** Of the other worker, disconnected meanwhile. */
 const LEAVING = 3;
 const CALLERS = 20;
+/** They read grants by their ids alone, for which all servers are asked. */
+const READERS = 8;
 const GONE_MS = 15_000;
 const SOON_MS = 2000;
 
@@ -39,6 +41,10 @@ const SOON_MS = 2000;
     const callers = Array.from({ length: CALLERS }, async (_, index) => {
       while (!isOver) statuses.add(await statusOf(own[index % own.length] ?? ''));
     });
+    const api = cluster.api(0);
+    const readers = Array.from({ length: READERS }, async (_, index) => {
+      while (!isOver) await api.get(`/grants/${ids.get(others[index] ?? '') ?? ''}`);
+    });
     const slow: unknown[] = [];
     const goneAt = performance.now();
     try {
@@ -50,11 +56,11 @@ const SOON_MS = 2000;
       }
       // A grant that is named by its id alone is looked for at all servers first, for the time of a statement.
       const disconnect = async (user: string) =>
-        (await cluster.api(0).delete(`/grants/${ids.get(user) ?? ''}`, { mode: 'local' })).status;
+        (await api.delete(`/grants/${ids.get(user) ?? ''}`, { mode: 'local' })).status;
       expect(await Promise.all(leaving.map(disconnect))).toEqual(leaving.map(() => 200));
     } finally {
       isOver = true;
-      await Promise.all(callers);
+      await Promise.all([...callers, ...readers]);
       cluster.proxies.get(gone)?.lead(gone);
     }
     expect(slow).toEqual([]);

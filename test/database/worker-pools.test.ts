@@ -152,6 +152,19 @@ describe('the connections to a worker', () => {
     }
   });
 
+  test('are not asked for with each call where the worker does not know the role', async () => {
+    await pool.end();
+    const other = Object.assign(new URL(url), { username: 'a stranger', password: 'none' });
+    pool = open(run, { databaseUrl: new Secret(other.href) });
+    const connect = jest.spyOn(pool.connections, 'connect');
+    expect(await ask(PID)).toBe(0);
+    await until(() => pool.connections.totalCount === 0);
+    // A worker that is only unreachable is asked again by then.
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    expect(await ask(PID)).toBe(0);
+    expect(connect).toHaveBeenCalledTimes(1);
+  });
+
   test('are left for the coordinator where the role may not do it there, also a change', async () => {
     await openBoth();
     const refused = {
@@ -168,6 +181,9 @@ describe('the connections to a worker', () => {
       pool = open(run, { databaseUrl: new Secret(other.href) });
       await openBoth();
       expect(await ask(refused)).toBe(0);
+      // No connection was lost for it, and none is used until an operator may have acted.
+      expect(pool.connections.idleCount).toBe(2);
+      expect(await ask(PID)).toBe(0);
     } finally {
       await pool.end();
       pool = open(run);

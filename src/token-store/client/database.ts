@@ -23,6 +23,8 @@ const IDLE_MS = 10_000;
 
 /** The share of the pool for users of one worker, through the coordinator. */
 const SHARE_OF_A_WORKER = 4;
+/** Statements about all users: they have a share like those about one worker. */
+const ALL_SERVERS = '';
 /** Rather an error than a call that waits for a worker that is silent. */
 const WAIT_FOR_SHARE_MS = 1000;
 /** Opened where they are needed: two as a rule, and one more for each server that is silent. */
@@ -37,7 +39,7 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
    * for a worker that is silent.
    */
   readonly #informing: DatabasePool;
-  readonly #ofWorker: ConcurrencyLimit;
+  readonly #ofServer: ConcurrencyLimit;
   readonly #servers: PooledServers;
   readonly #statements: NamedStatements;
   /** Past the server of DATABASE_URL, where the tables are distributed over several. */
@@ -67,7 +69,7 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
     this.#pool = pool;
     this.#informing = poolOf(INFORMING);
     const share = Math.max(1, Math.floor(settings.databasePoolSize / SHARE_OF_A_WORKER));
-    this.#ofWorker = new ConcurrencyLimit(share, WAIT_FOR_SHARE_MS);
+    this.#ofServer = new ConcurrencyLimit(share, WAIT_FOR_SHARE_MS);
     this.#servers = servers;
     this.workers = new WorkerPools(settings);
     // Notifications received through the pooler of this pool prove that it keeps sessions.
@@ -117,11 +119,17 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
   /**
    * What asks for rows of one user through the pool. For users of one worker so much at a time that, where it is silent, connections are
    * left for all others.
-   * @param whose null: of all users
+   * @param whose null: of all users, so that any server may keep it waiting
    */
   aboutUser<Result>(whose: string | null, work: () => Promise<Result>): Promise<Result> {
-    const worker = whose !== null && this.isDistributed() ? this.workers.workerOf(whose) : null;
-    return worker === null ? work() : this.#ofWorker.run(worker, work);
+    if (!this.isDistributed()) return work();
+    const server = whose === null ? ALL_SERVERS : this.workers.workerOf(whose);
+    return server === null ? work() : this.aboutServer(server, work);
+  }
+
+  /** @param server `host:port` of a worker, or ALL_SERVERS */
+  aboutServer<Result>(server: string, work: () => Promise<Result>): Promise<Result> {
+    return this.#ofServer.run(server, work);
   }
 
   /** One statement past Prisma that is not prepared. */

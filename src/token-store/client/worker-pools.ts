@@ -4,6 +4,7 @@
  * distributed/user-shards.ts. Owns no time of the database and not whether tables are distributed: database-pool.ts, PooledServers.
  */
 import type pg from 'pg';
+import { Logger } from '@nestjs/common';
 import type { Settings } from '../../config/settings.js';
 import { SERVER } from '../change-feed/change-listener.js';
 import { type UserShard, UserShards } from '../distributed/user-shards.js';
@@ -16,7 +17,9 @@ import { STATEMENT_TIMEOUT_MS } from './session.js';
 /** What fails later than this is not tried again through the coordinator: no call waits twice for a server that is silent. */
 const REPEATED_WITHIN_MS = 500;
 /** A worker that refuses connections is not asked for one with each call. */
-const REFUSED_PAUSE_MS = 1000;
+const UNREACHABLE_PAUSE_MS = 1000;
+/** Where an operator must act first: a role, a right or a database is missing there. */
+const REFUSED_PAUSE_MS = 60_000;
 
 /**
  * To open one takes as long as some twenty statements, with its first statement (8.4 ms against 0.4). That another server took over the address is seen by the
@@ -29,6 +32,8 @@ const IDLE_MS = 3 * 60_000;
 const MAX_OPENING = 2;
 /** insufficient_privilege: nothing was done. */
 const NO_RIGHT = '42501';
+/** invalid_authorization_specification, invalid_catalog_name */
+const NO_LOGIN = /^(28\w{3}|3D000)$/;
 
 export interface UserStatement {
   readonly userId: string;
@@ -102,7 +107,12 @@ export class WorkerPool {
   readonly connections: DatabasePool;
   readonly #statements: NamedStatements;
   readonly #size: number;
+  readonly #name: string;
+  readonly #log = new Logger(WorkerPool.name);
+  /** By performance.now(): no connection is opened until then. */
   #pausedUntil = 0;
+  /** Nothing is asked until then. */
+  #refusedUntil = 0;
   #opening = 0;
   #isEnded = false;
 
@@ -112,6 +122,7 @@ export class WorkerPool {
     readonly run: string,
   ) {
     this.#size = settings.databasePoolSize;
+    this.#name = `${place.host}:${place.port}`;
     this.connections = new DatabasePool({
       source: workerAddress(settings, place),
       size: this.#size,
@@ -138,7 +149,7 @@ export class WorkerPool {
     { name, text, values, isRead }: Omit<UserStatement, 'userId'>,
     throughCoordinator: () => Promise<Other>,
   ): Promise<Row[] | Other> {
-    if (!this.#hasConnection()) return throughCoordinator();
+    if (performance.now() < this.#refusedUntil || !this.#hasConnection()) return throughCoordinator();
     const startedAt = performance.now();
     const mayRepeat = () => performance.now() - startedAt < REPEATED_WITHIN_MS;
     let client: pg.PoolClient;
@@ -154,8 +165,14 @@ export class WorkerPool {
       client.release();
       return rows;
     } catch (error) {
+      if (codesOf(error).includes(NO_RIGHT)) {
+        // The session is as it was.
+        client.release();
+        this.#refusedUntil = performance.now() + REFUSED_PAUSE_MS;
+        this.#warn('the role of DATABASE_URL may not run the statements of tokens at a worker', error);
+        return throughCoordinator();
+      }
       client.release(true);
-      if (codesOf(error).includes(NO_RIGHT)) return throughCoordinator();
       if (!isRead || !mayRepeat() || !databaseFault(error)) throw error;
       return throughCoordinator();
     }
@@ -180,11 +197,21 @@ export class WorkerPool {
     try {
       const client = await this.connections.connect();
       client.release();
-    } catch {
-      this.#pausedUntil = performance.now() + REFUSED_PAUSE_MS;
+    } catch (error) {
+      const isRefused = codesOf(error).some((code) => NO_LOGIN.test(code));
+      this.#pausedUntil = performance.now() + (isRefused ? REFUSED_PAUSE_MS : UNREACHABLE_PAUSE_MS);
+      if (isRefused) this.#warn('a worker refuses the role or the database of the broker', error);
     } finally {
       this.#opening--;
     }
+  }
+
+  #warn(what: string, error: unknown): void {
+    const codes = codesOf(error);
+    this.#log.warn(
+      { worker: this.#name, codes },
+      `${what}; those about its users go through the coordinator: docs/citus.md`,
+    );
   }
 
   async #admit(client: pg.ClientBase): Promise<void> {

@@ -26,15 +26,19 @@ export class SlotLedgerRepository {
 
   /** The tokens that Google counts as live for one account and client, in the order in which they were booked. */
   async liveTokens(accountSub: string, client: string, now: Date): Promise<LiveRefreshToken[]> {
-    const rows = await this.database.refreshToken.findMany({
-      where: { accountSub, client, ...live(now) },
-      orderBy: { sequence: 'asc' },
-    });
+    const rows = await this.#ofAllUsers(() =>
+      this.database.refreshToken.findMany({
+        where: { accountSub, client, ...live(now) },
+        orderBy: { sequence: 'asc' },
+      }),
+    );
     const ids = rows.flatMap(({ grantId }) => grantId ?? []);
-    const grants = await this.database.grant.findMany({
-      where: { accountSub, client, id: { in: ids } },
-      select: { id: true, userId: true, status: true },
-    });
+    const grants = await this.#ofAllUsers(() =>
+      this.database.grant.findMany({
+        where: { accountSub, client, id: { in: ids } },
+        select: { id: true, userId: true, status: true },
+      }),
+    );
     const byId = new Map(grants.map((grant) => [grant.id, grant]));
     return rows.map(({ grantId, issuedAt, ageUnknown, current }) => {
       const grant = byId.get(grantId ?? '');
@@ -51,7 +55,11 @@ export class SlotLedgerRepository {
 
   /** How many are live for the account across all clients. Google's limit on these is unpublished. */
   countLiveOfAccount(accountSub: string, now: Date): Promise<number> {
-    return this.database.refreshToken.count({ where: { accountSub, ...live(now) } });
+    return this.#ofAllUsers(() => this.database.refreshToken.count({ where: { accountSub, ...live(now) } }));
+  }
+
+  #ofAllUsers<Result>(read: () => Promise<Result>): Promise<Result> {
+    return this.database.aboutUser(null, read);
   }
 
   /**

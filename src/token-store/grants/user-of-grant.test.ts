@@ -9,6 +9,7 @@ function cluster(
   shards = { shards: 1, allShards: Object.keys(servers).length },
 ) {
   return {
+    aboutServer: <Result>(_server: string, work: () => Promise<Result>) => work(),
     unprepared: async <Row extends object>(_text: string, [, port]: readonly unknown[] = []) => {
       const list = Object.keys(servers).map((each) => ({
         host: 'db',

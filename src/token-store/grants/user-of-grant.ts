@@ -31,7 +31,7 @@ const ASK =
 
 /** @param find of the user's rows; null: of those of all users, at all servers */
 export async function findByIdAlone<Row>(
-  database: Pick<Database, 'isDistributed' | 'unprepared'>,
+  database: Pick<Database, 'isDistributed' | 'unprepared' | 'aboutServer'>,
   id: string,
   find: (user: UserOrAll) => Promise<Row | null>,
 ): Promise<Row | null> {
@@ -50,7 +50,7 @@ export async function findByIdAlone<Row>(
  * @throws `fault` where none of those that answer has it
  */
 export async function userOfGrant(
-  database: Pick<Database, 'unprepared'>,
+  database: Pick<Database, 'unprepared' | 'aboutServer'>,
   id: string,
   fault: unknown,
 ): Promise<string | null> {
@@ -60,7 +60,9 @@ export async function userOfGrant(
   // Of a shard without a primary nothing is known.
   if (!first || known < first.allShards) throw fault;
   const asked = servers.map(async ({ host, port, text }) => {
-    const rows = await database.unprepared<{ success: boolean; result: string }>(ASK, [host, port, text]);
+    const ask = () => database.unprepared<{ success: boolean; result: string }>(ASK, [host, port, text]);
+    // It may be silent, and is not waited for where another one has the grant.
+    const rows = await database.aboutServer(`${host}:${port}`, ask);
     const [answer] = rows;
     if (!answer?.success) throw fault;
     return answer.result === '' ? null : answer.result;
