@@ -10,7 +10,7 @@ const features = {
   webhooks: ['operations'],
   declarations: ['services', 'webhooks'],
   grants: ['connect-tickets', 'services', 'operations'],
-  'connect-tickets': ['services'],
+  'connect-tickets': ['services', 'operations'],
   'access-tokens': ['connect-tickets', 'services', 'operations'],
   authorization: ['connect-tickets', 'access-tokens', 'services', 'operations'],
   callback: ['connect-tickets', 'authorization', 'services', 'operations'],

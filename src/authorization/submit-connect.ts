@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { ConnectTickets, type OpenedTicket, ticketUsed } from '../connect-tickets/connect-tickets.service.js';
+import { ConnectTickets, type OpenedTicket } from '../connect-tickets/connect-tickets.service.js';
+import { ticketUsed } from '../connect-tickets/ticket-refusals.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { outcomeOfRefusal } from '../domain/connect/connect-outcome.js';
 import { BrokerError } from '../domain/errors.js';

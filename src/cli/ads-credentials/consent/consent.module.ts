@@ -15,8 +15,6 @@ import { ConnectTickets } from '../../../connect-tickets/connect-tickets.service
 import { TicketProgress } from '../../../connect-tickets/ticket-progress.js';
 import { TicketWatch } from '../../../connect-tickets/ticket-watch.js';
 import { GoogleModule } from '../../../google/google.module.js';
-import { ActivityCounts } from '../../../domain/activity.js';
-import { ConnectMetrics } from '../../../operations/connect-metrics.js';
 import { Scheduler } from '../../../operations/scheduler.js';
 
 /**
@@ -27,9 +25,6 @@ import { Scheduler } from '../../../operations/scheduler.js';
 @Module({
   imports: [GoogleModule],
   providers: [
-    // Counted, and shown nowhere.
-    ActivityCounts,
-    ConnectMetrics,
     ConnectTickets,
     TicketProgress,
     TicketWatch,

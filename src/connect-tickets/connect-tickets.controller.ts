@@ -21,10 +21,10 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
-import { aboutConnect, takenBackFacts } from '../connect-tickets/connect-audit.js';
-import { ConnectTickets } from '../connect-tickets/connect-tickets.service.js';
-import { TicketProgress } from '../connect-tickets/ticket-progress.js';
-import { TicketWatch } from '../connect-tickets/ticket-watch.js';
+import { aboutConnect, takenBackFacts } from './connect-audit.js';
+import { ConnectTickets } from './connect-tickets.service.js';
+import { TicketProgress } from './ticket-progress.js';
+import { TicketWatch } from './ticket-watch.js';
 import type { Service } from '../domain/access/policy.js';
 import { ANY_CLIENT } from '../domain/connect/connect-request.js';
 import { type ConnectTicket, stateAt } from '../domain/connect/connect-ticket.js';
@@ -85,7 +85,6 @@ export class ConnectTicketsController {
     if (connectRequest.client !== ANY_CLIENT) audit.add({ client: connectRequest.client });
     const { id, url, expiresAt } = await this.tickets.issue(service, connectRequest, request.id);
     audit.add({ details: { ticket: id } });
-    this.metrics.step('link', 'ok');
     return { id, connect_url: url, expires_at: expiresAt.toISOString() };
   }
 
