@@ -8,6 +8,7 @@ import { ConsentTickets } from './consent-tickets.js';
 import { FinishExchange } from './finish-exchange.js';
 import { PendingConsents } from './pending-consents.js';
 import { AuthorizationResponseValidator } from './response-validator.js';
+import { ResumeConnects } from './resume-connects.js';
 import { ResumeConnectsJob } from './resume-connects.job.js';
 
 /**
@@ -26,6 +27,7 @@ import { ResumeConnectsJob } from './resume-connects.job.js';
     FinishExchange,
     PendingConsents,
     ConfirmPendingConsent,
+    ResumeConnects,
     ResumeConnectsJob,
   ],
 })

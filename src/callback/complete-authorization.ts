@@ -27,7 +27,7 @@ export type Completion =
       readonly kind: 'outcome';
       readonly ticket: ConnectTicket;
       readonly outcome: ConnectOutcome;
-      /** The ticket could not be ended: resume-connects.job.ts ends it, and reports the outcome. */
+      /** The ticket could not be ended: resume-connects.ts ends it, and reports the outcome. */
       readonly isReportedLater?: boolean;
     }
   /** The browser must go to Google again. */
@@ -96,7 +96,7 @@ export class CompleteAuthorization {
 
   /**
    * A grant has ended its ticket already.
-   * @param exchangeId of an exchange that became nothing. It goes once the ticket has ended; else resume-connects.job.ts does both
+   * @param exchangeId of an exchange that became nothing. It goes once the ticket has ended; else resume-connects.ts does both
    */
   async #end(
     ticket: ConnectTicket,

@@ -21,7 +21,7 @@ import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { OUTCOME_WITHOUT_REFRESH_TOKEN } from './consent-outcome.js';
 import { ConsentTickets } from './consent-tickets.js';
 import { PendingConsents } from './pending-consents.js';
-import { ResumeConnectsJob } from './resume-connects.job.js';
+import { ResumeConnects } from './resume-connects.js';
 
 interface Confirmed {
   readonly grant: Grant;
@@ -36,7 +36,7 @@ export class ConfirmPendingConsent {
     private readonly grants: GrantsRepository,
     private readonly pending: PendingConsentsRepository,
     private readonly pendingConsents: PendingConsents,
-    private readonly resumeConnects: ResumeConnectsJob,
+    private readonly resumeConnects: ResumeConnects,
     private readonly consentTickets: ConsentTickets,
     private readonly progress: TicketProgress,
   ) {}

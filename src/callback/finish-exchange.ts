@@ -37,7 +37,7 @@ export function isNothing({ kind }: FinishedExchange): boolean {
 
 /**
  * Turns a stored exchange into a grant, a consent that awaits confirmation, or a failure. Runs in the browser's request,
- * and later without it (resume-connects.job.ts) until it succeeds or expires; the checks are the same.
+ * and later without it (resume-connects.ts) until it succeeds or expires; the checks are the same.
  */
 @Injectable()
 export class FinishExchange {
