@@ -78,7 +78,7 @@ export class StartAuthorization {
     requestId: string,
     locale: string | null,
   ): Promise<Start> {
-    const stored = await this.progress.stored(id, connectRequest);
+    const stored = await this.progress.findOrAdd(id, connectRequest);
     const hash = this.sealer.fingerprint(browserKey, 'browser-key');
     const ticket = stored && (await this.progress.begin(stored, hash, requestId, LIFETIME_SECONDS));
     if (!ticket) throw ticketUsed();

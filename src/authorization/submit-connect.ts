@@ -59,7 +59,7 @@ export class SubmitConnect {
     requestId: string,
   ): Promise<Exclude<Start, { readonly kind: 'redirect' }>> {
     if (!known || !this.binding.isBoundTo(known, browserKey)) this.tickets.assertNotExpired(connectRequest);
-    const stored = known ?? (await this.progress.stored(id, connectRequest));
+    const stored = known ?? (await this.progress.findOrAdd(id, connectRequest));
     const hash = this.binding.hashOf(browserKey);
     const bound = stored && (await this.progress.begin(stored, hash, requestId, 0));
     if (!bound) throw ticketUsed();

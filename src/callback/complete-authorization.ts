@@ -18,7 +18,7 @@ import type { PendingAuthorization } from '../token-store/connects/authorization
 import { PendingExchangesRepository } from '../token-store/connects/pending-exchanges.repository.js';
 import { CodeExchange } from './code-exchange.js';
 import { outcomeOfFailure, outcomeOfResponse, wrongAccount } from './consent-outcome.js';
-import { FinishExchange, isNothing } from './finish-exchange.js';
+import { FinishExchange, leavesNoGrant } from './finish-exchange.js';
 import { CONFIRM_SECONDS, PendingConsents } from './pending-consents.js';
 import { type AuthorizationResponse, AuthorizationResponseValidator } from './response-validator.js';
 
@@ -91,7 +91,7 @@ export class CompleteAuthorization {
       throw fault;
     });
     if ('consentUrl' in next) return { kind: 'redirect', ticket, consentUrl: next.consentUrl };
-    return this.#end(ticket, next, requestId, isNothing(next) ? visit.exchangeId : null);
+    return this.#end(ticket, next, requestId, leavesNoGrant(next) ? visit.exchangeId : null);
   }
 
   /**

@@ -19,7 +19,7 @@ import {
 } from '../token-store/connects/pending-consents.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { OUTCOME_WITHOUT_REFRESH_TOKEN } from './consent-outcome.js';
-import { ConsentTickets } from './consent-tickets.js';
+import { TicketEnds } from './ticket-ends.js';
 import { PendingConsents } from './pending-consents.js';
 import { ResumeConnects } from './resume-connects.js';
 
@@ -37,7 +37,7 @@ export class ConfirmPendingConsent {
     private readonly pending: PendingConsentsRepository,
     private readonly pendingConsents: PendingConsents,
     private readonly resumeConnects: ResumeConnects,
-    private readonly consentTickets: ConsentTickets,
+    private readonly ticketEnds: TicketEnds,
     private readonly progress: TicketProgress,
   ) {}
 
@@ -76,7 +76,7 @@ export class ConfirmPendingConsent {
       mayNarrow: connectRequest.includeGranted === false,
       exchangeId: null,
       codeHash,
-      ticket: await this.consentTickets.of({ ...consent, requestId }, answer.account),
+      ticket: await this.ticketEnds.of({ ...consent, requestId }, answer.account),
       now: this.clock.now(),
     });
     if (saved.kind === 'saved') {

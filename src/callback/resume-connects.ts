@@ -14,7 +14,7 @@ import {
 } from '../token-store/connects/pending-exchanges.repository.js';
 import { consentFacts } from '../connect-tickets/connect-audit.js';
 import { OUTCOME_WITHOUT_REFRESH_TOKEN } from './consent-outcome.js';
-import { FinishExchange, isNothing } from './finish-exchange.js';
+import { FinishExchange, leavesNoGrant } from './finish-exchange.js';
 import { CONFIRM_SECONDS } from './pending-consents.js';
 
 /** Longer than Google and the database may take for a whole batch. */
@@ -102,7 +102,7 @@ export class ResumeConnects {
   async #end(exchange: DueExchange, outcome: ConnectOutcome, lastFault: string | null = null): Promise<void> {
     // Reported with the end of the ticket: where the removal fails, all of this is done again.
     if (await this.#endTicket(exchange, outcome)) this.#report(exchange, outcome, lastFault);
-    if (isNothing(outcome)) await this.exchanges.remove(exchange.id);
+    if (leavesNoGrant(outcome)) await this.exchanges.remove(exchange.id);
   }
 
   /** A grant has ended its ticket already. @returns false where the ticket had ended before, and that was reported */

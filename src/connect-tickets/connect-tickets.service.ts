@@ -20,7 +20,7 @@ import { isPlainText } from '../domain/text.js';
 import { Sealer } from '../sealing/sealer.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { ServiceCache } from '../services/service-cache.js';
-import { generateServiceId, sameHash } from '../services/service-key.js';
+import { generateShortId, sameHash } from '../services/service-key.js';
 import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 import { newTicket } from './ticket-progress.js';
 import { backToApp, ticketExpired, ticketInvalid } from './ticket-refusals.js';
@@ -72,7 +72,7 @@ export class ConnectTickets {
    * Stores a ticket for a request that a service composed itself.
    * @throws {BrokerError} `invalid_request` or `not_allowed`
    */
-  async issue(
+  async store(
     service: Service,
     request: ConnectRequest,
     requestId: string | null,
@@ -89,7 +89,7 @@ export class ConnectTickets {
     if (requireAccount && Object.values(requireAccount).every((condition) => condition === undefined)) {
       throw invalidRequest({ require_account: REQUIREMENT_RULE });
     }
-    const id = textOf(this.settings.cell, generateServiceId());
+    const id = textOf(this.settings.cell, generateShortId());
     const secret = randomBytes(16).toString('base64url');
     const now = this.clock.now();
     const expiresAt = this.#expiry(now);
@@ -102,7 +102,7 @@ export class ConnectTickets {
   }
 
   /** A sealed link. @throws {BrokerError} `invalid_request`: the ticket is too long for a link */
-  async create(request: ConnectRequest): Promise<ConnectLink> {
+  async sealedLink(request: ConnectRequest): Promise<ConnectLink> {
     const expiresAt = this.#expiry(this.clock.now());
     return { url: await this.#seal(request, expiresAt), expiresAt };
   }

@@ -8,7 +8,7 @@ import { scopeSet } from '../domain/google/scopes.js';
 import type { Secret } from '../domain/secret.js';
 import type { Webhook } from '../domain/webhook/webhook.js';
 import { rotated } from '../domain/webhook/webhook-secrets.js';
-import { generateKey, generateServiceId } from '../services/service-key.js';
+import { generateKey, generateShortId } from '../services/service-key.js';
 import type {
   DeclarationWrites,
   StoredDeclaration,
@@ -148,7 +148,7 @@ class Planner implements Plan {
     const known = this.stored.services.find((each) => each.name === name);
     const given = known || identity ? undefined : this.given.serviceKeys.get(name);
     const key = known || identity || given ? null : generateKey();
-    const id = known?.id ?? given?.id ?? key?.id ?? generateServiceId();
+    const id = known?.id ?? given?.id ?? key?.id ?? generateShortId();
     const policy = policyOf(declared);
     if (known) {
       const credential = identity ? { kind: 'identity' as const, ...identity } : known.credential;

@@ -102,7 +102,7 @@ async function create({ service: idOrName, user, ...options }: Options): Promise
     }
     const request = inUsage(() => toTicketRequest(service, settings.clients, body));
     const { purpose = 'connect', client, scopes } = request;
-    const { id, url, expiresAt } = await broker.get(ConnectTickets).issue(service, request, null);
+    const { id, url, expiresAt } = await broker.get(ConnectTickets).store(service, request, null);
     const audit = broker.get(AuditLog);
     audit.record({
       at: broker.get(Clock).now(),

@@ -86,7 +86,7 @@ export class ConsoleLinkController {
     const request = this.#requestOf(service, userId, form);
     const { client, scopes } = request;
     audit.add({ serviceId: service.id, client, details: { asked: scopes } });
-    const { id, url, expiresAt } = await this.tickets.issue(service, request, requestId);
+    const { id, url, expiresAt } = await this.tickets.store(service, request, requestId);
     audit.add({ details: { ticket: id } });
     const now = this.clock.now();
     await sendPage(
