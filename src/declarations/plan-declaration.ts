@@ -3,8 +3,7 @@
  * webhook gets; a secret that is made here is given out once. Does not own the checks (check-declaration.ts).
  */
 import { randomUUID } from 'node:crypto';
-import type { Policy } from '../domain/access/policy.js';
-import { scopeSet } from '../domain/google/scopes.js';
+import { policyOf } from '../domain/access/policy.js';
 import type { Secret } from '../domain/secret.js';
 import type { Webhook } from '../domain/webhook/webhook.js';
 import { rotated } from '../domain/webhook/webhook-secrets.js';
@@ -221,16 +220,3 @@ class Planner implements Plan {
 }
 
 const ENABLED = { disabledAt: null, disabledReason: null };
-
-function policyOf({ clients, scopes, users, allow }: DeclaredService): Policy {
-  return {
-    clients,
-    scopes: scopeSet(scopes),
-    users,
-    audit: allow.includes('audit'),
-    disconnect: allow.includes('disconnect'),
-    revoke: allow.includes('revoke'),
-    force: allow.includes('force'),
-    import: allow.includes('import'),
-  };
-}
