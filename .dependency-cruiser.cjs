@@ -10,7 +10,7 @@ const features = {
   webhooks: ['operations'],
   declarations: ['services', 'webhooks'],
   grants: ['connect-tickets', 'services', 'operations'],
-  'connect-tickets': ['services'],
+  'connect-tickets': ['services', 'operations'],
   'access-tokens': ['connect-tickets', 'services', 'operations'],
   authorization: ['connect-tickets', 'access-tokens', 'services', 'operations'],
   callback: ['connect-tickets', 'authorization', 'services', 'operations'],
@@ -25,8 +25,8 @@ const withoutHttp = ['access-tokens'];
 const tests = '\\.test\\.tsx?$';
 /** What a feature may use of PostgreSQL: a repository, and the feed of changes. */
 const repositories = '^src/token-store/.*(\\.repository|/change-feed|/database-health)\\.ts$';
-// Which requests are sent is decided in google/, webhooks/, services/workload-jwt/ and console/sign-in/ (an issuer of the operator's
-// choice, which may be Google); cli/libraries/ asks the broker.
+// Which requests are sent is decided in google/, webhooks/, security-events/ (to other cells), services/workload-jwt/ and
+// console/sign-in/ (an issuer of the operator's choice, which may be Google); cli/libraries/ asks the broker.
 const requests = '^src/outbound/(http-client|fetch-json|remote-key-set)\\.ts$';
 /** All may ask whether there are traces; the SDK behind it is for the entry point alone. */
 const traces = '^src/tracing/tracing\\.ts$';

@@ -7,6 +7,7 @@ import { AuthorizationModule } from './authorization/authorization.module.js';
 import { CallbackModule } from './callback/callback.module.js';
 import { ConfigModule } from './config/config.module.js';
 import { ConnectTicketsModule } from './connect-tickets/connect-tickets.module.js';
+import { TicketRoutesModule } from './connect-tickets/ticket-routes.module.js';
 import type { Settings } from './config/settings.js';
 import { Meter } from './domain/metrics/meter.js';
 import type { Clock } from './domain/ports/clock.js';
@@ -59,6 +60,7 @@ export class AppModule {
         ConnectTicketsModule,
         DelegatedCredentialsModule,
         AuthorizationModule,
+        TicketRoutesModule,
         CallbackModule,
         TokensModule,
         AdsModule,

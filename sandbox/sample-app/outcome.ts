@@ -37,12 +37,12 @@ export function outcomeOf(fields: URLSearchParams): Notice | null {
     case 'revoked':
       return {
         mood: 'good',
-        text: `Revoked. Google ended the grant, and the broker forgot it. Test an API request to see what that means.${others > 0 ? ` ${others} more ended with it at Google.` : ''}`,
+        text: `Revoked. Google ended the grant, and the broker deleted it. Test an API request to see what that means.${others > 0 ? ` ${others} more ended with it at Google.` : ''}`,
       };
     case 'cleared':
       return {
         mood: 'good',
-        text: 'Cleared. The broker forgot the grant. Google still remembers your consent.',
+        text: 'Cleared. The broker deleted the grant. Google still remembers your consent.',
       };
   }
   return null;

@@ -98,7 +98,7 @@ function explainInvalidGrant({ code, cause }: Problem, isRevoked: boolean): stri
     return `${what}, and does not say why. The broker found the likeliest reason, and does not ask Google again.`;
   }
   return code === 'not_connected' && isRevoked
-    ? `${what}. You revoked it here, so the broker has forgotten it, and does not even ask.`
+    ? `${what}. You revoked it here, so the broker has deleted it, and does not even ask.`
     : null;
 }
 

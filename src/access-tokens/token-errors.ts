@@ -138,7 +138,7 @@ export class TokenErrors {
     const scopes = request.scopes.length > 0 ? request.scopes : allowedScopes(policy, fallback);
     // Google refuses other scopes on its own page, which has no link back.
     if (scopes.length === 0 || !scopes.every(isGoogleScope)) return null;
-    const { url } = await this.links.create({
+    const { url } = await this.links.sealedLink({
       ...plainConnectRequest({
         serviceId: request.service.id,
         serviceName: request.service.name,

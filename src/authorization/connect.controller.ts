@@ -2,7 +2,8 @@ import { Body, Controller, Get, Post, Query, Req, Res, UseInterceptors } from '@
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { aboutConnect, consentFacts } from '../connect-tickets/connect-audit.js';
-import { ConnectTickets, type OpenedTicket, ticketUsed } from '../connect-tickets/connect-tickets.service.js';
+import { ConnectTickets, type OpenedTicket } from '../connect-tickets/connect-tickets.service.js';
+import { ticketUsed } from '../connect-tickets/ticket-refusals.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { Settings } from '../config/settings.js';
 import { endOf } from '../domain/connect/connect-end.js';

@@ -1,7 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { type OpenedTicket, ticketUsed } from '../connect-tickets/connect-tickets.service.js';
+import type { OpenedTicket } from '../connect-tickets/connect-tickets.service.js';
+import { ticketUsed } from '../connect-tickets/ticket-refusals.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { textOf } from '../domain/cell.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
@@ -77,7 +78,7 @@ export class StartAuthorization {
     requestId: string,
     locale: string | null,
   ): Promise<Start> {
-    const stored = await this.progress.stored(id, connectRequest);
+    const stored = await this.progress.findOrAdd(id, connectRequest);
     const hash = this.sealer.fingerprint(browserKey, 'browser-key');
     const ticket = stored && (await this.progress.begin(stored, hash, requestId, LIFETIME_SECONDS));
     if (!ticket) throw ticketUsed();

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { ConnectTickets, type OpenedTicket, ticketUsed } from '../connect-tickets/connect-tickets.service.js';
+import { ConnectTickets, type OpenedTicket } from '../connect-tickets/connect-tickets.service.js';
+import { ticketUsed } from '../connect-tickets/ticket-refusals.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { outcomeOfRefusal } from '../domain/connect/connect-outcome.js';
 import { BrokerError } from '../domain/errors.js';
@@ -58,7 +59,7 @@ export class SubmitConnect {
     requestId: string,
   ): Promise<Exclude<Start, { readonly kind: 'redirect' }>> {
     if (!known || !this.binding.isBoundTo(known, browserKey)) this.tickets.assertNotExpired(connectRequest);
-    const stored = known ?? (await this.progress.stored(id, connectRequest));
+    const stored = known ?? (await this.progress.findOrAdd(id, connectRequest));
     const hash = this.binding.hashOf(browserKey);
     const bound = stored && (await this.progress.begin(stored, hash, requestId, 0));
     if (!bound) throw ticketUsed();

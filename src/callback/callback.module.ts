@@ -4,10 +4,11 @@ import { CodeExchange } from './code-exchange.js';
 import { CompleteAuthorization } from './complete-authorization.js';
 import { CompletionsController } from './completions.controller.js';
 import { ConfirmPendingConsent } from './confirm-pending-consent.js';
-import { ConsentTickets } from './consent-tickets.js';
+import { TicketEnds } from './ticket-ends.js';
 import { FinishExchange } from './finish-exchange.js';
 import { PendingConsents } from './pending-consents.js';
 import { AuthorizationResponseValidator } from './response-validator.js';
+import { ResumeConnects } from './resume-connects.js';
 import { ResumeConnectsJob } from './resume-connects.job.js';
 
 /**
@@ -22,10 +23,11 @@ import { ResumeConnectsJob } from './resume-connects.job.js';
     AuthorizationResponseValidator,
     CompleteAuthorization,
     CodeExchange,
-    ConsentTickets,
+    TicketEnds,
     FinishExchange,
     PendingConsents,
     ConfirmPendingConsent,
+    ResumeConnects,
     ResumeConnectsJob,
   ],
 })

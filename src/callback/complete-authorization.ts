@@ -18,7 +18,7 @@ import type { PendingAuthorization } from '../token-store/connects/authorization
 import { PendingExchangesRepository } from '../token-store/connects/pending-exchanges.repository.js';
 import { CodeExchange } from './code-exchange.js';
 import { outcomeOfFailure, outcomeOfResponse, wrongAccount } from './consent-outcome.js';
-import { FinishExchange, isNothing } from './finish-exchange.js';
+import { FinishExchange, leavesNoGrant } from './finish-exchange.js';
 import { CONFIRM_SECONDS, PendingConsents } from './pending-consents.js';
 import { type AuthorizationResponse, AuthorizationResponseValidator } from './response-validator.js';
 
@@ -27,7 +27,7 @@ export type Completion =
       readonly kind: 'outcome';
       readonly ticket: ConnectTicket;
       readonly outcome: ConnectOutcome;
-      /** The ticket could not be ended: resume-connects.job.ts ends it, and reports the outcome. */
+      /** The ticket could not be ended: resume-connects.ts ends it, and reports the outcome. */
       readonly isReportedLater?: boolean;
     }
   /** The browser must go to Google again. */
@@ -91,12 +91,12 @@ export class CompleteAuthorization {
       throw fault;
     });
     if ('consentUrl' in next) return { kind: 'redirect', ticket, consentUrl: next.consentUrl };
-    return this.#end(ticket, next, requestId, isNothing(next) ? visit.exchangeId : null);
+    return this.#end(ticket, next, requestId, leavesNoGrant(next) ? visit.exchangeId : null);
   }
 
   /**
    * A grant has ended its ticket already.
-   * @param exchangeId of an exchange that became nothing. It goes once the ticket has ended; else resume-connects.job.ts does both
+   * @param exchangeId of an exchange that became nothing. It goes once the ticket has ended; else resume-connects.ts does both
    */
   async #end(
     ticket: ConnectTicket,

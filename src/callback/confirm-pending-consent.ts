@@ -19,9 +19,9 @@ import {
 } from '../token-store/connects/pending-consents.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { OUTCOME_WITHOUT_REFRESH_TOKEN } from './consent-outcome.js';
-import { ConsentTickets } from './consent-tickets.js';
+import { TicketEnds } from './ticket-ends.js';
 import { PendingConsents } from './pending-consents.js';
-import { ResumeConnectsJob } from './resume-connects.job.js';
+import { ResumeConnects } from './resume-connects.js';
 
 interface Confirmed {
   readonly grant: Grant;
@@ -36,8 +36,8 @@ export class ConfirmPendingConsent {
     private readonly grants: GrantsRepository,
     private readonly pending: PendingConsentsRepository,
     private readonly pendingConsents: PendingConsents,
-    private readonly resumeConnects: ResumeConnectsJob,
-    private readonly consentTickets: ConsentTickets,
+    private readonly resumeConnects: ResumeConnects,
+    private readonly ticketEnds: TicketEnds,
     private readonly progress: TicketProgress,
   ) {}
 
@@ -76,7 +76,7 @@ export class ConfirmPendingConsent {
       mayNarrow: connectRequest.includeGranted === false,
       exchangeId: null,
       codeHash,
-      ticket: await this.consentTickets.of({ ...consent, requestId }, answer.account),
+      ticket: await this.ticketEnds.of({ ...consent, requestId }, answer.account),
       now: this.clock.now(),
     });
     if (saved.kind === 'saved') {

@@ -22,7 +22,7 @@ import {
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
 import { OUTCOME_WITHOUT_REFRESH_TOKEN, outcomeOfFailure, wrongAccount } from './consent-outcome.js';
-import { ConsentTickets } from './consent-tickets.js';
+import { TicketEnds } from './ticket-ends.js';
 import { PendingConsents } from './pending-consents.js';
 
 /** The outcome of an exchange; or the account that must consent again, with a consent screen. */
@@ -31,13 +31,13 @@ export type FinishedExchange = ConnectOutcome | { readonly kind: 'again'; readon
 const RETRY_SECONDS = 5;
 
 /** The other outcomes remove the exchange in their own transaction. */
-export function isNothing({ kind }: FinishedExchange): boolean {
+export function leavesNoGrant({ kind }: FinishedExchange): boolean {
   return !['granted', 'pending', 'finishing'].includes(kind);
 }
 
 /**
  * Turns a stored exchange into a grant, a consent that awaits confirmation, or a failure. Runs in the browser's request,
- * and later without it (resume-connects.job.ts) until it succeeds or expires; the checks are the same.
+ * and later without it (resume-connects.ts) until it succeeds or expires; the checks are the same.
  */
 @Injectable()
 export class FinishExchange {
@@ -54,7 +54,7 @@ export class FinishExchange {
     private readonly services: ServiceCache,
     private readonly exchanges: PendingExchangesRepository,
     private readonly pendingConsents: PendingConsents,
-    private readonly consentTickets: ConsentTickets,
+    private readonly ticketEnds: TicketEnds,
   ) {}
 
   /**
@@ -125,7 +125,7 @@ export class FinishExchange {
 
   async #save(exchange: PendingExchange, account: VerifiedAccount): Promise<FinishedExchange> {
     const { id: exchangeId, connectRequest, answer, includedGranted } = exchange;
-    const ticket = await this.consentTickets.of(exchange, account);
+    const ticket = await this.ticketEnds.of(exchange, account);
     const saved = await this.grants.saveConsent({
       userId: connectRequest.userId,
       client: connectRequest.client,
@@ -145,7 +145,7 @@ export class FinishExchange {
       case 'ticket_ended':
         // Google counts the token all the same.
         await this.ledger.bookUnused({ ...connectRequest, account }, answer, this.clock.now());
-        return this.consentTickets.outcomeOf(exchange.ticketId);
+        return this.ticketEnds.outcomeOf(exchange.ticketId);
       case 'gone':
         return { kind: 'finishing', cause: 'none', code: null };
       default:

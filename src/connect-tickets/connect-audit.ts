@@ -6,7 +6,7 @@ import { causeFacts, endOf } from '../domain/connect/connect-end.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import { ANY_CLIENT, type ConnectRequest } from '../domain/connect/connect-request.js';
 import type { AuditFacts } from '../http/audit.decorator.js';
-import type { TakenBack } from './ticket-progress.js';
+import type { CancelledTicket } from './ticket-progress.js';
 
 /** Whose a ticket is, and what it asks for. */
 export function aboutConnect({ purpose, serviceId, userId, client, scopes }: ConnectRequest): AuditFacts {
@@ -14,8 +14,8 @@ export function aboutConnect({ purpose, serviceId, userId, client, scopes }: Con
   return { serviceId, userId, client, details: { asked: scopes } };
 }
 
-/** Of a ticket that a service or an operator takes back. */
-export function takenBackFacts({ isNew, end }: TakenBack): AuditFacts {
+/** Of a ticket that a service or an operator cancels. */
+export function cancelFacts({ isNew, end }: CancelledTicket): AuditFacts {
   return isNew ? { details: causeFacts(end) } : { outcome: 'ended' };
 }
 

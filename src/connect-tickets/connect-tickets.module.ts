@@ -6,7 +6,7 @@ import { TicketWatch } from './ticket-watch.js';
 /**
  * Owns connect tickets: what a service requests of a user, by a link, for services that ask for one and for the refusals of
  * GET /tokens/:userId; how far each one is, and the callers that wait for its outcome.
- * Does not own the routes (authorization/) nor what a request may contain (domain/connect/).
+ * Does not own the pages that a link leads to (authorization/, my-grants/) nor what a policy allows (domain/connect/).
  */
 @Global()
 @Module({

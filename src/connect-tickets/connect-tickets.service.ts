@@ -5,7 +5,7 @@ import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/access/policy.js';
 import { textOf, uuidOf } from '../domain/cell.js';
 import { assertMayRequest, authorityEnded } from '../domain/connect/connect-authority.js';
-import { type ConnectOutcome, outcomeOfRefusal, returnAddress } from '../domain/connect/connect-outcome.js';
+import { outcomeOfRefusal } from '../domain/connect/connect-outcome.js';
 import {
   assertReturnTo,
   type ConnectRequest,
@@ -18,10 +18,12 @@ import { Clock } from '../domain/ports/clock.js';
 import { Secret } from '../domain/secret.js';
 import { isPlainText } from '../domain/text.js';
 import { Sealer } from '../sealing/sealer.js';
+import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { ServiceCache } from '../services/service-cache.js';
-import { generateServiceId, sameHash } from '../services/service-key.js';
+import { generateShortId, sameHash } from '../services/service-key.js';
 import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 import { newTicket } from './ticket-progress.js';
+import { backToApp, ticketExpired, ticketInvalid } from './ticket-refusals.js';
 
 export interface ConnectLink {
   readonly url: string;
@@ -63,13 +65,14 @@ export class ConnectTickets {
     private readonly clock: Clock,
     private readonly tickets: ConnectTicketsRepository,
     private readonly services: ServiceCache,
+    private readonly metrics: ConnectMetrics,
   ) {}
 
   /**
    * Stores a ticket for a request that a service composed itself.
    * @throws {BrokerError} `invalid_request` or `not_allowed`
    */
-  async issue(
+  async store(
     service: Service,
     request: ConnectRequest,
     requestId: string | null,
@@ -86,7 +89,7 @@ export class ConnectTickets {
     if (requireAccount && Object.values(requireAccount).every((condition) => condition === undefined)) {
       throw invalidRequest({ require_account: REQUIREMENT_RULE });
     }
-    const id = textOf(this.settings.cell, generateServiceId());
+    const id = textOf(this.settings.cell, generateShortId());
     const secret = randomBytes(16).toString('base64url');
     const now = this.clock.now();
     const expiresAt = this.#expiry(now);
@@ -99,7 +102,7 @@ export class ConnectTickets {
   }
 
   /** A sealed link. @throws {BrokerError} `invalid_request`: the ticket is too long for a link */
-  async create(request: ConnectRequest): Promise<ConnectLink> {
+  async sealedLink(request: ConnectRequest): Promise<ConnectLink> {
     const expiresAt = this.#expiry(this.clock.now());
     return { url: await this.#seal(request, expiresAt), expiresAt };
   }
@@ -163,8 +166,7 @@ export class ConnectTickets {
   /** @throws {BrokerError} `invalid_request`: the link has expired */
   assertNotExpired(connectRequest: ConnectRequest): void {
     if (new Date(connectRequest.linkExpiresAt ?? 0) > this.clock.now()) return;
-    const back = backToApp(connectRequest, { kind: 'expired', cause: 'ticket_expired' });
-    throw ticketRefused('ticket_expired', 'This link is older than 30 minutes.', back);
+    throw ticketExpired(connectRequest);
   }
 
   async #openStored(id: string, secret: string): Promise<OpenedTicket> {
@@ -199,7 +201,9 @@ export class ConnectTickets {
     return this.#link(sealed);
   }
 
+  /** Counted here: links of services, of the operator, of refusals and of pages are all made by it. */
   #link(ticket: string, purpose: TicketPurpose = 'connect'): string {
+    if (purpose === 'connect') this.metrics.step('link', 'ok');
     return `${this.settings.publicUrl}${PATHS[purpose]}?ticket=${ticket}`;
   }
 
@@ -212,35 +216,10 @@ export class ConnectTickets {
   }
 }
 
-/** In another browser than the one that began. */
-export function ticketUsed(): BrokerError {
-  return new BrokerError(
-    'invalid_request',
-    'This link was opened in another browser, and works only there. Continue in that browser, or go back to the app you came ' +
-      'from and start again here.',
-    { reason: 'ticket_used' },
-  );
-}
-
-function ticketInvalid(): BrokerError {
-  return ticketRefused('ticket_invalid', 'This link is damaged or incomplete.');
-}
-
-function ticketRefused(reason: string, what: string, extensions = {}): BrokerError {
-  const detail = `${what} Go back to the app you came from and start again there.`;
-  return new BrokerError('invalid_request', detail, { reason, ...extensions });
-}
-
 export const LOGIN_HINT_RULE = "must be an email address, or Google's id of the account (sub).";
 
 /** Whether Google accepts the text as login_hint: an email address or a `sub`. */
 export function isLoginHint(value: string): boolean {
   if (!isPlainText(value)) return false;
   return value.includes('@') ? isEmail(value, { require_tld: false }) : SUB.test(value);
-}
-
-/** Where the page of a refusal leads. */
-function backToApp({ purpose, returnTo }: ConnectRequest, outcome: ConnectOutcome) {
-  if (returnTo === null) return {};
-  return { return_to: purpose === 'manage' ? returnTo : returnAddress(returnTo, outcome) };
 }

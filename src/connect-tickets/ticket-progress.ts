@@ -47,7 +47,7 @@ export interface EndedTicket {
   readonly isNew: boolean;
 }
 
-export interface TakenBack extends EndedTicket {
+export interface CancelledTicket extends EndedTicket {
   /** What is counted and audited where this call ended it. */
   readonly end: ConnectEnd;
 }
@@ -65,7 +65,7 @@ export class TicketProgress {
   ) {}
 
   /** @returns the row of a ticket that may have none; null when it had one that is gone */
-  async stored(id: string, connectRequest: ConnectRequest): Promise<ConnectTicket | null> {
+  async findOrAdd(id: string, connectRequest: ConnectRequest): Promise<ConnectTicket | null> {
     const found = await this.tickets.find(id);
     if (found) return found;
     const now = this.clock.now();
@@ -154,7 +154,7 @@ export class TicketProgress {
    * Cancels it for the service that made it, or for an operator.
    * @returns null where there is no such ticket any more
    */
-  async takeBack(id: string, requestId: string | null): Promise<TakenBack | null> {
+  async cancel(id: string, requestId: string | null): Promise<CancelledTicket | null> {
     const outcome = { kind: 'cancelled' } as const;
     const ended = await this.end(id, outcome, requestId);
     return ended && { ...ended, end: endOf(outcome, ended.ticket.connectRequest, requestId ?? '') };

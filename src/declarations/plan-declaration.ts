@@ -3,12 +3,11 @@
  * webhook gets; a secret that is made here is given out once. Does not own the checks (check-declaration.ts).
  */
 import { randomUUID } from 'node:crypto';
-import type { Policy } from '../domain/access/policy.js';
-import { scopeSet } from '../domain/google/scopes.js';
+import { policyOf } from '../domain/access/policy.js';
 import type { Secret } from '../domain/secret.js';
 import type { Webhook } from '../domain/webhook/webhook.js';
 import { rotated } from '../domain/webhook/webhook-secrets.js';
-import { generateKey, generateServiceId } from '../services/service-key.js';
+import { generateKey, generateShortId } from '../services/service-key.js';
 import type {
   DeclarationWrites,
   StoredDeclaration,
@@ -148,7 +147,7 @@ class Planner implements Plan {
     const known = this.stored.services.find((each) => each.name === name);
     const given = known || identity ? undefined : this.given.serviceKeys.get(name);
     const key = known || identity || given ? null : generateKey();
-    const id = known?.id ?? given?.id ?? key?.id ?? generateServiceId();
+    const id = known?.id ?? given?.id ?? key?.id ?? generateShortId();
     const policy = policyOf(declared);
     if (known) {
       const credential = identity ? { kind: 'identity' as const, ...identity } : known.credential;
@@ -221,16 +220,3 @@ class Planner implements Plan {
 }
 
 const ENABLED = { disabledAt: null, disabledReason: null };
-
-function policyOf({ clients, scopes, users, allow }: DeclaredService): Policy {
-  return {
-    clients,
-    scopes: scopeSet(scopes),
-    users,
-    audit: allow.includes('audit'),
-    disconnect: allow.includes('disconnect'),
-    revoke: allow.includes('revoke'),
-    force: allow.includes('force'),
-    import: allow.includes('import'),
-  };
-}

@@ -44,7 +44,7 @@ export interface Begun extends Revoked {
 
 /**
  * Ends one grant, here only or at Google too. Does not own who may: callers assert the right of a service, or are the
- * operator's. Nor what is audited of a grant that is forgotten (end-grants.ts, or the route's own event).
+ * operator's. Nor what is audited of a grant that is deleted (end-grants.ts, or the route's own event).
  */
 @Injectable()
 export class DisconnectGrant {
@@ -71,17 +71,12 @@ export class DisconnectGrant {
     requester: RevocationRequester,
   ): Promise<Disconnected> {
     if (mode === 'local') {
-      await this.forget(grant);
+      await this.grants.delete(grant, false, this.clock.now());
       return { grant, also: [], isFinished: true };
     }
     const revoked = await this.#revoke(grant, requester);
     const ended: Grant = revoked.isFinished ? grant : { ...grant, status: 'revoking', diagnosis: REVOKING };
     return { ...revoked, grant: ended };
-  }
-
-  /** Removes a grant here. At Google it stays valid and keeps its slot. A revocation that was begun continues. */
-  async forget(grant: Grant): Promise<void> {
-    await this.grants.forget(grant, null, this.clock.now());
   }
 
   /**
@@ -118,7 +113,7 @@ export class DisconnectGrant {
       if (clients === null) throw clientUnknown(grant);
       const begun = await this.revocations.begin(current, clients, requester, leaseMs, this.clock.now());
       if (begun === 'no_token') {
-        await this.grants.forget(current, 'revoked', this.clock.now());
+        await this.grants.delete(current, true, this.clock.now());
         return { attempt: null, also: [], isFinished: true };
       }
       if (begun) return { attempt: begun.attempt, also: begun.siblings, isFinished: false };

@@ -6,6 +6,7 @@ import { type Grant, isDead } from '../domain/grant/grant.js';
 import type { RevocationRequester } from '../domain/grant/revocation.js';
 import { Clock } from '../domain/ports/clock.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
+import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { type Begun, DisconnectGrant, type DisconnectMode } from './disconnect-grant.js';
 
 export interface EndedGrant {
@@ -33,6 +34,7 @@ export class EndGrants {
   constructor(
     private readonly settings: Settings,
     private readonly clock: Clock,
+    private readonly grants: GrantsRepository,
     private readonly disconnectGrant: DisconnectGrant,
     private readonly audit: AuditLog,
   ) {}
@@ -50,7 +52,7 @@ export class EndGrants {
     const begun = new Map<string, Begun | null | 'integrity_failed'>();
     for (const { grant, outcome } of plans) {
       if (outcome === 'revoked') begun.set(grant.id, await this.#begin(grant, by));
-      else if (outcome === 'deleted') await this.#forget(grant, mode, by);
+      else if (outcome === 'deleted') await this.#delete(grant, mode, by);
     }
     const results: EndedGrants[] = [];
     const queue = [...plans.entries()];
@@ -109,8 +111,8 @@ export class EndGrants {
     return { grants: [isFinished ? plan : { ...plan, outcome: 'revoking' }], also };
   }
 
-  async #forget(grant: Grant, mode: DisconnectMode, by: RevocationRequester): Promise<void> {
-    await this.disconnectGrant.forget(grant);
+  async #delete(grant: Grant, mode: DisconnectMode, by: RevocationRequester): Promise<void> {
+    await this.grants.delete(grant, false, this.clock.now());
     this.#record(grant, mode, by);
   }
 

@@ -10,9 +10,9 @@ export class DisconnectQuery {
   @ApiProperty({
     enum: DISCONNECT_MODES,
     description:
-      '`local` forgets here only; `revoke` ends it at Google, with every grant of this account in the project',
+      '`local` deletes it here only; `revoke` ends it at Google, with every grant of this account in the project',
   })
-  @IsIn(DISCONNECT_MODES, { message: 'must be local (forget here) or revoke (end it at Google too).' })
+  @IsIn(DISCONNECT_MODES, { message: 'must be local (delete it here) or revoke (end it at Google too).' })
   mode!: DisconnectMode;
 
   @ApiPropertyOptional({ type: Boolean, default: false, description: 'Only reports what would happen' })

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Policy } from '../domain/access/policy.js';
-import { aboutConnect, takenBackFacts } from '../connect-tickets/connect-audit.js';
+import { aboutConnect, cancelFacts } from '../connect-tickets/connect-audit.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import type { RevocationRequester } from '../domain/grant/revocation.js';
 import { Clock } from '../domain/ports/clock.js';
@@ -110,12 +110,12 @@ export class OffboardUser {
     const { items, isMore } = await this.#ticketsOf(request);
     let count = 0;
     for (const { id } of items) {
-      const ended = await this.progress.takeBack(id, by.requestId);
+      const ended = await this.progress.cancel(id, by.requestId);
       if (!ended?.isNew) continue;
       count++;
       this.metrics.ended(ended.end);
       const { details: asked, ...about } = aboutConnect(ended.ticket.connectRequest);
-      const details = { ticket: id, ...asked, ...takenBackFacts(ended).details };
+      const details = { ticket: id, ...asked, ...cancelFacts(ended).details };
       const common = { at: this.clock.now(), action: 'connect.cancel', outcome: 'ok' } as const;
       this.audit.record({ ...common, ...by, ...about, userId, details });
     }

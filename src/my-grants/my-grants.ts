@@ -92,7 +92,7 @@ export class MyGrants {
       requireAccount: { sub },
       returnTo,
     };
-    return (await this.tickets.create(request)).url;
+    return (await this.tickets.sealedLink(request)).url;
   }
 
   #withActs({ service: { policy } }: MyGrantsSession, grant: Grant): MyGrant {

@@ -52,7 +52,7 @@ const READERS: Readonly<
   }),
   'account-purged': (details, issuer) => ({
     level: 'log',
-    remediation: { action: 'forget', account: readAccount(details, issuer), endReason: 'account_purged' },
+    remediation: { action: 'delete', account: readAccount(details, issuer), endReason: 'account_purged' },
   }),
   'sessions-revoked': (details, issuer) => ({
     level: 'log',

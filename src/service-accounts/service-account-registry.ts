@@ -89,7 +89,7 @@ export class ServiceAccountRegistry {
     const grant = isUuid(grantId) ? await this.grants.findById(grantId) : null;
     if (grant?.kind !== 'service_account') return null;
     const now = this.clock.now();
-    await this.grants.forget(grant, null, now);
+    await this.grants.delete(grant, false, now);
     this.audit.record({
       at: now,
       action: 'service_account.remove',

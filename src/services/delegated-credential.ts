@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { textOf } from '../domain/cell.js';
 import { Secret } from '../domain/secret.js';
-import { generateServiceId } from './service-key.js';
+import { generateShortId } from './service-key.js';
 
 /** tbc_ + 12 characters of id, with its cell in front, + _ + 256 bits of secret. The prefix lets secret scanners find a leaked handle. */
 const HANDLE = /^tbc_((?:[a-z][a-z0-9]{0,3}\.)?[a-z0-9]{12})_([A-Za-z0-9_-]{43})$/;
@@ -15,7 +15,7 @@ export interface NewHandle {
 
 /** The handle of a delegated credential, as a client library presents it in the place of a refresh token. */
 export function generateHandle(cell: string | null): NewHandle {
-  const id = textOf(cell, generateServiceId());
+  const id = textOf(cell, generateShortId());
   const secret = randomBytes(32).toString('base64url');
   return { id, handle: new Secret(`tbc_${id}_${secret}`), hash: hashOf(secret) };
 }

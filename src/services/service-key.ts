@@ -17,13 +17,13 @@ export interface NewKey {
 }
 
 export function generateKey(): NewKey {
-  const id = generateServiceId();
+  const id = generateShortId();
   const secret = randomBytes(32).toString('base64url');
   return { id, key: new Secret(`tbk_${id}_${secret}`), hash: hash(secret) };
 }
 
-/** Of 60 bits; also of tickets and credentials. */
-export function generateServiceId(): string {
+/** Of 60 bits, as SHORT_ID of domain/cell.ts: of services, tickets and delegated credentials. */
+export function generateShortId(): string {
   return Array.from(randomBytes(12), (byte) => ID_ALPHABET[byte % ID_ALPHABET.length]).join('');
 }
 

@@ -16,7 +16,7 @@ import { NAME, NAME_RULE } from '../domain/text.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { DeclaredSettingsRepository } from '../token-store/declarations/declared-settings.repository.js';
 import { type ServiceCredential, ServicesRepository } from '../token-store/services/services.repository.js';
-import { generateKey, generateServiceId } from './service-key.js';
+import { generateKey, generateShortId } from './service-key.js';
 
 const USER_RULE = 'A * at the end makes it a prefix; \\* is a star and \\\\ a backslash of the user id.';
 
@@ -70,7 +70,7 @@ export class ServiceRegistry {
         { taken: 'identity' },
       );
     }
-    return this.#add(generateServiceId(), name, policy, { kind: 'identity', issuer, subject });
+    return this.#add(generateShortId(), name, policy, { kind: 'identity', issuer, subject });
   }
 
   /** Revokes a service for good; repeated calls change nothing. @returns null when no service has this name or id */

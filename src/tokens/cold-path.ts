@@ -97,7 +97,7 @@ export class ColdPath {
     const ms = performance.now() - startedAt;
     const series = accessLog.seriesOf({ ...TOKEN, source: seen.tokenSource });
     const { route } = TOKEN;
-    const facts = { request, route, status: 200, ms, service: service.name, series, isCached: false };
+    const facts = { request, route, status: 200, ms, service: service.name, series, isQuiet: false };
     accessLog.answered({ ...facts, requestId: () => id });
   }
 }

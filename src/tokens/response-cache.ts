@@ -73,8 +73,6 @@ export interface CachedTokenResponse extends CommonEntry {
 
 export interface CachedRefusal extends CommonEntry {
   readonly kind: 'refusal';
-  /** In OAuth's form, or a problem. */
-  readonly isOAuth: boolean;
   readonly status: number;
   readonly code: string;
   /** The body, before and after the id of the request. */
@@ -147,12 +145,13 @@ export class ResponseCache {
     const validUntil = this.clock.now().getTime() + MAX_REFUSAL_MS;
     const common = this.#commonOf(call, refusal.decidedBy, validUntil, facts, auditedMembersOf(problem));
     if (!common) return;
-    const isOAuth = isTokenEndpoint(call.url);
-    const { status, body } = isOAuth ? toOAuthError(problem) : { status: problem.status, body: problem };
+    const { status, body } = isTokenEndpoint(call.url)
+      ? toOAuthError(problem)
+      : { status: problem.status, body: problem };
     const [beforeId = '', afterId = ''] = JSON.stringify(body).split(REQUEST_ID);
     const { code } = problem;
     const key = storedKeyOf(call);
-    this.#refusals?.set(key, { kind: 'refusal', ...common, isOAuth, status, code, beforeId, afterId });
+    this.#refusals?.set(key, { kind: 'refusal', ...common, status, code, beforeId, afterId });
     this.#tokens?.delete(key);
   }
 

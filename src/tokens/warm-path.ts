@@ -116,11 +116,11 @@ export class WarmPath {
     const isForm = request.method === 'POST';
     const status = this.#send(answer, now, response, requestId, isForm);
     const ms = performance.now() - startedAt;
-    const isCached = answer.kind === 'token';
+    const isQuiet = answer.kind === 'token';
     const tokens = isForm ? this.#formTokens : this.#tokens;
-    const series = isCached ? tokens : this.#seriesOf(isForm, status, answer.code);
+    const series = isQuiet ? tokens : this.#seriesOf(isForm, status, answer.code);
     const route = isForm ? TOKEN_ENDPOINT : ROUTE;
-    accessLog.answered({ request, route, status, ms, service: service.name, series, isCached, requestId });
+    accessLog.answered({ request, route, status, ms, service: service.name, series, isQuiet, requestId });
     return true;
   }
 

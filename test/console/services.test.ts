@@ -5,6 +5,7 @@ import { ServiceRegistry } from '../../src/services/service-registry.js';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
 import { isCluster } from '../support/cluster.js';
 import { Browser } from '../support/api.js';
+import { linesOf, valueOf } from '../support/metric-lines.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 import { ConsoleBrowser } from './console-browser.js';
 
@@ -36,6 +37,11 @@ async function audited(action: string) {
   return bed.sql('SELECT actor, outcome, user_id FROM audit_trail WHERE action = $1 ORDER BY sequence', [
     action,
   ]);
+}
+
+async function linksMade(): Promise<number> {
+  const lines = linesOf(await bed.app.get(Metrics).registry.metrics());
+  return valueOf(lines, 'connect_steps_total', { step: 'link', outcome: 'ok' }) ?? 0;
 }
 
 describe('the page of services', () => {
@@ -173,8 +179,10 @@ describe('a link made in the console', () => {
     const path = '/console/users/team-1/link';
     const shown = await operator.get(path);
     expect(shown.text).toContain(`<option value="${reports}">reports</option>`);
+    const before = await linksMade();
     const made = await operator.submit(shown, path, form({ account: ALICE.email }));
     expect(made.status).toBe(200);
+    expect(await linksMade()).toBe(before + 1);
     const link = /<code class="copied">([^<]*\/connect\?ticket=[^<]*)<\/code>/.exec(made.text)?.[1] ?? '';
     await new Browser().connect(link, { account: ALICE.email });
     expect((await bed.api.token('team-1')).status).toBe(200);

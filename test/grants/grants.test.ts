@@ -133,7 +133,7 @@ describe('the grants of a user', () => {
     expect(await bed.sql('SELECT * FROM refresh_tokens WHERE ended_at IS NULL')).toHaveLength(live);
   });
 
-  test('can always be forgotten with mode=local, also while Google cannot be reached', async () => {
+  test('can always be deleted with mode=local, also while Google cannot be reached', async () => {
     await connect('alice', ALICE);
     const { id } = await grantOf('alice');
     bed.google.control.failAlways('revoke', { status: 503, body: '' });

@@ -488,7 +488,7 @@ describe('a revocation', () => {
     });
   });
 
-  test('goes on for the others where mode=local forgets the grant meanwhile', async () => {
+  test('goes on for the others where mode=local deletes the grant meanwhile', async () => {
     await connect('alice');
     await connect('alice-too', ALICE, 'second');
     control().failAlways('revoke', { status: 503, body: '' });

@@ -290,7 +290,7 @@ describe('the grant of a service account', () => {
     });
   });
 
-  test('cannot be revoked at Google, only forgotten here', async () => {
+  test('cannot be revoked at Google, only deleted here', async () => {
     await add('robot', [ADS]);
     await bed.api.token('robot');
     const path = `/grants/${String((await grantOf('robot'))['id'])}`;
@@ -314,7 +314,7 @@ describe('the grant of a service account', () => {
   test('is not affected by security events, which concern people', async () => {
     await add('robot', [ADS]);
     const account = { sub: ROBOT.uniqueId, email: ROBOT.email };
-    const remediation = { action: 'forget', account, endReason: 'account_purged' } as const;
+    const remediation = { action: 'delete', account, endReason: 'account_purged' } as const;
     const incident = {
       jti: 'about a robot',
       occurredAt: bed.clock.now(),

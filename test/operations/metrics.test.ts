@@ -263,6 +263,17 @@ describe('a connect', () => {
       },
     );
   });
+
+  test('counts the links of refusals, and not that of a page of grants', async () => {
+    await changes([['connect_steps_total', { step: 'link', outcome: 'ok' }, 2]], async () => {
+      for (const user of [`${USER}-c`, `${USER}-d`]) {
+        const { body } = await bed.api.token(user, { scope: YOUTUBE });
+        expect(body['connect_url']).toContain('/connect?ticket=');
+      }
+      const page = await bed.api.post('/connect/tickets', { purpose: 'manage', user_id: USER });
+      expect(page.status).toBe(201);
+    });
+  });
 });
 
 describe('an event', () => {

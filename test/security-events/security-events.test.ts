@@ -414,6 +414,10 @@ describe('a security event', () => {
     expect(await bed.sql('SELECT end_reason FROM refresh_tokens WHERE client = $1', ['default'])).toEqual([
       { end_reason: 'account_purged' },
     ]);
+    const events = await bed.sql(
+      "SELECT details->>'action' AS action FROM audit_trail WHERE action = 'security.event'",
+    );
+    expect(events).toEqual([{ action: 'delete' }]);
   });
 
   test('of type sessions-revoked drops access tokens, and the grant stays active', async () => {

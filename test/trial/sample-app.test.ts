@@ -114,7 +114,7 @@ describe('the sample app', () => {
     },
   );
 
-  test('forgets at the broker with clear, and ends it at Google with revoke, with the others of that account', async () => {
+  test('deletes at the broker with clear, and ends it at Google with revoke, with the others of that account', async () => {
     await connect('clearing');
     const cleared = await submit('/clear', [
       ['user', 'clearing'],

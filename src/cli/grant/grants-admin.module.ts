@@ -1,26 +1,15 @@
 import { Module } from '@nestjs/common';
 import { ConnectTicketsModule } from '../../connect-tickets/connect-tickets.module.js';
-import { ActivityCounts } from '../../domain/activity.js';
 import { GoogleModule } from '../../google/google.module.js';
 import { DisconnectGrant } from '../../grants/disconnect-grant.js';
 import { EndGrants } from '../../grants/end-grants.js';
 import { GrantTimeline } from '../../grants/grant-timeline.js';
 import { OffboardUser } from '../../grants/offboard-user.js';
 import { RevokeAtGoogle } from '../../grants/revoke-at-google.js';
-import { ConnectMetrics } from '../../operations/connect-metrics.js';
 
 /** The use cases of grants/ that an operator's commands need, without the routes and jobs of that module. */
 @Module({
   imports: [GoogleModule, ConnectTicketsModule],
-  // The connects that it ends are counted, and shown nowhere.
-  providers: [
-    ActivityCounts,
-    ConnectMetrics,
-    DisconnectGrant,
-    EndGrants,
-    OffboardUser,
-    GrantTimeline,
-    RevokeAtGoogle,
-  ],
+  providers: [DisconnectGrant, EndGrants, OffboardUser, GrantTimeline, RevokeAtGoogle],
 })
 export class GrantsAdminModule {}

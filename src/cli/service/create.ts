@@ -1,8 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { type Policy, type Right, RIGHTS } from '../../domain/access/policy.js';
+import { type Policy, policyOf, type Right, RIGHTS } from '../../domain/access/policy.js';
 import type { WorkloadIdentity } from '../../domain/access/workload-identity.js';
 import { BrokerError } from '../../domain/errors.js';
-import { scopeSet } from '../../domain/google/scopes.js';
 import type { BrandingChanges, BrandingRegistry } from '../../services/branding-registry.js';
 import type { CreatedService, ServiceWithKey } from '../../services/service-registry.js';
 import { type CommandResult, printResult, repeated } from '../shared/command-result.js';
@@ -88,16 +87,7 @@ async function create(name: string, options: Options): Promise<CommandResult> {
       client.filter((alias) => alias !== '*'),
       broker.get(Settings),
     );
-    const policy: Policy = {
-      clients: client,
-      scopes: scopeSet(scope),
-      users: user,
-      audit: allow.includes('audit'),
-      disconnect: allow.includes('disconnect'),
-      revoke: allow.includes('revoke'),
-      force: allow.includes('force'),
-      import: allow.includes('import'),
-    };
+    const policy = policyOf({ clients: client, scopes: scope, users: user, allow });
     const registry = broker.get(ServiceRegistry);
     const brandingRegistry = broker.get(Registry);
     // Before the service is there: its name would be taken.

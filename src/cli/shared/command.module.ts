@@ -1,9 +1,11 @@
 import { type DynamicModule, Global, Module, type Type } from '@nestjs/common';
 import { ConfigModule } from '../../config/config.module.js';
 import type { Settings } from '../../config/settings.js';
+import { ActivityCounts } from '../../domain/activity.js';
 import { Meter } from '../../domain/metrics/meter.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { IntegrityReporter, SlotReporter } from '../../domain/ports/reporters.js';
+import { ConnectMetrics } from '../../operations/connect-metrics.js';
 import { SystemClock } from '../../operations/system-clock.js';
 import { SealingModule } from '../../sealing/sealing.module.js';
 import { ServiceAccountsModule } from '../../service-accounts/service-accounts.module.js';
@@ -33,11 +35,13 @@ export class CommandModule {
         { provide: Clock, useClass: SystemClock },
         // Counted, and shown nowhere.
         Meter,
+        ActivityCounts,
+        ConnectMetrics,
         SlotNotes,
         { provide: SlotReporter, useExisting: SlotNotes },
         { provide: IntegrityReporter, useClass: SilentIntegrityReporter },
       ],
-      exports: [Clock, Meter, SlotReporter, IntegrityReporter],
+      exports: [Clock, Meter, ActivityCounts, ConnectMetrics, SlotReporter, IntegrityReporter],
     };
   }
 }

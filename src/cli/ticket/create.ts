@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { ANY_CLIENT } from '../../domain/connect/connect-request.js';
 import { BrokerError } from '../../domain/errors.js';
-import type { ConnectTicketDto } from '../../authorization/connect-ticket.dto.js';
+import type { ConnectTicketDto } from '../../connect-tickets/connect-ticket.dto.js';
 import { type CommandResult, printResult, repeated } from '../shared/command-result.js';
 import { asWrongUsage, EXIT, Failure, wrongUsage } from '../shared/failure.js';
 import { readSettings, withModules } from '../shared/open-broker.js';
@@ -75,7 +75,7 @@ async function create({ service: idOrName, user, ...options }: Options): Promise
       readSettings(process.env),
       import('../../connect-tickets/connect-tickets.module.js'),
       import('../../connect-tickets/connect-tickets.service.js'),
-      import('../../authorization/connect-ticket.dto.js'),
+      import('../../connect-tickets/connect-ticket.dto.js'),
       import('../../http/validation/validation.pipe.js'),
       import('../../token-store/services/services.repository.js'),
       import('../../services/service-cache.js'),
@@ -83,7 +83,7 @@ async function create({ service: idOrName, user, ...options }: Options): Promise
   const [{ AuditLog }, { Clock }, { toTicketRequest }] = await Promise.all([
     import('../../token-store/audit/audit-log.repository.js'),
     import('../../domain/ports/clock.js'),
-    import('../../authorization/read-connect-ticket.js'),
+    import('../../connect-tickets/read-connect-ticket.js'),
   ]);
   const metadata = { type: 'body', metatype: dto.ConnectTicketDto } as const;
   const body = (await validation
@@ -102,7 +102,7 @@ async function create({ service: idOrName, user, ...options }: Options): Promise
     }
     const request = inUsage(() => toTicketRequest(service, settings.clients, body));
     const { purpose = 'connect', client, scopes } = request;
-    const { id, url, expiresAt } = await broker.get(ConnectTickets).issue(service, request, null);
+    const { id, url, expiresAt } = await broker.get(ConnectTickets).store(service, request, null);
     const audit = broker.get(AuditLog);
     audit.record({
       at: broker.get(Clock).now(),

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { TicketStatusResponse } from '../../authorization/ticket-status.response.js';
+import type { TicketStatusResponse } from '../../connect-tickets/ticket-status.response.js';
 import { printResult, type TableResult } from '../shared/command-result.js';
 import { EXIT, Failure } from '../shared/failure.js';
 import { withBroker } from '../shared/open-broker.js';
@@ -26,7 +26,7 @@ function show(id: string): Promise<TableResult> {
     const [{ ConnectTicketsRepository }, { Clock }, { toTicketStatus }] = await Promise.all([
       import('../../token-store/connects/connect-tickets.repository.js'),
       import('../../domain/ports/clock.js'),
-      import('../../authorization/ticket-status.response.js'),
+      import('../../connect-tickets/ticket-status.response.js'),
     ]);
     const ticket = await broker.get(ConnectTicketsRepository).find(id);
     if (!ticket) {

@@ -6,15 +6,17 @@ import { Body, Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/com
 import { isUUID } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../../config/settings.js';
+import { ConnectTicketDto } from '../../connect-tickets/connect-ticket.dto.js';
 import {
   ConnectTickets,
   isLoginHint,
   LOGIN_HINT_RULE,
 } from '../../connect-tickets/connect-tickets.service.js';
+import { toTicketRequest } from '../../connect-tickets/read-connect-ticket.js';
 import { maySeeUser, type Service } from '../../domain/access/policy.js';
-import { type ConnectRequest, plainConnectRequest } from '../../domain/connect/connect-request.js';
+import { accountOfHint, type ConnectRequest } from '../../domain/connect/connect-request.js';
 import { invalidRequest } from '../../domain/errors.js';
-import { GOOGLE_SCOPE_LIST_RULE, isGoogleScope, parseScopes } from '../../domain/google/scopes.js';
+import { GOOGLE_SCOPE_LIST_RULE, isGoogleScope } from '../../domain/google/scopes.js';
 import type { Grant } from '../../domain/grant/grant.js';
 import { Clock } from '../../domain/ports/clock.js';
 import { Audit, Audited, type AuditNote } from '../../http/audit.decorator.js';
@@ -84,7 +86,7 @@ export class ConsoleLinkController {
     const request = this.#requestOf(service, userId, form);
     const { client, scopes } = request;
     audit.add({ serviceId: service.id, client, details: { asked: scopes } });
-    const { id, url, expiresAt } = await this.tickets.issue(service, request, requestId);
+    const { id, url, expiresAt } = await this.tickets.store(service, request, requestId);
     audit.add({ details: { ticket: id } });
     const now = this.clock.now();
     await sendPage(
@@ -100,13 +102,12 @@ export class ConsoleLinkController {
     if (account !== null && !isLoginHint(account)) {
       throw invalidRequest({ account: LOGIN_HINT_RULE });
     }
-    const client = this.settings.clients.pickFor(service, textIn(form, 'client') ?? undefined).alias;
-    const common = { serviceId: service.id, serviceName: service.name, userId, client };
-    return {
-      ...plainConnectRequest({ ...common, scopes: parseScopes(scope) }),
-      accountHint: account,
-      requireAccount: account === null ? null : account.includes('@') ? { email: account } : { sub: account },
-    };
+    const body = Object.assign(new ConnectTicketDto(), { user_id: userId, scope });
+    const client = textIn(form, 'client');
+    if (client !== null) body.client = client;
+    if (account !== null)
+      Object.assign(body, { account_hint: account, require_account: accountOfHint(account) });
+    return toTicketRequest(service, this.settings.clients, body);
   }
 
   /** Those whose policy covers the user. */

@@ -1,7 +1,7 @@
 /** The connect tickets of all services: how far each one is, and taking one back. */
 import { Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { aboutConnect, takenBackFacts } from '../../connect-tickets/connect-audit.js';
+import { aboutConnect, cancelFacts } from '../../connect-tickets/connect-audit.js';
 import { TicketProgress } from '../../connect-tickets/ticket-progress.js';
 import { TICKET_STATES } from '../../domain/connect/connect-ticket.js';
 import { BrokerError } from '../../domain/errors.js';
@@ -77,10 +77,10 @@ export class ConsoleTicketsController {
     const ticket = await this.store.find(id);
     if (!ticket) throw noSuchTicket();
     audit.add({ ...aboutConnect(ticket.connectRequest), details: { ticket: id } });
-    const ended = await this.progress.takeBack(id, requestId);
+    const ended = await this.progress.cancel(id, requestId);
     if (!ended) throw noSuchTicket();
     if (ended.isNew) this.metrics.ended(ended.end);
-    audit.add(takenBackFacts(ended));
+    audit.add(cancelFacts(ended));
     await reply.redirect(`/console/tickets?done=${ended.isNew ? 'cancelled' : 'ended'}`, 303);
   }
 }

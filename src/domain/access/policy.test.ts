@@ -5,11 +5,24 @@ import {
   assertMay,
   mayUseClient,
   type Policy,
+  policyDetails,
+  policyOf,
+  RIGHTS,
   type Service,
 } from './policy.js';
 
 const NO_RIGHTS = { audit: false, disconnect: false, revoke: false, force: false, import: false };
 const USERINFO = 'https://www.googleapis.com/auth/userinfo.';
+
+test('the details of a policy have its rights by name, and are that policy again', () => {
+  const parts = { clients: ['ads'], scopes: ['email'], users: ['bob'] };
+  for (const allow of [[], ...RIGHTS.map((right) => [right]), RIGHTS]) {
+    const policy = policyOf({ ...parts, allow });
+    expect(RIGHTS.filter((right) => policy[right])).toEqual(allow);
+    expect(policyDetails(policy).allow).toEqual(allow);
+    expect(policyOf(policyDetails(policy))).toEqual(policy);
+  }
+});
 
 describe('a policy', () => {
   const policy: Policy = {

@@ -38,6 +38,12 @@ export function policyDetails({ clients, scopes, users, ...rights }: Policy): Po
   return { clients, scopes, users, allow: RIGHTS.filter((right) => rights[right]) };
 }
 
+/** The inverse. */
+export function policyOf({ clients, scopes, users, allow }: PolicyDetails): Policy {
+  const rights = Object.fromEntries(RIGHTS.map((right) => [right, allow.includes(right)]));
+  return { clients, scopes: scopeSet(scopes), users, ...(rights as Record<Right, boolean>) };
+}
+
 export function mayUseClient(policy: Policy, client: string): boolean {
   return policy.clients.includes('*') || policy.clients.includes(client);
 }

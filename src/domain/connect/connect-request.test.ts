@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { isRequiredAccount, meetsRequirement } from './connect-request.js';
+import { accountOfHint, isRequiredAccount, meetsRequirement } from './connect-request.js';
 
 describe('a required account', () => {
   const account = { sub: '1', email: 'Alice@Example.com', hostedDomain: 'example.com' };
@@ -16,6 +16,11 @@ describe('a required account', () => {
     [{ sub: '1', email: 'bob@example.com' }, false],
   ])('%j is met by the account as %p', (required, expected) => {
     expect(isRequiredAccount(account, required)).toBe(expected);
+  });
+
+  test('is the one that a hint names', () => {
+    expect(accountOfHint('alice@example.com')).toEqual({ email: 'alice@example.com' });
+    expect(accountOfHint('103400000000000000001')).toEqual({ sub: '103400000000000000001' });
   });
 
   test('is not met by an account without email or domain', () => {

@@ -90,6 +90,11 @@ export interface RequiredAccount {
   readonly hd?: string | undefined;
 }
 
+/** The account that a hint names: no id of an account has an @ in it. */
+export function accountOfHint(hint: string): RequiredAccount {
+  return hint.includes('@') ? { email: hint } : { sub: hint };
+}
+
 /** The address of the account that is required: a `sub` says nothing to a user, and a hint beside it is the same account. */
 export function requiredEmail({
   requireAccount,

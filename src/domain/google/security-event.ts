@@ -40,7 +40,7 @@ export type AccountRemediation = { readonly account: AccountSubject } &
     | { readonly action: 'suspend'; readonly diagnosis: Diagnosis }
     | { readonly action: 'resume' }
     /** The grants are deleted. */
-    | { readonly action: 'forget'; readonly endReason: string }
+    | { readonly action: 'delete'; readonly endReason: string }
     /** Deletes access tokens only; the next call refreshes. */
     | { readonly action: 'drop_access_tokens' }
     /** Records whom it concerns. */

@@ -15,11 +15,11 @@ export interface Consent {
   /** The same for a pending consent: the digest of its completion code. */
   readonly codeHash: Uint8Array<ArrayBuffer> | null;
   /** The connect ticket that ends with this grant, in the same transaction. Null: of an exchange that had none. */
-  readonly ticket: ConsentTicket | null;
+  readonly ticket: TicketEndFacts | null;
   readonly now: Date;
 }
 
-export interface ConsentTicket {
+export interface TicketEndFacts {
   readonly id: string;
   /** Of the call, for the ticket's outcome. */
   readonly requestId: string;

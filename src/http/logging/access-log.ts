@@ -35,8 +35,8 @@ export interface Answered {
   readonly service: string;
   /** Where it is counted: `seriesOf`. */
   readonly series: HistogramSeries;
-  /** A token of the warm path. */
-  readonly isCached: boolean;
+  /** Logged at debug: a token of the warm path. A refusal of it is not. */
+  readonly isQuiet: boolean;
   /** Made only where it is shown. */
   readonly requestId: () => string;
 }
@@ -74,7 +74,7 @@ export class AccessLog {
     this.#durations = meter.histogram(HTTP_REQUEST_DURATION);
   }
 
-  /** Where requests of a kind are counted. The warm path and the cold path keep those of tokens. */
+  /** Where requests of a kind are counted. The warm path keeps those of tokens. */
   seriesOf({ method, route, status, code, source }: Access): HistogramSeries {
     const words = {
       method,
@@ -112,11 +112,11 @@ export class AccessLog {
   }
 
   /** For a request that was answered before the pipeline: no hook sees it. */
-  answered({ request, route, status, ms, service, series, isCached, requestId }: Answered): void {
+  answered({ request, route, status, ms, service, series, isQuiet, requestId }: Answered): void {
     const { method = '', url = '' } = request;
     series.observe(ms / 1000);
     tracing()?.answered(request, { route, status, service });
-    const level = isCached ? 'debug' : 'info';
+    const level = isQuiet ? 'debug' : 'info';
     if (!this.#lines.isLevelEnabled(level)) return;
     const line = { request_id: requestId(), method, path: pathOf(url), status, ms: Math.round(ms) };
     this.#lines[level]({ ...line, service, address: this.#addressAt(status, request) });

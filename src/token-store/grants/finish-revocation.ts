@@ -12,7 +12,7 @@ import { changeByUser, userCondition, type UserOrAll, whereUser } from '../clien
 import { Database } from '../client/database.js';
 import { Outbox } from '../outbox/outbox.js';
 import { type Grant as Row, Prisma, type Revocation } from '../prisma-client/client.js';
-import { deadColumns, deleteGrant, disconnected } from './end-grants.js';
+import { deadColumns, deleteGrant, disconnected } from './dead-grants.js';
 import { fromRow } from './grant-row.js';
 import { ResealCredentials } from './reseal-credentials.js';
 import { consents, hasTokenUpTo, newestDead } from './revocation-marks.js';
@@ -75,7 +75,7 @@ export class FinishRevocation {
           WHERE ${userCondition(user)} AND account_sub = ${accountSub} AND client = ANY(${clients}) ORDER BY id FOR UPDATE`;
         const ended = end.outcome === 'revoked' ? await this.#revoke(tx, user, revocation, end, now) : [];
         revoked.push(...ended);
-        const target = await this.#forget(tx, user, revocation, now);
+        const target = await this.#delete(tx, user, revocation, now);
         const restored = await this.#restore(tx, user, revocation);
         const later = end.outcome === 'already_dead' ? [] : await this.#askAgain(tx, user, revocation);
         const requested = { ...revocation, requestedBy: by ?? revocation.requestedBy };
@@ -164,7 +164,7 @@ export class FinishRevocation {
   }
 
   /** Deletes the grant that was disconnected, unless its user consented again since. */
-  async #forget(
+  async #delete(
     tx: Transaction,
     user: UserOrAll,
     { grantId, consentedAt }: Revocation,

@@ -18,7 +18,7 @@ import { Outbox } from '../outbox/outbox.js';
 import { Prisma } from '../prisma-client/client.js';
 import { AccessTokens } from './access-tokens.js';
 import { CredentialSealer } from './credential-sealer.js';
-import { deleteGrant, disconnected, endTokens } from './end-grants.js';
+import { deleteGrant, disconnected, endTokens } from './dead-grants.js';
 import { fromRow, NO_LEASE, NOT_REVOKING } from './grant-row.js';
 import { BookRefreshToken } from './book-refresh-token.js';
 import { SlotBookings } from './slot-bookings.js';
@@ -220,18 +220,21 @@ export class GrantsRepository {
     return all.filter(({ isIntact }) => isIntact).map(({ grant }) => grant);
   }
 
-  /** Deletes the grant and its tokens; the ledger keeps the slot, because Google does. */
-  async forget(grant: Grant, endReason: string | null, now: Date): Promise<void> {
+  /**
+   * Deletes the grant and its tokens here, unless its user consented again since. A revocation that was begun continues.
+   * @param revokedAtGoogle false: the ledger keeps the slot, because Google does
+   */
+  async delete(grant: Grant, revokedAtGoogle: boolean, now: Date): Promise<void> {
     await this.database.$transaction(async (tx) => {
       const { count } = await tx.grant.updateMany({
         where: sameConsent(grant),
         data: { version: { increment: 1 } },
       });
       if (count === 0) return;
-      if (endReason !== null) await endTokens(tx, grant.userId, [grant.id], endReason, now);
+      if (revokedAtGoogle) await endTokens(tx, grant.userId, [grant.id], 'revoked', now);
       await deleteGrant(tx, grant, grant.refreshedAt ?? grant.consentedAt);
       await this.outbox.notify(tx, 'grant.disconnected', disconnected(grant), now, {
-        revoked_at_google: endReason !== null,
+        revoked_at_google: revokedAtGoogle,
       });
     });
     this.#notify(grant);

@@ -16,7 +16,7 @@ import type { Prisma } from '../prisma-client/client.js';
 import { Outbox } from '../outbox/outbox.js';
 import { CredentialSealer, type SealedCredential } from './credential-sealer.js';
 import { TAKE_LEASE_FUNCTION } from '../distributed/distributed-tables.js';
-import { deadColumns, endTokens } from './end-grants.js';
+import { deadColumns, endTokens } from './dead-grants.js';
 import { SaveRefresh, WITHOUT_WAITING_FOR_DISK } from './save-refresh.js';
 import { SlotBookings } from './slot-bookings.js';
 

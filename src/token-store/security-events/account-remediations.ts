@@ -3,7 +3,7 @@ import type { AccountRemediation } from '../../domain/google/security-event.js';
 import { type Diagnosis, type Grant, isDead, type StoredStatus } from '../../domain/grant/grant.js';
 import { type UserOrAll, whereUser } from '../client/change-by-user.js';
 import { toJson } from '../client/database.js';
-import { deadColumns, deleteGrants, disconnected, endTokens } from '../grants/end-grants.js';
+import { deadColumns, deleteGrants, disconnected, endTokens } from '../grants/dead-grants.js';
 import { fromRow, statusOf as storedStatus } from '../grants/grant-row.js';
 import { ResealCredentials } from '../grants/reseal-credentials.js';
 import { Outbox } from '../outbox/outbox.js';
@@ -38,8 +38,8 @@ export class AccountRemediations {
         return this.#suspend(tx, user, concerned, remediation.diagnosis, occurredAt, now);
       case 'resume':
         return this.#resume(tx, user, concerned, occurredAt, now);
-      case 'forget':
-        return this.#forget(tx, user, grants, remediation.endReason, now);
+      case 'delete':
+        return this.#delete(tx, user, grants, remediation.endReason, now);
       case 'drop_access_tokens':
         return this.#dropAccessTokens(tx, user, concerned);
       case 'note':
@@ -50,7 +50,7 @@ export class AccountRemediations {
   /** Why all refresh tokens of the account are dead after a measure; null where they stay valid. */
   endReason(remediation: AccountRemediation): string | null {
     if (remediation.action === 'revoke') return remediation.diagnosis.cause;
-    return remediation.action === 'forget' ? remediation.endReason : null;
+    return remediation.action === 'delete' ? remediation.endReason : null;
   }
 
   async markDead(
@@ -139,7 +139,7 @@ export class AccountRemediations {
     return grants;
   }
 
-  async #forget(
+  async #delete(
     tx: Transaction,
     user: UserOrAll,
     grants: Grant[],

@@ -1,4 +1,4 @@
-import type { RequiredAccount } from '../../../domain/connect/connect-request.js';
+import { accountOfHint, type RequiredAccount } from '../../../domain/connect/connect-request.js';
 import type { VerifiedAccount } from '../../../domain/grant/grant.js';
 import { EXIT, Failure } from '../../shared/failure.js';
 
@@ -15,8 +15,7 @@ export function isAccountHint(loginHint: string): boolean {
  * @param loginHint as `isAccountHint` takes it
  */
 export function requiredByHint(loginHint: string | null): RequiredAccount | null {
-  if (loginHint === null) return null;
-  return SUB.test(loginHint) ? { sub: loginHint } : { email: loginHint };
+  return loginHint === null ? null : accountOfHint(loginHint);
 }
 
 /** Nothing is revoked: that would end every grant of this account to the whole project at Google. */

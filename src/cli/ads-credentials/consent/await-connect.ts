@@ -48,7 +48,7 @@ export async function awaitConnect(
     return (await broker.get(AuditEventsRepository).find({ ...query, olderThan: null, limit: 1 })).items[0];
   };
   const before = await newest();
-  show((await broker.get(ConnectTickets).create(connectRequest)).url);
+  show((await broker.get(ConnectTickets).sealedLink(connectRequest)).url);
   const deadline = performance.now() + seconds * 1000;
   while (performance.now() < deadline) {
     await sleep(POLL_MS);

@@ -7,7 +7,7 @@ import { SlotCheck } from '../../../authorization/slot-check.js';
 import { StartAuthorization } from '../../../authorization/start-authorization.js';
 import { CodeExchange } from '../../../callback/code-exchange.js';
 import { CompleteAuthorization } from '../../../callback/complete-authorization.js';
-import { ConsentTickets } from '../../../callback/consent-tickets.js';
+import { TicketEnds } from '../../../callback/ticket-ends.js';
 import { FinishExchange } from '../../../callback/finish-exchange.js';
 import { PendingConsents } from '../../../callback/pending-consents.js';
 import { AuthorizationResponseValidator } from '../../../callback/response-validator.js';
@@ -15,8 +15,6 @@ import { ConnectTickets } from '../../../connect-tickets/connect-tickets.service
 import { TicketProgress } from '../../../connect-tickets/ticket-progress.js';
 import { TicketWatch } from '../../../connect-tickets/ticket-watch.js';
 import { GoogleModule } from '../../../google/google.module.js';
-import { ActivityCounts } from '../../../domain/activity.js';
-import { ConnectMetrics } from '../../../operations/connect-metrics.js';
 import { Scheduler } from '../../../operations/scheduler.js';
 
 /**
@@ -27,9 +25,6 @@ import { Scheduler } from '../../../operations/scheduler.js';
 @Module({
   imports: [GoogleModule],
   providers: [
-    // Counted, and shown nowhere.
-    ActivityCounts,
-    ConnectMetrics,
     ConnectTickets,
     TicketProgress,
     TicketWatch,
@@ -43,7 +38,7 @@ import { Scheduler } from '../../../operations/scheduler.js';
     AuthorizationResponseValidator,
     CompleteAuthorization,
     CodeExchange,
-    ConsentTickets,
+    TicketEnds,
     FinishExchange,
     PendingConsents,
   ],

@@ -1,5 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { TicketProgress } from '../connect-tickets/ticket-progress.js';
+import { TicketProgress } from './ticket-progress.js';
 import { endOf } from '../domain/connect/connect-end.js';
 import { type ConnectTicket, expiryCauseOf } from '../domain/connect/connect-ticket.js';
 import { Clock } from '../domain/ports/clock.js';

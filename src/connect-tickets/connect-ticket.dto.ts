@@ -15,11 +15,7 @@ import {
   IsUserId,
   rule,
 } from '../http/validation/validators.js';
-import {
-  isLoginHint,
-  LOGIN_HINT_RULE,
-  REQUIREMENT_RULE,
-} from '../connect-tickets/connect-tickets.service.js';
+import { isLoginHint, LOGIN_HINT_RULE, REQUIREMENT_RULE } from './connect-tickets.service.js';
 
 /** In any order, as at Google. */
 export const TICKET_PROMPTS = [...PROMPTS, 'select_account consent'] as const;

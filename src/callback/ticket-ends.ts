@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
-import type { ConsentTicket } from '../domain/grant/consent.js';
+import type { TicketEndFacts } from '../domain/grant/consent.js';
 import type { Account, Grant } from '../domain/grant/grant.js';
 import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
@@ -19,7 +19,7 @@ interface PendingGrant {
  * chosen. Does not own the end of the ticket, which is in the transaction of the grant.
  */
 @Injectable()
-export class ConsentTickets {
+export class TicketEnds {
   constructor(
     private readonly tickets: ConnectTicketsRepository,
     private readonly grants: GrantsRepository,
@@ -28,7 +28,7 @@ export class ConsentTickets {
   async of(
     { ticketId, connectRequest, requestId }: PendingGrant,
     account: Account,
-  ): Promise<ConsentTicket | null> {
+  ): Promise<TicketEndFacts | null> {
     if (ticketId === null) return null;
     const { userId, client, anotherAccount } = connectRequest;
     // Who asks for one more account expects another one.

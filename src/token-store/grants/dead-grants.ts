@@ -7,7 +7,7 @@ import { NO_LEASE, NOT_REVOKING } from './grant-row.js';
 /*
  * What every end of a grant writes. Does not own when one ends: a refresh that Google refuses (refresh-lease.repository.ts,
  * markDead), a revocation (finish-revocation.ts), a security event (security-events/account-remediations.ts) or a
- * disconnect (grants.repository.ts, forget).
+ * disconnect (grants.repository.ts, delete).
  */
 
 /** The columns of a dead grant. */

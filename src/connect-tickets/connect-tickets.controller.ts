@@ -21,10 +21,10 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
-import { aboutConnect, takenBackFacts } from '../connect-tickets/connect-audit.js';
-import { ConnectTickets } from '../connect-tickets/connect-tickets.service.js';
-import { TicketProgress } from '../connect-tickets/ticket-progress.js';
-import { TicketWatch } from '../connect-tickets/ticket-watch.js';
+import { aboutConnect, cancelFacts } from './connect-audit.js';
+import { ConnectTickets } from './connect-tickets.service.js';
+import { TicketProgress } from './ticket-progress.js';
+import { TicketWatch } from './ticket-watch.js';
 import type { Service } from '../domain/access/policy.js';
 import { ANY_CLIENT } from '../domain/connect/connect-request.js';
 import { type ConnectTicket, stateAt } from '../domain/connect/connect-ticket.js';
@@ -44,7 +44,7 @@ import { toTicketRequest } from './read-connect-ticket.js';
 import { TicketPath, WaitQuery } from './ticket-status.dto.js';
 import { TicketStatusResponse, toTicketStatus } from './ticket-status.response.js';
 
-/** What a service does with its connect tickets: makes them, waits for their outcomes, takes them back. */
+/** What a service does with its connect tickets: makes them, waits for their outcomes, cancels them. */
 @Controller('connect/tickets')
 @ApiTags('connect')
 @ApiBearerAuth()
@@ -83,9 +83,8 @@ export class ConnectTicketsController {
     assertCellUser(this.settings.cell, request, body.user_id);
     const connectRequest = toTicketRequest(service, this.settings.clients, body);
     if (connectRequest.client !== ANY_CLIENT) audit.add({ client: connectRequest.client });
-    const { id, url, expiresAt } = await this.tickets.issue(service, connectRequest, request.id);
+    const { id, url, expiresAt } = await this.tickets.store(service, connectRequest, request.id);
     audit.add({ details: { ticket: id } });
-    this.metrics.step('link', 'ok');
     return { id, connect_url: url, expires_at: expiresAt.toISOString() };
   }
 
@@ -128,10 +127,10 @@ export class ConnectTicketsController {
   ): Promise<TicketStatusResponse> {
     const ticket = await this.#find(service, id);
     audit.add({ ...aboutConnect(ticket.connectRequest), details: { ticket: id } });
-    const ended = await this.progress.takeBack(id, requestId);
+    const ended = await this.progress.cancel(id, requestId);
     if (!ended) throw notFound();
     if (ended.isNew) this.metrics.ended(ended.end);
-    audit.add(takenBackFacts(ended));
+    audit.add(cancelFacts(ended));
     return this.#statusOf(ended.ticket);
   }
 
