@@ -24,10 +24,7 @@ import { BookRefreshToken } from './book-refresh-token.js';
 import { SlotBookings } from './slot-bookings.js';
 import { findByIdAlone } from './user-of-grant.js';
 
-/**
- * A consent that takes longer waited for the app or for Google's keys. A security event (disabled, signed out) may have arrived
- * meanwhile, which did not drop this access token.
- */
+/** A consent that takes longer waited for the app or for Google's keys: a security event meanwhile did not drop its access token. */
 const MAX_SAVE_MS = 30_000;
 
 /**
@@ -185,9 +182,8 @@ export class GrantsRepository {
 
   /** @param userId where it is known: of many servers one is asked, and not all */
   async findById(id: string, userId?: string): Promise<Grant | null> {
-    const { database } = this;
-    const find = (user: UserOrAll) =>
-      database.aboutUser(user, () => database.grant.findFirst({ where: { ...whereUser(user), id } }));
+    const read = (user: UserOrAll) => this.database.grant.findFirst({ where: { ...whereUser(user), id } });
+    const find = (user: UserOrAll) => this.database.aboutUser(user, () => read(user));
     const row = await (userId === undefined ? findByIdAlone(this.database, id, find) : find(userId));
     return row && fromRow(row);
   }
