@@ -6,10 +6,7 @@ import { expect, test } from '@jest/globals';
 const { databaseFiles } = (await import(resolve('test/support/database-files.mjs'))) as {
   databaseFiles: () => string[];
 };
-const { ALONE, EXCLUDED, needsProxies, testsOnCitus } = (await import(
-  resolve('test/support/citus-files.mjs')
-)) as {
-  ALONE: readonly string[];
+const { EXCLUDED, needsProxies, testsOnCitus } = (await import(resolve('test/support/citus-files.mjs'))) as {
   EXCLUDED: Readonly<Record<string, readonly string[]>>;
   needsProxies: (path: string) => boolean;
   testsOnCitus: () => string[];
@@ -49,6 +46,8 @@ test('each file that says that a run on a cluster is what runs it, is in that ru
 
 test('those that need proxies on the same machine as the cluster are known by their fleet', () => {
   expect(testsOnCitus().filter(needsProxies)).toEqual(
-    expect.arrayContaining(ALONE.filter((path) => path.includes('cluster'))),
+    expect.arrayContaining(
+      ['cluster-workers', 'cluster-silence', 'cluster'].map((name) => `test/database/${name}.test.ts`),
+    ),
   );
 });

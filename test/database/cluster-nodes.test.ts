@@ -131,7 +131,7 @@ const UP = { status: 'up' };
     expect(await statuses(moved)).toEqual([200, 200]);
     await disconnectThere(moved);
     await until(() => isAnswered(moved, 404), NOTICED_MS + SLACK_MS);
-  }, 60_000);
+  }, 180_000);
 
   test.each([
     [

@@ -11,6 +11,7 @@ import { databaseFiles } from './database-files.mjs';
  */
 export const ALONE = [
   'test/http/limits.test.ts',
+  'test/database/cluster-nodes.test.ts',
   'test/database/cluster-workers.test.ts',
   'test/database/cluster-silence.test.ts',
   'test/database/cluster.test.ts',
