@@ -87,10 +87,13 @@ export class RevokeAtGoogle implements OnApplicationShutdown {
     for (const { attempt, end } of [...this.#unwritten.values()]) await this.#finish(attempt, end, null);
   }
 
-  /** A last attempt for new refresh tokens: the former ones, which the grants still have, may not work any more. */
+  /**
+   * A last attempt, above all for new refresh tokens: the former ones, which the grants still have, may not work any more. The next
+   * process would find no other token of the account that lives.
+   */
   async onApplicationShutdown(): Promise<void> {
     const limit = new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref());
-    await Promise.race([this.#saveAllRotated(), limit]);
+    await Promise.race([this.finishUnwritten(), limit]);
   }
 
   async #call(attempt: RevocationAttempt): Promise<RevocationEnd | null> {
@@ -139,12 +142,10 @@ export class RevokeAtGoogle implements OnApplicationShutdown {
     const samples = await this.samples.find(attempt, clients, SAMPLES);
     if (samples.length === 0) return UNCLEAR;
     const tried = await Promise.allSettled(samples.map((sample) => this.#isDead(sample)));
-    await this.#saveRotated(attempt.accountSub);
-    const isDead = tried.map((one) => {
-      if (one.status === 'rejected') throw one.reason;
-      return one.value;
-    });
-    return isDead.every(Boolean) ? INFERRED : UNCLEAR;
+    // One that lives is enough, whatever becomes of the others: with a new refresh token it is no sample any more.
+    if (tried.some((one) => one.status === 'fulfilled' && !one.value)) return UNCLEAR;
+    for (const one of tried) if (one.status === 'rejected') throw one.reason;
+    return INFERRED;
   }
 
   async #isDead(sample: RevocationSample): Promise<boolean> {
@@ -155,7 +156,10 @@ export class RevokeAtGoogle implements OnApplicationShutdown {
       return false;
     } catch (error) {
       if (!(error instanceof GoogleFailure)) throw error;
-      if (error instanceof BrokenTokenResponse) this.#keep(sample, error.issued);
+      if (error instanceof BrokenTokenResponse) {
+        this.#keep(sample, error.issued);
+        return false;
+      }
       if (error.kind === 'unavailable' || error.kind === 'withheld') throw error;
       return error.kind === 'grant_dead';
     }
@@ -204,6 +208,8 @@ export class RevokeAtGoogle implements OnApplicationShutdown {
   ): Promise<FinishedRevocation | null> {
     const { id, grantId } = attempt;
     try {
+      // Those that live are given back with it.
+      if (end.outcome !== 'revoked') await this.#saveRotated(attempt.accountSub);
       const finished = await this.revocations.finish(attempt, end, this.clock.now(), by);
       this.#unwritten.delete(id);
       if (finished === 'open') return null;
