@@ -11,6 +11,7 @@ import {
   RevocationSamplesRepository,
 } from '../token-store/grants/revocation-samples.repository.js';
 import { RevocationsRepository } from '../token-store/grants/revocations.repository.js';
+import { RotatedTokensRepository } from '../token-store/grants/rotated-tokens.repository.js';
 
 /** On top of two timeouts of Google: a lease expires during an attempt only when its replica has crashed. */
 const LEASE_MARGIN_MS = 2000;
@@ -62,6 +63,7 @@ export class RevokeAtGoogle implements OnApplicationShutdown {
     private readonly clock: Clock,
     private readonly revocations: RevocationsRepository,
     private readonly samples: RevocationSamplesRepository,
+    private readonly rotatedTokens: RotatedTokensRepository,
   ) {
     this.leaseMs = 2 * settings.googleTimeoutMs + LEASE_MARGIN_MS;
   }
@@ -193,7 +195,7 @@ export class RevokeAtGoogle implements OnApplicationShutdown {
     const { sample, issued } = rotated;
     const { id } = sample.grant;
     try {
-      await this.samples.saveRotated(sample, issued, this.clock.now());
+      await this.rotatedTokens.save(sample.grant, sample.refreshToken, issued, this.clock.now());
       if (this.#rotated.get(id) === rotated) this.#rotated.delete(id);
     } catch (error) {
       this.#log.error({ err: error, grant: id }, 'a new refresh token could not be stored; it is retried');
