@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { cacheBound } from '../domain/cache-memory.js';
 import { isTransient } from '../domain/google/google-failure.js';
 import { sameScopes } from '../domain/google/scopes.js';
-import { backoffAfter, type Lease } from '../domain/grant/lease-and-backoff.js';
+import { backoffAfter, type Lease, secretOf } from '../domain/grant/lease-and-backoff.js';
 import type { AccessToken, Grant } from '../domain/grant/grant.js';
 import {
   entryKeyOf,
@@ -21,7 +21,7 @@ import { Scheduler } from '../operations/scheduler.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { RefreshLeaseRepository } from '../token-store/grants/refresh-lease.repository.js';
-import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
+import { RotatedTokensRepository } from '../token-store/grants/rotated-tokens.repository.js';
 import { GrantCache } from './grant-cache.js';
 import type { RefreshFailure, RefreshResult } from './token-request.js';
 
@@ -59,7 +59,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
     private readonly clock: Clock,
     private readonly grants: GrantsRepository,
     private readonly leases: RefreshLeaseRepository,
-    private readonly ledger: SlotLedgerRepository,
+    private readonly rotatedTokens: RotatedTokensRepository,
     private readonly cache: GrantCache,
     private readonly changes: ChangeFeed,
     private readonly scheduler: Scheduler,
@@ -136,22 +136,20 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
 
   /** @returns `changed` where the grant changed meanwhile, or the response changed it: it must be read again */
   async save(lease: Lease, outcome: RefreshOutcome): Promise<RefreshResult> {
+    const asked = { grant: lease.grant, sent: secretOf(lease.credential), outcome };
     let isSaved;
     try {
       isSaved = await this.#write(lease, outcome);
     } catch (fault) {
-      const entry = this.#keep(lease.grant, outcome, fault, lease);
+      const entry = this.#keep(asked, fault, lease);
       return resultOf(outcome) ?? unsaved(entry, this.clock.monotonicMs());
     }
     if (isSaved) return resultOf(outcome) ?? { kind: 'changed' };
     // A security event changes a grant and leaves its lease.
     await this.leases.giveUp(lease, 0).catch(() => undefined);
-    if (!rotationOf(outcome)) {
-      await this.#bookUnused(lease.grant, outcome);
-      return { kind: 'changed' };
-    }
+    if (!rotationOf(outcome)) return { kind: 'changed' };
     // Leases do not wait for a standby: after a failover the lease may be gone and the grant as it was, and no other refresh token valid.
-    const entry = this.#keep(lease.grant, outcome, new Error('The lease is gone.'), null);
+    const entry = this.#keep(asked, new Error('The lease is gone.'), null);
     const key = entryKeyOf(lease.grant, outcome);
     await this.#saveAgain(key, entry);
     if (this.#unsaved.get(key)?.outcome !== outcome) return { kind: 'changed' };
@@ -168,7 +166,11 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
     return saved !== null;
   }
 
-  #keep(grant: Grant, outcome: RefreshOutcome, fault: unknown, held: Lease | null): Unsaved {
+  #keep(
+    { grant, sent, outcome }: Pick<Unsaved, 'grant' | 'sent' | 'outcome'>,
+    fault: unknown,
+    held: Lease | null,
+  ): Unsaved {
     const key = entryKeyOf(grant, outcome);
     const failures = (this.#unsaved.get(key)?.failures ?? 0) + 1;
     const lease = rotationOf(outcome) ? held : null;
@@ -176,7 +178,7 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
     const backoffMs = Math.min(backoffAfter(failures, null, Math.random()), maxMs);
     // Not awaited: where this fails as well, the lease expires.
     if (held && !lease) void this.leases.giveUp(held, 0).catch(() => undefined);
-    const entry = { grant, outcome, lease, failures, nextAt: this.clock.monotonicMs() + backoffMs };
+    const entry = { grant, sent, outcome, lease, failures, nextAt: this.clock.monotonicMs() + backoffMs };
     this.#unsaved.set(key, entry);
     this.#log.error(
       { err: fault, grant: grant.id, kind: outcome.kind, failures, backoffMs },
@@ -230,19 +232,15 @@ export class RefreshResults implements OnModuleInit, OnApplicationShutdown {
           ({ lease } = taken);
           isSaved = await this.#write(lease, outcome);
         }
-        if (!isSaved) await this.#bookUnused(current ?? grant, outcome);
+        // Much changes a grant and leaves its refresh token: a security event, another revocation of the account.
+        const issued = isSaved ? null : rotationOf(outcome);
+        if (issued) await this.rotatedTokens.save(current ?? grant, entry.sent, issued, this.clock.now());
       }
       if (isKept()) this.#unsaved.delete(key);
       return true;
     } catch (fault) {
-      if (isKept()) this.#keep(grant, outcome, fault, lease);
+      if (isKept()) this.#keep(entry, fault, lease);
       return false;
     }
-  }
-
-  /** A refresh token occupies a slot at Google even if it is not used. */
-  async #bookUnused(grant: Grant, outcome: RefreshOutcome): Promise<void> {
-    const issued = rotationOf(outcome);
-    if (issued) await this.ledger.bookUnused(grant, issued, this.clock.now());
   }
 }

@@ -11,6 +11,7 @@ import {
   RevocationSamplesRepository,
 } from '../token-store/grants/revocation-samples.repository.js';
 import { RevocationsRepository } from '../token-store/grants/revocations.repository.js';
+import { RotatedTokensRepository } from '../token-store/grants/rotated-tokens.repository.js';
 
 /** On top of two timeouts of Google: a lease expires during an attempt only when its replica has crashed. */
 const LEASE_MARGIN_MS = 2000;
@@ -62,6 +63,7 @@ export class RevokeAtGoogle implements OnApplicationShutdown {
     private readonly clock: Clock,
     private readonly revocations: RevocationsRepository,
     private readonly samples: RevocationSamplesRepository,
+    private readonly rotatedTokens: RotatedTokensRepository,
   ) {
     this.leaseMs = 2 * settings.googleTimeoutMs + LEASE_MARGIN_MS;
   }
@@ -87,10 +89,13 @@ export class RevokeAtGoogle implements OnApplicationShutdown {
     for (const { attempt, end } of [...this.#unwritten.values()]) await this.#finish(attempt, end, null);
   }
 
-  /** A last attempt for new refresh tokens: the former ones, which the grants still have, may not work any more. */
+  /**
+   * A last attempt, above all for new refresh tokens: the former ones, which the grants still have, may not work any more. The next
+   * process would find no other token of the account that lives.
+   */
   async onApplicationShutdown(): Promise<void> {
     const limit = new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref());
-    await Promise.race([this.#saveAllRotated(), limit]);
+    await Promise.race([this.finishUnwritten(), limit]);
   }
 
   async #call(attempt: RevocationAttempt): Promise<RevocationEnd | null> {
@@ -139,12 +144,10 @@ export class RevokeAtGoogle implements OnApplicationShutdown {
     const samples = await this.samples.find(attempt, clients, SAMPLES);
     if (samples.length === 0) return UNCLEAR;
     const tried = await Promise.allSettled(samples.map((sample) => this.#isDead(sample)));
-    await this.#saveRotated(attempt.accountSub);
-    const isDead = tried.map((one) => {
-      if (one.status === 'rejected') throw one.reason;
-      return one.value;
-    });
-    return isDead.every(Boolean) ? INFERRED : UNCLEAR;
+    // One that lives is enough, whatever becomes of the others: with a new refresh token it is no sample any more.
+    if (tried.some((one) => one.status === 'fulfilled' && !one.value)) return UNCLEAR;
+    for (const one of tried) if (one.status === 'rejected') throw one.reason;
+    return INFERRED;
   }
 
   async #isDead(sample: RevocationSample): Promise<boolean> {
@@ -155,7 +158,10 @@ export class RevokeAtGoogle implements OnApplicationShutdown {
       return false;
     } catch (error) {
       if (!(error instanceof GoogleFailure)) throw error;
-      if (error instanceof BrokenTokenResponse) this.#keep(sample, error.issued);
+      if (error instanceof BrokenTokenResponse) {
+        this.#keep(sample, error.issued);
+        return false;
+      }
       if (error.kind === 'unavailable' || error.kind === 'withheld') throw error;
       return error.kind === 'grant_dead';
     }
@@ -189,7 +195,7 @@ export class RevokeAtGoogle implements OnApplicationShutdown {
     const { sample, issued } = rotated;
     const { id } = sample.grant;
     try {
-      await this.samples.saveRotated(sample, issued, this.clock.now());
+      await this.rotatedTokens.save(sample.grant, sample.refreshToken, issued, this.clock.now());
       if (this.#rotated.get(id) === rotated) this.#rotated.delete(id);
     } catch (error) {
       this.#log.error({ err: error, grant: id }, 'a new refresh token could not be stored; it is retried');
@@ -204,6 +210,8 @@ export class RevokeAtGoogle implements OnApplicationShutdown {
   ): Promise<FinishedRevocation | null> {
     const { id, grantId } = attempt;
     try {
+      // Those that live are given back with it.
+      if (end.outcome !== 'revoked') await this.#saveRotated(attempt.accountSub);
       const finished = await this.revocations.finish(attempt, end, this.clock.now(), by);
       this.#unwritten.delete(id);
       if (finished === 'open') return null;

@@ -59,7 +59,7 @@ export class VerifyRefreshToken {
       try {
         await this.#pace();
         const inspected = await this.#inTurn(client, token, latest, caller);
-        return { ...inspected, answer: { ...inspected.answer, ...latest } };
+        return { ...inspected, answer: withNewest(inspected.answer, latest) };
       } catch (error) {
         const isFinal = !(error instanceof GoogleFailure) || !isTransient(error) || attempt === MAX_ATTEMPTS;
         if (isFinal || error.error === 'stopping' || caller.callerSignal?.aborted) throw error;
@@ -116,4 +116,11 @@ export class VerifyRefreshToken {
 
 function keep({ refreshToken, refreshTokenExpiresAt }: NewRefreshToken, latest: Latest): void {
   if (refreshToken !== null) Object.assign(latest, { refreshToken, refreshTokenExpiresAt });
+}
+
+/** An answer without a new refresh token may still say how long the newest one lives. */
+function withNewest(answer: CodeExchangeResponse, latest: Latest): CodeExchangeResponse {
+  if (answer.refreshToken !== null || latest.refreshToken === null) return answer;
+  const refreshTokenExpiresAt = answer.refreshTokenExpiresAt ?? latest.refreshTokenExpiresAt;
+  return { ...answer, refreshToken: latest.refreshToken, refreshTokenExpiresAt };
 }

@@ -32,6 +32,7 @@ import { ResealCredentials } from './grants/reseal-credentials.js';
 import { RevocationMarks } from './grants/revocation-marks.js';
 import { RevocationSamplesRepository } from './grants/revocation-samples.repository.js';
 import { RevocationsRepository } from './grants/revocations.repository.js';
+import { RotatedTokensRepository } from './grants/rotated-tokens.repository.js';
 import { SaveRefresh } from './grants/save-refresh.js';
 import { ServiceAccountsRepository } from './grants/service-accounts.repository.js';
 import { SlotBookings } from './grants/slot-bookings.js';
@@ -88,6 +89,7 @@ import { ServicesRepository } from './services/services.repository.js';
     RevocationMarks,
     RevocationsRepository,
     RevocationSamplesRepository,
+    RotatedTokensRepository,
     PendingConsentsRepository,
     PendingExchangesRepository,
     AccountRemediations,
@@ -129,6 +131,7 @@ import { ServicesRepository } from './services/services.repository.js';
     UncountedSlotsRepository,
     RevocationsRepository,
     RevocationSamplesRepository,
+    RotatedTokensRepository,
     PendingConsentsRepository,
     PendingExchangesRepository,
     SecurityEventsRepository,

@@ -9,6 +9,7 @@ import { until } from '../support/until.js';
 
 const OPENID = ['openid', 'https://www.googleapis.com/auth/userinfo.email'];
 const LIMIT = 5;
+const DAY = 24 * 3600;
 
 let bed: TestBed;
 let api: Api;
@@ -93,6 +94,17 @@ describe('an import', () => {
     });
     expect(grant?.['imported_at']).not.toBeNull();
     expect(refreshes()).toBe(1);
+  });
+
+  test.each([
+    ['alone', () => ({})],
+    ['beside the same refresh token', (refresh_token: string) => ({ refresh_token })],
+  ])('keeps the lifetime of the refresh token that Google names %s', async (_, beside) => {
+    const token = issue();
+    bed.google.control.overrideTokenResponse({ refresh_token_expires_in: 3 * DAY, ...beside(token) }, 1);
+    expect(await first({ user_id: 'alice', refresh_token: token })).toMatchObject({ status: 'imported' });
+    const { body } = await api.get('/grants', { expiring_within: String(4 * DAY) });
+    expect(body['grants']).toMatchObject([{ user_id: 'alice', expires: { reason: 'time_based_access' } }]);
   });
 
   test('that is sent again changes nothing and does not ask Google again', async () => {

@@ -274,6 +274,31 @@ describe('a revocation', () => {
     expect(after.body['access_token']).not.toBe(before);
   });
 
+  test.each([
+    ['as it was', false],
+    ['rotated', true],
+  ])(
+    'leaves the others active where Google accepts one of their tokens, %s, and says nothing of another',
+    async (_, rotated) => {
+      await connect('alice');
+      const [token] = control().liveRefreshTokens(ALICE.sub, 'default');
+      await connect('alice-too', ALICE, 'second');
+      await connect('alice-third');
+      control().endRefreshToken(token ?? '');
+      control().rotateRefreshTokens(rotated);
+      control().failNext('token', { status: 503, body: '' });
+      control().failNext('revoke', { drop: true });
+      expect((await revoke('alice')).status).toBe(202);
+      await finished();
+      control().rotateRefreshTokens(false);
+      expect(await bed.sql('SELECT attempts, outcome FROM revocations')).toEqual([
+        { attempts: 2, outcome: 'unclear' },
+      ]);
+      expect((await bed.api.token('alice-too', { client: 'second' })).status).toBe(200);
+      expect((await bed.api.token('alice-third')).status).toBe(200);
+    },
+  );
+
   describe('whose answer was lost, while Google rotates the refresh token of the other grant that is tried,', () => {
     /** The token of the disconnected grant was dead alone. */
     const lost = async () => {
@@ -329,6 +354,23 @@ describe('a revocation', () => {
       await due();
       await finished();
       await expectRotated();
+    });
+
+    test('does not take the others for dead once it is saved, where one is dead alone', async () => {
+      await lost();
+      await connect('alice-third');
+      const tokens = control().liveRefreshTokens(ALICE.sub, 'default');
+      for (const token of tokens) control().endRefreshToken(token);
+      await failing('INSERT', 'refresh_tokens', async () => {
+        expect((await revoke('alice')).status).toBe(202);
+        await until(() => bed.log().includes('a new refresh token could not be stored'));
+      });
+      await due();
+      await finished();
+      control().rotateRefreshTokens(false);
+      expect(await bed.sql('SELECT outcome FROM revocations')).toEqual([{ outcome: 'unclear' }]);
+      expect(await statusOf('alice-third')).toBe('active');
+      expect((await bed.api.token('alice-too', { client: 'second' })).status).toBe(200);
     });
 
     test('saves the new one at the latest when the process is stopped', async () => {

@@ -7,14 +7,15 @@ import { Database } from '../../src/token-store/client/database.js';
 import { fromRow } from '../../src/token-store/grants/grant-row.js';
 import { credentialAad } from '../../src/token-store/sealed/aad.js';
 import { testOfOneServer } from '../support/cluster.js';
-import { ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
+import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 import { until } from '../support/until.js';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /** Responses of Google that the database does not accept: a full disk, an outage. */
 let bed: TestBed;
 beforeAll(async () => {
-  bed = await startTestBed();
+  // Longer than what is done while Google answers.
+  bed = await startTestBed({ GOOGLE_TIMEOUT_MS: '20000' });
   await bed.sql(`
     CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$`);
@@ -165,14 +166,68 @@ test('a narrowed grant that cannot be written is requested from Google once, and
   expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(200);
 });
 
-test('a new refresh token whose grant changed meanwhile still occupies a slot in the ledger', async () => {
-  bed.google.control.latency('token', 500);
-  bed.google.control.overrideTokenResponse({ refresh_token: '1//too-late' }, 1);
+/** The refresh of alice's grant is under way, and Google has not answered, while something else is done. */
+const duringRefresh = async (doing: () => Promise<unknown>) => {
+  const answering = Promise.withResolvers<undefined>();
+  bed.google.control.failNext('token', { until: answering.promise });
   const call = bed.api.token('alice');
-  await until(async () => Promise.resolve(asked() === 1));
-  await bed.sql('UPDATE grants SET version = version + 1');
-  expect((await call).status).toBe(200);
-  expect(await bed.sql('SELECT 1 FROM refresh_tokens WHERE ended_at IS NULL')).toHaveLength(2);
+  await until(() => asked() === 1);
+  await doing();
+  answering.resolve(undefined);
+  return call;
+};
+const sendSecurityEvent = (type: string) => {
+  const subject = { subject_type: 'iss-sub', iss: `${bed.google.url}/`, sub: ALICE.sub };
+  return bed.google.control.sendSecurityEvent({ type, subject, to: `${bed.url}/security-events/google` });
+};
+
+test.each([
+  ['its sessions were revoked', () => sendSecurityEvent('sessions-revoked')],
+  [
+    'another grant of the account ended alone',
+    async () => {
+      const { body } = await bed.api.get('/users/bob/grants');
+      const [grant] = body['grants'] as { id: string }[];
+      const [token] = bed.google.control.liveRefreshTokens(ALICE.sub, 'second');
+      bed.google.control.endRefreshToken(token ?? '');
+      expect((await bed.api.delete(`/grants/${grant?.id ?? ''}`, { mode: 'revoke' })).status).toBe(200);
+    },
+  ],
+])('a new refresh token is stored although %s meanwhile', async (_, change) => {
+  await bed.api.connect({ user_id: 'bob', client: 'second', scope: YOUTUBE }, { account: ALICE.email });
+  bed.google.control.clearRequests();
+  const version = async () =>
+    Number((await bed.sql(`SELECT version FROM grants WHERE user_id = 'alice'`))[0]?.['version']);
+  const before = await version();
+  const call = await duringRefresh(async () => {
+    await change();
+    expect(await version()).toBeGreaterThan(before);
+    bed.google.control.rotateRefreshTokens(true);
+  });
+  expect(call.status).toBe(200);
+  bed.clock.advance(3600);
+  expect((await bed.api.token('alice')).status).toBe(200);
+});
+
+test('a new refresh token is stored although its grant was suspended meanwhile', async () => {
+  const call = await duringRefresh(async () => {
+    await sendSecurityEvent('account-disabled');
+    bed.google.control.rotateRefreshTokens(true);
+  });
+  expect(call.status).toBe(410);
+  await sendSecurityEvent('account-enabled');
+  expect((await bed.api.token('alice')).status).toBe(200);
+});
+
+test('a new refresh token whose grant got another meanwhile still occupies a slot in the ledger', async () => {
+  const call = await duringRefresh(async () => {
+    await bed.api.connect({ user_id: 'alice', scope: ADS }, { account: ALICE.email });
+    bed.google.control.overrideTokenResponse({ refresh_token: '1//too-late' }, 1);
+  });
+  expect(call.status).toBe(200);
+  expect(
+    await bed.sql('SELECT current FROM refresh_tokens WHERE ended_at IS NULL ORDER BY sequence'),
+  ).toEqual([{ current: false }, { current: true }, { current: false }]);
 });
 
 test('a dead grant that cannot be written is reported to all callers after one request to Google', async () => {

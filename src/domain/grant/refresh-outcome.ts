@@ -5,6 +5,7 @@
 import type { BrokenTokenResponse } from '../google/google-failure.js';
 import { scopeKey } from '../google/scopes.js';
 import type { AccessToken, Diagnosis, Grant, GoogleTokenResponse, NewRefreshToken } from './grant.js';
+import type { Secret } from '../secret.js';
 import type { Lease } from './lease-and-backoff.js';
 
 export interface RefreshedToken {
@@ -32,6 +33,8 @@ export type RefreshOutcome =
 
 export interface Unsaved {
   readonly grant: Grant;
+  /** The credential that Google was asked with. */
+  readonly sent: Secret;
   readonly outcome: RefreshOutcome;
   /** Kept for a new refresh token: with the former one, which the row still has, no other replica may ask Google. */
   readonly lease: Lease | null;

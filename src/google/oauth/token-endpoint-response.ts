@@ -65,17 +65,16 @@ export function parseTokenEndpointResponse(
   }
 }
 
-/** The same refresh token again is no change of the grant. */
+/** The same refresh token again is no change of the grant. Its lifetime is only of use where nothing is known of it yet. */
 function newRefreshToken(
   json: Readonly<Record<string, unknown>>,
   startedAt: Date,
   sent: Secret | null,
 ): NewRefreshToken {
   const refreshToken = secret(json, 'refresh_token', VISIBLE, MAX_REFRESH_TOKEN);
-  if (sent !== null && refreshToken?.equals(sent)) return { refreshToken: null, refreshTokenExpiresAt: null };
   const seconds = positive(json['refresh_token_expires_in']);
   return {
-    refreshToken,
+    refreshToken: sent !== null && refreshToken?.equals(sent) ? null : refreshToken,
     refreshTokenExpiresAt: seconds === null ? null : after(startedAt, Math.min(seconds, MAX_REFRESH_SECONDS)),
   };
 }

@@ -6,7 +6,7 @@ import type { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import type { Grant as Row } from '../prisma-client/client.js';
 import { credentialAad, type SealedGrant } from '../sealed/aad.js';
-import { fromRow } from './grant-row.js';
+import { fromRow, sealedFrom } from './grant-row.js';
 
 /** As a row stores it. */
 export interface SealedCredential {
@@ -51,9 +51,14 @@ export class CredentialSealer {
 
   /** The refresh token of an active grant of a user; null where there is none, or it does not open. */
   refreshTokenOf(stored: Row | null): Promise<Secret | null> {
-    if (stored?.sealedRefreshToken == null || !isExtendable(fromRow(stored))) return Promise.resolve(null);
+    return stored && isExtendable(fromRow(stored)) ? this.heldRefreshTokenOf(stored) : Promise.resolve(null);
+  }
+
+  /** The same whatever the status of the grant. */
+  heldRefreshTokenOf(stored: Row): Promise<Secret | null> {
     const { sealedRefreshToken: sealed, credentialVersion } = stored;
-    return this.tryOpen(fromRow(stored), { sealed, credentialVersion });
+    if (sealed === null) return Promise.resolve(null);
+    return this.tryOpen(sealedFrom(stored), { sealed, credentialVersion });
   }
 
   /** @throws {BrokerError} `integrity_failed` */
