@@ -26,7 +26,7 @@ export function isPlainGet(request: IncomingMessage): boolean {
   );
 }
 
-/** The same for a form: a header Authorization says nothing there, and the body says everything. */
+/** The same for a form: a header Authorization says nothing there, and the body says everything but whose cell it was sent to: form.ts. */
 export function isPlainForm(request: IncomingMessage): boolean {
   const { headers, rawHeaders } = request;
   const length = Number(headers['content-length']);

@@ -90,7 +90,7 @@ export class WarmPath {
     const startedAt = performance.now();
     process.nextTick(() => {
       const form = readWhole(request);
-      if (form && this.#answer(request, response, digestOfForm(form), startedAt)) {
+      if (form && this.#answer(request, response, digestOfForm(form, request.headers), startedAt)) {
         // Node releases a request once its stream has ended: by the read of the last byte, where the request is complete.
         if (!request.complete) request.resume();
         return;

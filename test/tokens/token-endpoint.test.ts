@@ -568,6 +568,20 @@ test.each([
   },
 );
 
+test('a form that a router sent by another user than its own is refused in a cell, also where its answer is cached', async () => {
+  await bed.restart({ CELL: 'eu1' });
+  try {
+    const form = { grant_type: EXCHANGE, subject_token: bed.api.key, subject_token_type: JWT_TYPE };
+    const body = new URLSearchParams({ ...form, audience: audience('alice') });
+    const statusAt = async (user: string) =>
+      (await fetch(`${bed.url}/users/${user}/oauth2/token`, { method: 'POST', body })).status;
+    for (const user of ['alice', 'alice', 'bob', 'alice', 'bob'])
+      expect([user, await statusAt(user)]).toEqual([user, user === 'alice' ? 200 : 400]);
+  } finally {
+    await bed.restart();
+  }
+});
+
 test('the metadata of RFC 8414 name issuer, endpoint and grant types', async () => {
   const response = await fetch(`${bed.url}/.well-known/oauth-authorization-server`);
   const { publicUrl } = readConfiguration(bed.settings);

@@ -68,7 +68,7 @@ export function acceptForms(adapter: FastifyAdapter): void {
   adapter.useBodyParser(type, false, { bodyLimit: MAX_BODY_BYTES }, (request, body, done) => {
     try {
       const form = readForm(body);
-      request.formDigest = digestOfForm(body);
+      request.formDigest = digestOfForm(body, request.raw.headers);
       done(null, form);
     } catch (error) {
       done(error as Error, undefined);

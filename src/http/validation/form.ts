@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import { BrokerError, invalidRequest } from '../../domain/errors.js';
+import { CELL_USER_HEADER } from '../cell-user.js';
 
 /*
  * Forms (application/x-www-form-urlencoded): read exactly as sent, since a decoder that repairs what is malformed would make two
@@ -39,9 +41,11 @@ function decoded(text: string): string {
   return decodeURIComponent(text.replaceAll('+', ' '));
 }
 
-/** Names a body in caches: it holds a credential. */
-export function digestOfForm(body: Uint8Array): string {
-  return hash('sha256', body, 'base64url');
+/** Names a request with a form in caches: the body holds a credential, and the header the user whose cell it was sent to. */
+export function digestOfForm(body: Uint8Array, headers: IncomingHttpHeaders): string {
+  const digest = hash('sha256', body, 'base64url');
+  const user = headers[CELL_USER_HEADER];
+  return user === undefined ? digest : hash('sha256', `${digest} ${String(user)}`, 'base64url');
 }
 
 /**
