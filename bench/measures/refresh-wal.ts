@@ -48,11 +48,7 @@ writes to its log meanwhile counts, audit events included; a third time after an
       const first = await written(expired);
       const all = expired.map((user) => `${user}?min_ttl=${MIN_TTL}`);
       const again = await written(all);
-      await database.query('ALTER SYSTEM SET wal_compression = on');
-      await database.query('SELECT pg_reload_conf()');
-      await database.query('CHECKPOINT');
-      const compressed = await written(all);
-      await database.query('ALTER SYSTEM RESET wal_compression');
+      const compressed = await withCompression(database, () => written(all));
       const each = (bytes: number) => bytes / expired.length;
       return { users, afterCheckpoint: each(first), again: each(again), compressed: each(compressed) };
     }),
@@ -64,6 +60,21 @@ writes to its log meanwhile counts, audit events included; a third time after an
     },
   ],
 };
+
+/** After another checkpoint. Other measures follow on this server. */
+async function withCompression<T>(database: pg.Client, work: () => Promise<T>): Promise<T> {
+  const set = async (change: string) => {
+    await database.query(`ALTER SYSTEM ${change}`);
+    await database.query('SELECT pg_reload_conf()');
+  };
+  await set('SET wal_compression = on');
+  try {
+    await database.query('CHECKPOINT');
+    return await work();
+  } finally {
+    await set('RESET wal_compression');
+  }
+}
 
 async function walOf(database: pg.Client, work: () => Promise<unknown>): Promise<number> {
   const before = await walPosition(database);

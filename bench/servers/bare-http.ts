@@ -10,11 +10,7 @@ const server = createServer((request, response) => {
     response.end(BODY);
   };
   if (request.method === 'GET') send();
-  else
-    process.nextTick(() => {
-      request.read();
-      send();
-    });
+  else request.on('end', send).resume();
 });
 server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port }));
 process.on('disconnect', () => process.exit());

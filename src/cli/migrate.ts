@@ -81,8 +81,8 @@ async function apply(
       if (error instanceof NotDistributable)
         throw new Failure(EXIT.refused, 'not_distributable', error.message);
       if (error instanceof DatabaseBusy) throw new Failure(EXIT.unavailable, 'database_busy', error.message);
-      const says = error instanceof StatementFailed;
-      if (!says && (databaseFault(error) || !(error instanceof Error))) throw error;
+      const isExplained = error instanceof StatementFailed;
+      if (!isExplained && (databaseFault(error) || !(error instanceof Error))) throw error;
       // The schema engine explains itself; a stack of its WebAssembly is of no use.
       throw new Failure(
         EXIT.refused,

@@ -266,7 +266,7 @@ describe('waiting for a ticket', () => {
   });
 });
 
-describe('a ticket that its service takes back', () => {
+describe('a ticket that its service cancels', () => {
   test('has a link that says so', async () => {
     const { id, url } = await bed.api.ticket(TICKET);
     expect((await bed.api.delete(`/connect/tickets/${id}`)).body).toMatchObject({
@@ -289,7 +289,7 @@ describe('a ticket that its service takes back', () => {
     expect(await grants()).toHaveLength(0);
   });
 
-  exhaustive.test('yields no grant where it is taken back while Google answers', async () => {
+  exhaustive.test('yields no grant where it is cancelled while Google answers', async () => {
     const { id, url } = await bed.api.ticket({ ...TICKET, return_to: `${APP}/done` });
     const browser = new Browser();
     const back = await visitConsent(await browser.begin(url), { account: ALICE.email });

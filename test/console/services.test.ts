@@ -131,7 +131,7 @@ describe('the page of tickets', () => {
     const list = await operator.get('/console/tickets');
     const { location } = await operator.submit(list, path);
     const after = await operator.get(location ?? '');
-    expect(after.text).toContain('The ticket is taken back.');
+    expect(after.text).toContain('The ticket is cancelled.');
     expect(after.text).not.toContain(path);
     expect((await bed.api.get(`/connect/tickets/${id}`)).body['state']).toBe('cancelled');
     expect((await operator.submit(list, path)).location?.search).toBe('?done=ended');
@@ -141,7 +141,7 @@ describe('the page of tickets', () => {
     ]);
   });
 
-  test('takes back that of a page without counting a connect', async () => {
+  test('cancels that of a page without counting a connect', async () => {
     const counted = async () =>
       (await bed.app.get(Metrics).registry.metrics()).match(/^token_broker_connects_total\{.*$/gm);
     const { id } = await bed.api.ticket({ purpose: 'manage', user_id: 'alice' });

@@ -1,6 +1,6 @@
 /**
  * Where the tables are distributed over several servers, the slots of an account are counted after the commit that books a token, and all
- * servers are asked. A count that failed is made up for: the token would make its account look full until it ends.
+ * servers are asked. A count that failed is repeated: the token would make its account look full until it ends.
  */
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import { Database } from '../../src/token-store/client/database.js';

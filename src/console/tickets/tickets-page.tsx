@@ -55,7 +55,7 @@ export function ticketsPage({ person, now, service, state, tickets, next, done }
       }
     >
       {done === 'cancelled' ? (
-        <Notice tone="good">The ticket is taken back. Its link does not work any more.</Notice>
+        <Notice tone="good">The ticket is cancelled. Its link does not work any more.</Notice>
       ) : null}
       {done === 'ended' ? (
         <Notice tone="warn">The ticket had ended before. Nothing was changed.</Notice>
@@ -131,7 +131,7 @@ export function ticketsPage({ person, now, service, state, tickets, next, done }
             ...(person.role === 'operator'
               ? [
                   {
-                    name: 'Take back',
+                    name: 'Cancel ticket',
                     cell: ({ id, current }: (typeof rows)[number]) =>
                       OPEN.includes(current) ? (
                         <Form person={person} action={`${ticketPath(id)}/cancel`}>

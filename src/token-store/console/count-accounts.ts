@@ -1,6 +1,6 @@
 /**
  * Counts the refresh-token slots of the fullest accounts, of each client and across all. Looks at as many tokens as it says, whatever the
- * tables hold. Does not own what a slot is (grants/slot-bookings.ts).
+ * tables hold. Does not own what a slot is (grants/slot-counts.ts).
  */
 import type { Settings } from '../../config/settings.js';
 import { INACTIVITY_SECONDS, nearlyFullFrom } from '../../domain/grant/slots.js';
@@ -25,12 +25,12 @@ interface AccountCounts {
   readonly nearlyFullAcrossClients: number;
 }
 
-/** The newest token of a full account has the most slots before it: slot-bookings.ts. */
+/** The newest token of a full account has the most slots before it: slot-counts.ts. */
 const SUSPECTED = `
   SELECT account_sub AS "accountSub" FROM refresh_tokens WHERE client = $1 AND ended_at IS NULL AND slots_taken >= $2::int
   ORDER BY slots_taken DESC LIMIT $3`;
 
-/** What is live is as in slot-bookings.ts. */
+/** What is live is as in slot-rows.ts. */
 const USED = `
   SELECT $1 AS client, account_sub AS "accountSub", count(*)::int AS used FROM refresh_tokens
   WHERE client = $1 AND account_sub = ANY ($4::text[]) AND ended_at IS NULL

@@ -67,7 +67,10 @@ export class SlotBookings {
       return run(tx);
     });
     const warn = (error: unknown) => {
-      this.#log.warn({ err: error }, 'slots could not be counted; a job counts them later');
+      this.#log.warn(
+        { err: error },
+        'slots could not be counted, or an evicted token not ended; a job counts them, the next booking of the account ends it',
+      );
     };
     for (const follow of after) await follow().catch(warn);
     return result;

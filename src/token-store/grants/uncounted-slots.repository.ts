@@ -64,7 +64,7 @@ export class UncountedSlotsRepository {
       // Another replica may have been first.
       if ((await tx.refreshToken.count({ where: isUncounted })) === 0) return null;
       const grant = grantId === null ? null : await tx.grant.findFirst({ where: { userId, id: grantId } });
-      const mayEvict = newest.accountVerified && !newest.ageUnknown;
+      const mayEvict = tokens.some((each) => each.accountVerified && !each.ageUnknown);
       const booked = { userId, fingerprint, accountSub, client, mayEvict, now };
       return this.bookings.count(tx, booked, async (counting, used) => {
         if (grant) await this.bookRefreshToken.warn(counting, fromRow(grant), used, now);

@@ -40,7 +40,8 @@ export interface MigrateOptions {
 }
 
 /**
- * Brings the database to the newest schema. Safe to run again, and safe beside `prisma migrate deploy`.
+ * Brings the database to the newest schema. Safe to run again and, where the tables are not distributed, beside
+ * `prisma migrate deploy`.
  * @param database its URL, or where that is read from: past a pooler where possible
  * @param folder the path of prisma/migrations
  * @returns the names of the migrations that were applied just now
