@@ -57,7 +57,7 @@ async function mustIdentify(): Promise<boolean> {
   return !(searchParams.get('scope') ?? '').includes(YOUTUBE);
 }
 
-test('accounts whose slots could not be counted do not stay full: they are counted later', async () => {
+test('accounts whose slots could not be counted do not stay full, since they are counted later', async () => {
   await bookOthers(SUSPECTS - 1, ALICE, null);
   await connectUncounted('user', ALICE);
   expect(await mustIdentify()).toBe(true);
@@ -67,7 +67,7 @@ test('accounts whose slots could not be counted do not stay full: they are count
   });
 });
 
-test('what a failed count leaves out is done with the later one: the alarm, and the end of the token that Google evicted', async () => {
+test('what a failed count leaves out is done with the later one, both the alarm and the end of the token that Google evicted', async () => {
   await bed.webhook({ url: 'http://127.0.0.1:9/' });
   await bookOthers(LIMIT, BOB, 1);
   await connectUncounted('user', BOB);
