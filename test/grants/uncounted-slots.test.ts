@@ -83,3 +83,22 @@ test('what a failed count leaves out is done with the later one, both the alarm 
   expect(await alarms()).toEqual([{ user_id: 'user' }]);
   expect(await mustIdentify()).toBe(true);
 });
+
+test('a newer token of an account that is not verified yet keeps no evicted token in the ledger', async () => {
+  await bookOthers(LIMIT, BOB, 1);
+  await connectUncounted('user', BOB);
+  await bed.sql(
+    `INSERT INTO refresh_tokens (user_id, fingerprint, account_sub, account_verified, client, current, issued_at, last_used_at,
+       prefix_hash, sha512_hash)
+     VALUES ('unverified', 'unverified', $1, false, 'default', false, now(), now(), '', '')`,
+    [BOB.sub],
+  );
+  const open = () => bed.sql('SELECT FROM refresh_tokens WHERE slots_taken > $1', [LIMIT]);
+  expect(await open()).toHaveLength(2);
+  await until(async () => {
+    bed.clock.advance(61);
+    return (await open()).length === 0;
+  });
+  const ended = await bed.sql(`SELECT user_id FROM refresh_tokens WHERE end_reason = 'slot_eviction'`);
+  expect(ended.length).toBeGreaterThan(0);
+});
