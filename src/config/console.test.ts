@@ -16,7 +16,7 @@ function consoleOf(changes: Partial<Environment>) {
     CELL_PEERS: [],
     ...changes,
   } as unknown as Environment;
-  return readConsole(environment, []).console;
+  return readConsole(environment, []);
 }
 
 describe('a domain among the people of the console', () => {
@@ -29,6 +29,24 @@ describe('a domain among the people of the console', () => {
     // Its own rule names it as a fault.
     ['accounts.google.com', false],
   ])('with the issuer %s names a hosted domain or not (%p)', (issuer, isHostedDomain) => {
-    expect(consoleOf({ CONSOLE_ISSUER: issuer })?.isGoogle).toBe(isHostedDomain);
+    expect(consoleOf({ CONSOLE_ISSUER: issuer }).console?.isGoogle).toBe(isHostedDomain);
+  });
+});
+
+describe('the address of the console', () => {
+  test.each([
+    ['https://admin.example.com', 0],
+    ['http://localhost:9000', 0],
+    ['http://127.0.0.1:9000', 0],
+    ['http://admin.internal:9000', 1],
+    ['http://10.0.0.5:9000', 1],
+  ])('may be %s with as many as %i faults, since the session cookie is sent there', (url, count) => {
+    const { faults } = consoleOf({
+      ADMIN_PORT: 9000,
+      ADMIN_URL: url,
+      CONSOLE_ISSUER: 'https://login.example.com',
+    });
+    expect(faults).toHaveLength(count);
+    for (const fault of faults) expect(fault).toContain('ADMIN_URL must be https outside localhost');
   });
 });

@@ -42,6 +42,14 @@ export function readConsole(
     );
   }
   const url = (ADMIN_PORT === null ? null : ADMIN_URL) ?? environment.PUBLIC_URL;
+  // PUBLIC_URL has a rule of its own.
+  const isPlain =
+    url === ADMIN_URL && new URL(url).protocol === 'http:' && !isLocalHost(new URL(url).hostname);
+  if (isPlain) {
+    faults.push(
+      'ADMIN_URL must be https outside localhost: the code and the session cookie of an operator are sent there',
+    );
+  }
   const redirectUri = `${url}/console/callback`;
   const provider = readProvider(environment, clients, redirectUri);
   if (typeof provider === 'string') return { console: null, faults: [...faults, provider] };

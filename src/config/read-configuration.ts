@@ -29,7 +29,8 @@ export function readConfiguration(env: EnvironmentVariables): Settings {
   if (isSet) faults.push(...clientFaults.map((fault) => `GOOGLE_CLIENT_SECRETS: ${fault}`));
   const { issuers, faults: issuerFaults } = readServiceIssuers(environment.SERVICE_ISSUERS_FILE);
   faults.push(...issuerFaults.map((fault) => `SERVICE_ISSUERS_FILE ${fault}`));
-  faults.push(...standInFaults(environment), ...productionFaults(environment));
+  const issuerFiles = issuers.flatMap(({ keys }) => (keys.from === 'file' ? [keys.path] : []));
+  faults.push(...standInFaults(environment), ...productionFaults(environment, env, issuerFiles));
   if (!malformed.has('KEY_RING_FILE') && !malformed.has('KEY_RING_KMS_KEY')) {
     const { KEY_RING_FILE: path, KEY_RING_KMS_KEY: kmsKey } = environment;
     faults.push(...keyRingFaults(path, kmsKey).map((fault) => `KEY_RING_FILE ${fault}`));
@@ -66,21 +67,29 @@ export function readConfiguration(env: EnvironmentVariables): Settings {
 /** The trial mode keeps its key ring and its client there, as it did when it was called `trying`; the README names `data/trial-google`. */
 const TRIAL_DATA = /(^|[/\\])data[/\\](?:trial|trying)(-[^/\\]+)?([/\\]|$)/;
 
-/** What production must not start with. Names the setting, never its value. */
-function productionFaults({
-  NODE_ENV,
-  KEY_RING_FILE,
-  GOOGLE_CLIENT_SECRETS,
-}: Partial<Environment>): string[] {
+/**
+ * What production must not start with. Names the setting, never its value.
+ * @param issuerFiles with the keys of issuers
+ */
+function productionFaults(
+  { NODE_ENV, KEY_RING_FILE, GOOGLE_CLIENT_SECRETS, SERVICE_ISSUERS_FILE }: Partial<Environment>,
+  { NODE_TLS_REJECT_UNAUTHORIZED }: EnvironmentVariables,
+  issuerFiles: readonly string[],
+): string[] {
   if (NODE_ENV !== 'production') return [];
   const faults: string[] = [];
+  if (NODE_TLS_REJECT_UNAUTHORIZED === '0') {
+    faults.push(
+      'NODE_TLS_REJECT_UNAUTHORIZED is 0, so that no certificate is verified: name a private CA by NODE_EXTRA_CA_CERTS',
+    );
+  }
   if (KEY_RING_FILE && TRIAL_DATA.test(KEY_RING_FILE)) {
     faults.push(
       'KEY_RING_FILE is the key ring of the trial mode: make one with `token-broker keys generate`',
     );
   }
   if (KEY_RING_FILE)
-    faults.push(...openFiles([KEY_RING_FILE], WRITE).map((fault) => `KEY_RING_FILE: ${fault}`));
+    faults.push(...openFiles([KEY_RING_FILE], SECRET, WRITE).map((fault) => `KEY_RING_FILE: ${fault}`));
   if (GOOGLE_CLIENT_SECRETS?.some((entry) => TRIAL_DATA.test(entry))) {
     faults.push(
       'GOOGLE_CLIENT_SECRETS names the client of the trial mode: download one from the Google console',
@@ -88,26 +97,35 @@ function productionFaults({
   }
   // `alias=path`, or the path alone.
   const clientFiles = (GOOGLE_CLIENT_SECRETS ?? []).map((entry) => entry.slice(entry.indexOf('=') + 1));
-  faults.push(...openFiles(clientFiles, READ | WRITE).map((fault) => `GOOGLE_CLIENT_SECRETS: ${fault}`));
+  faults.push(...openFiles(clientFiles, SECRET, SECRET).map((fault) => `GOOGLE_CLIENT_SECRETS: ${fault}`));
+  // Not secret; but who can change one signs the JWTs of any service.
+  const issuersFiles = SERVICE_ISSUERS_FILE ? [SERVICE_ISSUERS_FILE, ...issuerFiles] : [];
+  faults.push(...openFiles(issuersFiles, WRITE, WRITE).map((fault) => `SERVICE_ISSUERS_FILE: ${fault}`));
   return faults;
 }
 
 /** Of every user, in the mode of a file. */
 const READ = 0o004;
 const WRITE = 0o002;
+const SECRET = READ | WRITE;
 /** In such a folder, files are replaced by their owners only. */
 const STICKY = 0o1000;
 
 /**
  * Files that every user can read or change, and their folders: who can change a folder can replace the file. Each with what
  * closes it.
+ * @param ofFiles what no other user may do with a file
  * @param ofFolders what no other user may do with a folder
  */
-function openFiles(paths: readonly string[], ofFolders: number): string[] {
+function openFiles(paths: readonly string[], ofFiles: number, ofFolders: number): string[] {
   const found = paths.filter((path) => existsSync(path));
   const folders = [...new Set(found.map((path) => dirname(resolve(path))))].filter(isOwnFolder);
   return [
-    ...found.flatMap((path) => openTo(path, READ | WRITE).map((act) => `${path} ${act}: chmod 600 ${path}`)),
+    ...found.flatMap((path) =>
+      openTo(path, ofFiles).map(
+        (act) => `${path} ${act}: chmod ${ofFiles === WRITE ? 'o-w' : '600'} ${path}`,
+      ),
+    ),
     ...folders.flatMap((folder) =>
       openTo(folder, ofFolders).map((act) => `the folder ${folder} ${act}: ${remedyOf(folder)}`),
     ),

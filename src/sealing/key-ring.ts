@@ -97,6 +97,23 @@ function derive(root: KeyObject): KeyRing['keyFor'] {
   };
 }
 
+/**
+ * Whether a ring can take the place of one that is in use: with another HS256 key no stored MAC and fingerprint fits, and without the key
+ * that seals now nothing opens that was sealed a moment ago.
+ * @throws {KeyRingError}
+ */
+export function assertSuccessor(ring: KeyRing, current: KeyRing): void {
+  const isSame = (purpose: string) => ring.keyFor(purpose).equals(current.keyFor(purpose));
+  const { sealingKeyId: id } = current;
+  const sealing = current.sealingKeys.get(id);
+  const fault = !isSame('successor')
+    ? 'has another HS256 key than the one in use'
+    : !sealing || !ring.sealingKeys.get(id)?.equals(sealing)
+      ? `lacks the key ${id}, which seals now`
+      : null;
+  if (fault !== null) throw new KeyRingError(`${fault}. If that is meant, restart the broker`);
+}
+
 /** The faults of the key ring's file, for the check at start. What is wrapped is looked into later: that takes a request. */
 export function keyRingFaults(path: string, kmsKey: string | null = null): string[] {
   try {

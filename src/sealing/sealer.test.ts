@@ -115,6 +115,32 @@ describe('the sealer', () => {
     expect((await sealer.open(sealed, AAD)).reveal()).toBe(TOKEN.reveal());
   });
 
+  test('keeps its ring when another one takes the place of the file', async () => {
+    const ring = newRing('replaced');
+    const sealer = sealerOf(ring);
+    const [sealed, mac] = [await sealer.seal(TOKEN, AAD), sealer.mac('row', 'services')];
+    const { keys } = JSON.parse(readFileSync(ring, 'utf8')) as { keys: { alg: string; k: string }[] };
+    const other = JSON.parse(generateKeyRing(new Date('2027-01-01'))) as { keys: { alg: string }[] };
+    const [sealing, signing] = ['A256GCM', 'HS256'].map((alg) => (each: { alg: string }) => each.alg === alg);
+    const replacements = [
+      other.keys,
+      [...keys.filter(sealing!), ...other.keys.filter(signing!)],
+      [...other.keys.filter(sealing!), ...keys.filter(signing!)],
+      keys.map((key) => (sealing!(key) ? { ...key, k: Buffer.alloc(32, 7).toString('base64url') } : key)),
+    ];
+    for (const replacement of replacements) {
+      writeFileSync(ring, JSON.stringify({ keys: replacement }));
+      await sealer.reload();
+      expect((await sealer.open(sealed, AAD)).reveal()).toBe(TOKEN.reveal());
+      expect((await sealer.open(await sealer.seal(TOKEN, AAD), AAD)).reveal()).toBe(TOKEN.reveal());
+      expect(sealer.mac('row', 'services')).toEqual(mac);
+      expect(sealer.keyIds).toHaveLength(1);
+    }
+    writeFileSync(ring, JSON.stringify({ keys: [...other.keys.filter(sealing!), ...keys] }));
+    await sealer.reload();
+    expect(sealer.keyIds).toHaveLength(2);
+  });
+
   test('makes fingerprints that recognise a secret, survive rotation, and differ between rings', () => {
     const ring = newRing('prints');
     const before = sealerOf(ring).fingerprint(TOKEN, 'state');

@@ -5,7 +5,7 @@ import { Settings } from '../config/settings.js';
 import { KmsFailure } from '../domain/google/google-failure.js';
 import { Secret } from '../domain/secret.js';
 import { type CompactJwe, decrypt, encrypt, parseJwe } from './compact-jwe.js';
-import { type KeyRing, readKeyRing, type WaitingKey } from './key-ring.js';
+import { assertSuccessor, type KeyRing, readKeyRing, type WaitingKey } from './key-ring.js';
 import { loadFirstKeyRing, loadKeyRing } from './load-key-ring.js';
 import { readRingFile } from './ring-file.js';
 
@@ -99,8 +99,9 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
   }
 
   /**
-   * Loads keys that were added to the ring while the broker runs. A faulty file changes nothing. One that is not wrapped is read
-   * before this returns; of several reloads at once one asks the KMS.
+   * Loads keys that were added to the ring while the broker runs. A faulty file changes nothing, nor does another key ring in its place:
+   * what was looked up or sealed with it until the right one is back would be lost. One that is not wrapped is read before this
+   * returns; of several reloads at once one asks the KMS.
    */
   reload(): Promise<void> {
     this.#reloading ??= this.#reload().finally(() => (this.#reloading = null));
@@ -112,15 +113,20 @@ export class Sealer implements OnModuleInit, OnApplicationShutdown {
     try {
       do {
         this.#readChange = this.#lastChange();
-        this.#ring = this.unwrapped
+        const ring = this.unwrapped
           ? await loadKeyRing(this.settings, !this.#isWrapped)
           : readKeyRing(this.settings.keyRingFile);
+        assertSuccessor(ring, this.#ring);
+        this.#ring = ring;
         if (this.unwrapped) this.#isWrapped ||= isWrappedRing(this.settings.keyRingFile);
         // It may have changed while the KMS was asked.
       } while (this.#lastChange() !== this.#readChange);
       this.#log.log({ sealing_key: this.#ring.sealingKeyId }, 'the key ring was read again');
     } catch (error) {
-      this.#log.error({ err: error }, 'the key ring cannot be read; the former keys stay in use');
+      this.#log.error(
+        { err: error },
+        'the key ring was not replaced by its file; the former keys stay in use',
+      );
       // The file does not change once more when the KMS is back.
       if (error instanceof KmsFailure) {
         const pauseMs = error.isTransient ? POLL_MS : REFUSED_MS;

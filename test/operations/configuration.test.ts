@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
@@ -439,6 +440,36 @@ describe('the configuration', () => {
         expect(faultsOf({ [name]: path })).toEqual([]);
       },
     );
+
+    test('refuses a file of issuers, or of their keys, that every user can change, and not one that they can read', () => {
+      mkdirSync(join(folder, 'issuers'), { mode: 0o755 });
+      const keys = write(
+        'issuers/keys.json',
+        JSON.stringify({ keys: [generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' })] }),
+      );
+      const issuer = { issuer: 'https://issuer.example.com', jwks_file: keys, audience: 'broker' };
+      const issuers = write('issuers/issuers.json', JSON.stringify([issuer]));
+      const faults = () => faultsOf({ SERVICE_ISSUERS_FILE: issuers });
+      for (const path of [keys, issuers]) chmodSync(path, 0o644);
+      expect(faults()).toEqual([]);
+      for (const path of [keys, issuers]) {
+        chmodSync(path, 0o646);
+        expect(faults()).toEqual([
+          `SERVICE_ISSUERS_FILE: ${path} can be changed by every user of this machine: chmod o-w ${path}`,
+        ]);
+        chmodSync(path, 0o644);
+      }
+      chmodSync(join(folder, 'issuers'), 0o757);
+      expect(faults()).toEqual([expect.stringContaining('the folder')]);
+    });
+
+    test('refuses NODE_TLS_REJECT_UNAUTHORIZED=0, by which no certificate would be verified', () => {
+      expect(faultsOf({ NODE_TLS_REJECT_UNAUTHORIZED: '0' })).toEqual([
+        expect.stringContaining('NODE_EXTRA_CA_CERTS'),
+      ]);
+      expect(faultsOf({ NODE_TLS_REJECT_UNAUTHORIZED: '1' })).toEqual([]);
+      expect(faultsOf({ NODE_TLS_REJECT_UNAUTHORIZED: '0', NODE_ENV: 'development' })).toEqual([]);
+    });
 
     test('lets the group read a client_secret file', () => {
       const client = write('group.json', clientJson('web'));
