@@ -38,6 +38,13 @@ interface Visited {
   readonly role: AccessRole | null;
 }
 
+/** What one crawl found. */
+interface CrawledTree {
+  readonly tree: AccountTree;
+  /** Google was too slow to list all: another crawl may find more. */
+  readonly isCutShort: boolean;
+}
+
 const CUT_OFF: Visited = { account: null, clients: [], gap: { why: 'cut_off' }, role: null };
 
 /**
@@ -62,13 +69,16 @@ export class AccountTreeCrawler {
    * @param email whose roles are looked up; null: roles stay unknown
    * @throws {AdsFailure} when Google fails as a whole; a refusal of a single account becomes a gap
    */
-  async crawl(token: Secret, email: string | null): Promise<AccountTree> {
+  async crawl(token: Secret, email: string | null): Promise<CrawledTree> {
     const deadline = this.clock.monotonicMs() + MAX_SECONDS * 1000;
+    let isCutShort = false;
     const builder = new AccountTreeBuilder();
     builder.plan((await this.api.accessibleCustomers(token)).map((id) => ({ id, root: id })));
     const left = () => {
-      const isOver = builder.size >= MAX_ACCOUNTS || this.clock.monotonicMs() >= deadline;
-      return isOver ? 0 : Math.max(0, this.#maxListings - builder.visits);
+      const allowed = builder.size >= MAX_ACCOUNTS ? 0 : Math.max(0, this.#maxListings - builder.visits);
+      const isLate = this.clock.monotonicMs() >= deadline;
+      isCutShort ||= isLate && allowed > 0;
+      return isLate ? 0 : allowed;
     };
     for (let batch = builder.next(CONCURRENCY); batch.length > 0; batch = builder.next(CONCURRENCY)) {
       const visited = await Promise.all(
@@ -82,7 +92,7 @@ export class AccountTreeCrawler {
       if (left() === 0) break;
       builder.addDistant(root, await this.#everythingBelow(token, root), neighbours.clients);
     }
-    return builder.build();
+    return { tree: builder.build(), isCutShort };
   }
 
   /** Whatever Google answers, what was listed already is served: the gap says that something is missing. */

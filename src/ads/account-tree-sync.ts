@@ -23,7 +23,8 @@ const MAX_FAILURES = 10_000;
 
 /**
  * Reads the account tree of a grant from Google Ads and stores it. Concurrent callers in this process share one
- * synchronization; services get their turns from a fair queue; a failure is cached for ADS_MIN_AGE.
+ * synchronization; services get their turns from a fair queue; a failure is cached for ADS_MIN_AGE. A tree is never replaced by a smaller
+ * one for which Google was only too slow.
  */
 @Injectable()
 export class AccountTreeSync {
@@ -100,7 +101,12 @@ export class AccountTreeSync {
   async #crawl({ token }: AccessToken, grant: Grant): Promise<SyncedTree> {
     const syncedAt = this.clock.now();
     const startedAt = this.clock.monotonicMs();
-    const tree = await this.crawler.crawl(token, grant.account.email);
+    const { tree, isCutShort } = await this.crawler.crawl(token, grant.account.email);
+    if (isCutShort) {
+      const stored = await this.trees.find(grant);
+      if (stored && stored.tree.accounts.length > tree.accounts.length)
+        throw new AdsFailure('unavailable', 'timeout', 'not all accounts were listed in time');
+    }
     // Throws for a circular tree, before it is stored.
     const { unknown, unreached } = new AccessMap(tree);
     this.#log.log({

@@ -9,6 +9,7 @@ import {
   type Judgement,
 } from '../domain/ads/access-map.js';
 import type { AccessRole } from '../domain/ads/access-role.js';
+import type { TreeGap } from '../domain/ads/account-tree.js';
 import { explainAdsFailure } from '../domain/ads/ads-failure.js';
 import { BrokerError } from '../domain/errors.js';
 import type { Grant } from '../domain/grant/grant.js';
@@ -78,7 +79,7 @@ function noAdsAccess(
 ): BrokerError {
   const who = grant.account.email ?? grant.account.sub;
   const details: Record<AccessRefusal, string> = {
-    no_access_path: `No Google Ads account of ${who} leads to ${customerId}. An administrator must invite ${who}, there or to a manager above it.${blockedOf(map)}`,
+    no_access_path: `No Google Ads account of ${who} leads to ${customerId}. An administrator must invite ${who}, there or to a manager above it.${unlistedOf(map)}`,
     role_too_low: `${who} has no more than ${String(bestRole)} on ${customerId}. An administrator of the account can give more.`,
     role_too_high: `${who} has no role on ${customerId} of ${String(maxRole)} at most. An administrator of the account can invite ${who} with less. Without max_role the token is given.`,
     role_unknown: `Google does not say which role ${who} has on ${customerId}. Ask without min_role and max_role, and let Google decide.`,
@@ -93,12 +94,14 @@ function noAdsAccess(
   });
 }
 
-/** Accounts below a blocked manager are not listed: its remedy may be the one that is needed. */
-function blockedOf({ tree }: AccessMap): string {
-  const blocked = tree.gaps.filter(({ why }) => why === 'blocked').slice(0, MAX_NAMED);
-  const named = blocked.map(({ customer, cause = '' }) => {
+/** Accounts below a blocked manager, and those beyond the limits of a synchronization, are not listed: a remedy may be what is needed. */
+function unlistedOf({ tree }: AccessMap): string {
+  const named = (why: TreeGap['why']) => tree.gaps.filter((gap) => gap.why === why).slice(0, MAX_NAMED);
+  const blocked = named('blocked').map(({ customer, cause = '' }) => {
     const { meaning, remedy } = explainAdsFailure({ kind: 'blocked', error: cause, description: '' });
     return ` What is below ${customer} is not known (${cause}): ${meaning} ${remedy}`;
   });
-  return named.join('');
+  const cutOff = named('cut_off').map(({ customer }) => customer);
+  if (cutOff.length === 0) return blocked.join('');
+  return `${blocked.join('')} Not all below ${cutOff.join(', ')} was listed: raise ADS_MAX_LISTINGS, or try again where Google was slow.`;
 }

@@ -865,6 +865,33 @@ test('no refusal and no denial makes the broker ask Google again within ADS_MIN_
   expect(lists()).toHaveLength(2);
 });
 
+test('a tree is not replaced by a smaller one where Google is too slow to list all of it', async () => {
+  play('U1');
+  const whole = await ask();
+  const known = customersOf(whole).map(({ id }) => id);
+  expect(whole.body['complete']).toBe(true);
+  const { control } = bed.google;
+  const slowAsk = async () => {
+    bed.clock.advance(61);
+    control.latency('ads', 300);
+    control.clearRequests();
+    const asking = bed.api.token('alice', { customer_id: '9999999999' });
+    await until(() => control.count('ads') > 0);
+    bed.clock.advance(46);
+    return asking;
+  };
+  // Whether this account is the user's is not known: a refusal would be untrue.
+  expect(await slowAsk()).toMatchObject({ status: 503, body: { code: 'google_unavailable' } });
+  control.latency('ads', 0);
+  expect(customersOf(await ask()).map(({ id }) => id)).toEqual(known);
+  expect((await bed.api.token('alice', { customer_id: known.at(-1) ?? '' })).status).toBe(200);
+  await bed.sql('DELETE FROM ads_trees');
+  // Without another tree, a part of it is better than none, and says that it is one.
+  const { status, body } = await slowAsk();
+  expect({ status, code: body['code'] }).toEqual({ status: 403, code: 'no_ads_access' });
+  expect(body['detail']).toContain(`Not all below ${M1} was listed`);
+});
+
 test('a tree with more managers than ADS_MAX_LISTINGS is cut off, nearest accounts first', async () => {
   await bed.restart({ ADS_MAX_LISTINGS: '1' });
   play('U1');
