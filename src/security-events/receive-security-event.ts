@@ -69,7 +69,7 @@ export class ReceiveSecurityEvent {
   async receive(body: unknown, requestId: string, delivery: SecurityEventDelivery): Promise<void> {
     const mayRelay = !delivery.isRelayed && this.peers.hasPeers;
     try {
-      await this.#handle(body, requestId);
+      await this.#handle(body, requestId, delivery);
     } catch (error) {
       // Signed by Google, and for a client of another cell, or of anyone: each project has such tokens.
       if (!(error instanceof BrokerError) || error.extensions['err'] !== 'invalid_audience') throw error;
@@ -82,19 +82,17 @@ export class ReceiveSecurityEvent {
     if (mayRelay) await this.peers.relay(String(body));
   }
 
-  async #handle(body: unknown, requestId: string): Promise<void> {
+  async #handle(body: unknown, requestId: string, delivery: SecurityEventDelivery): Promise<void> {
     const token = await this.#verify(body);
     const { jti, occurredAt } = token;
-    const events = Object.entries(token.events).map(([type, details]) =>
-      readEvent(type, details, token.issuer),
-    );
+    const events = this.#readEvents(token, delivery);
     const affected = await this.securityEvents.takeOnce(
       {
         jti,
         occurredAt,
         clients: this.#clientsOf(token),
         requestId,
-        events: events.map(({ name, level: _level, remediation, state: _state, ...rest }) => ({
+        events: events.map(({ type: _type, name, level: _level, remediation, state: _state, ...rest }) => ({
           remediation,
           details: { event: name, action: actionOf(remediation), ...rest },
         })),
@@ -102,16 +100,41 @@ export class ReceiveSecurityEvent {
       this.clock.now(),
     );
     const outcome = affected === null ? 'repeated' : 'handled';
-    for (const type of Object.keys(token.events))
+    for (const { type } of events)
       this.#received.add({ event: securityEventName(type) ?? 'unknown', outcome });
     if (affected === null) {
       this.#log.log({ jti }, 'security event was handled before');
       return;
     }
-    for (const [index, { name, level, remediation, ...rest }] of events.entries()) {
+    for (const [index, { type: _type, name, level, remediation, ...rest }] of events.entries()) {
       const facts = { event: name, jti, action: actionOf(remediation), grants: affected[index]?.length ?? 0 };
       this.#log[level]({ ...facts, ...rest }, 'security event');
     }
+  }
+
+  /**
+   * Google does not deliver what was refused again: an event in an unknown form does not take the others of its token with it.
+   * @throws {BrokerError} `invalid_request` where none can be read
+   */
+  #readEvents({ jti, issuer, events }: SecurityEventToken, delivery: SecurityEventDelivery) {
+    const faults: BrokerError[] = [];
+    const read = Object.entries(events).flatMap(([type, details]) => {
+      try {
+        return [{ type, ...readEvent(type, details, issuer) }];
+      } catch (error) {
+        if (!(error instanceof BrokerError)) throw error;
+        faults.push(error);
+        const event = securityEventName(type) ?? 'unknown';
+        this.#received.add({ event, outcome: 'refused' });
+        this.#log.warn({ event, jti, err: error.message }, 'security event refused');
+        return [];
+      }
+    });
+    const [fault] = faults;
+    if (read.length > 0 || !fault) return read;
+    // It is signed by Google.
+    delivery.excuse();
+    throw fault;
   }
 
   async #verify(body: unknown): Promise<SecurityEventToken> {

@@ -430,6 +430,21 @@ describe('token-broker sidecar', () => {
     expect(readFileSync(join(folder, 'k'), 'utf8')).toBe('key');
   });
 
+  test.each([
+    ['client_secret.json', '{"web":{}}'],
+    ['other.key', 'tbk_abcdefghijkl_secret'],
+  ])('does not delete %s, a file that no sidecar wrote', async (name, content) => {
+    const folder = emptyFolder();
+    writeFileSync(join(folder, 'k'), 'key');
+    writeFileSync(join(folder, name), content);
+    const args = ['sidecar', ...proof, '--token-file', name];
+    expect(await tokenBroker(args, { PUBLIC_URL: 'http://127.0.0.1:9' }, folder)).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('is not an access token'),
+    });
+    expect(readFileSync(join(folder, name), 'utf8')).toBe(content);
+  });
+
   const proof = ['--user', 'alice', '--key-file', 'k'];
   test.each([
     [[...proof, '--host', '0.0.0.0'], 2, 'a loopback address only'],

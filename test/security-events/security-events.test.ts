@@ -509,6 +509,37 @@ exhaustive.describe('the subject of an event', () => {
     expect(await handled()).toBe(0);
   });
 
+  test('that cannot be read does not take the others of its token with it, and is logged and counted', async () => {
+    await connect();
+    const name = (type: string) => `https://schemas.openid.net/secevent/risc/event-type/${type}`;
+    const unknown = { subject: { ...subject(), subject_type: 'phone' } };
+    const events = (others: object) => ({
+      claims: { events: { [name('account-credential-change-required')]: unknown, ...others } },
+    });
+    const order = { type: 'tokens-revoked', subject: subject() };
+    const refused = async () => {
+      const text = await (await fetch(`${bed.url}/metrics`)).text();
+      const [, count = '0'] =
+        /security_events_total\{event="account-credential-change-required",outcome="refused"\} (\d+)/.exec(
+          text,
+        ) ?? [];
+      return Number(count);
+    };
+    const before = await refused();
+    const alone = await tokenOf({ ...order, jti: 'alone', ...events({}) });
+    expect((await post(alone)).status).toBe(400);
+    expect(await statusOf('alice')).toEqual(['active']);
+    const mixed = events({
+      [name('sessions-revoked')]: unknown,
+      [name('account-disabled')]: { subject: subject() },
+    });
+    expect((await post(await tokenOf({ ...order, jti: 'mixed', ...mixed }))).status).toBe(202);
+    expect(await statusOf('alice')).toEqual(['suspended']);
+    expect(await refused()).toBe(before + 2);
+    for (const jti of ['alone', 'mixed'])
+      expect(bed.log()).toMatch(new RegExp(`"jti":"${jti}".*security event refused`));
+  });
+
   test.each([
     { token_identifier_alg: 'plain', token: '1//0aaaaaaaaaaaaaaaa' },
     { token_identifier_alg: 'prefix', token: '1//0short' },

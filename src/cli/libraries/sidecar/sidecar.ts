@@ -1,6 +1,7 @@
-import { lstatSync, rmSync } from 'node:fs';
+import { lstatSync, rmSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
+import { readTextFile } from '../../../config/configuration-files.js';
 import type { Secret } from '../../../domain/secret.js';
 import { repeated } from '../../shared/command-result.js';
 import { EXIT, Failure, wrongUsage } from '../../shared/failure.js';
@@ -17,6 +18,10 @@ import {
 } from '../token-source.js';
 
 const NAME = 'token-broker sidecar';
+
+/** Google's are shorter. */
+const MAX_TOKEN_BYTES = 4096;
+const ACCESS_TOKEN = /^ya29\.[\w.-]*\s*$/;
 
 const EXAMPLES = `
 Examples:
@@ -185,7 +190,20 @@ function readTokenFile({ tokenFile, keyFile, jwtFile, credentialFile = '-' }: Op
     throw wrongUsage('--token-file would overwrite the file that proves who asks. Name another one.', NAME);
   if (lstatSync(file, { throwIfNoEntry: false })?.isDirectory())
     throw wrongUsage('--token-file is a folder. Name a file in it.', NAME);
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found !== undefined && !mayBeToken(found.size, file)) {
+    throw new Failure(
+      EXIT.refused,
+      'file_exists',
+      `${file} exists already and is not an access token that a sidecar left. It was not touched. Name another file with --token-file.`,
+    );
+  }
   return file;
+}
+
+/** Empty, or an access token of Google by its prefix. */
+function mayBeToken(size: number, file: string): boolean {
+  return size === 0 || (size < MAX_TOKEN_BYTES && ACCESS_TOKEN.test(readTextFile(file)));
 }
 
 function readPort(given: string): number {
