@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
+import { auditedLogo } from '../domain/access/service-branding.js';
 import type { AuditAction, AuditDetail } from '../domain/audit-entry.js';
 import { Clock } from '../domain/ports/clock.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { DeclarationsRepository } from '../token-store/declarations/declarations.repository.js';
-import { logoHashOf } from '../token-store/services/service-branding.repository.js';
 import { DeclarationFaulty, faultsOf } from './check-declaration.js';
 import { type Declaration, declarationOf, type FieldValue, type GivenSecrets } from './declaration.js';
-import { readLogo } from './logo.js';
+import { readLogo } from './declared-branding.js';
 import { type ItemChange, type NewSecret, planDeclaration } from './plan-declaration.js';
 
 export interface Applied {
@@ -125,6 +125,5 @@ function detailOf(field: string, value: FieldValue): AuditDetail {
   if (typeof value !== 'string') return value;
   if (field === 'url') return new URL(value).origin;
   if (field !== 'branding.logo') return value;
-  const image = readLogo(value);
-  return image ? logoHashOf(image.bytes) : value;
+  return auditedLogo(readLogo(value).logo);
 }

@@ -25,7 +25,7 @@ import {
   NONE_GIVEN,
   type Section,
 } from './declaration.js';
-import { brandingOf } from './logo.js';
+import { storedBrandingOf } from './declared-branding.js';
 
 export interface ItemChange {
   readonly section: Section;
@@ -163,7 +163,7 @@ class Planner implements Plan {
       this.#serviceIds.set(name, id);
     }
     if (fields.some(({ field }) => field.startsWith('branding.'))) {
-      this.writes.saveBranding.push({ serviceId: id, ...brandingOf(declared.branding) });
+      this.writes.saveBranding.push({ serviceId: id, ...storedBrandingOf(declared.branding) });
     }
     const action = known ? 'change' : 'create';
     this.changes.push({ section: 'services', name, action, fields, serviceId: id });

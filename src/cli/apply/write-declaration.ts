@@ -2,10 +2,11 @@
 import { Document } from 'yaml';
 import {
   type Declaration,
-  type DeclaredBranding,
   type DeclaredService,
   type DeclaredWebhook,
 } from '../../declarations/declaration.js';
+import type { DeclaredBranding } from '../../declarations/declared-branding.js';
+import { brandingDetails } from '../../domain/access/service-branding.js';
 
 const HEADER = ` What the broker has, for \`token-broker apply\`. It holds no key of a service and no secret that signs
  webhooks: those stay as they are. It does hold the addresses of webhooks in full: where a path has a token, keep this
@@ -53,8 +54,8 @@ function writeService({ clients, scopes, users, allow, identity, branding }: Dec
   };
 }
 
-function writeBranding({ displayName, logo, colour, privacyUrl, supportUrl }: DeclaredBranding): object {
-  const all = { display_name: displayName, logo, colour, privacy_url: privacyUrl, support_url: supportUrl };
+function writeBranding(branding: DeclaredBranding): object {
+  const all = brandingDetails(branding, branding.logo);
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null));
 }
 

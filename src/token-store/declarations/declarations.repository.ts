@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import type { ServiceBranding } from '../../domain/access/service-branding.js';
 import type { Webhook } from '../../domain/webhook/webhook.js';
 import type { WebhookSecrets } from '../../domain/webhook/webhook-secrets.js';
 import { Sealer } from '../../sealing/sealer.js';
@@ -41,17 +40,11 @@ export interface StoredDeclaration {
   readonly settings: DeclaredSettings;
 }
 
-type Bytes = Uint8Array<ArrayBuffer>;
-
 export interface DeclarationWrites {
   readonly addServices: readonly NewService[];
   readonly changeServices: readonly ({ readonly id: string } & Pick<NewService, 'policy' | 'credential'>)[];
   readonly revokeServices: readonly string[];
-  readonly saveBranding: readonly {
-    readonly serviceId: string;
-    readonly branding: ServiceBranding;
-    readonly file: Bytes | null;
-  }[];
+  readonly saveBranding: readonly ({ readonly serviceId: string } & BrandingWithLogo)[];
   readonly addWebhooks: readonly { readonly webhook: Webhook; readonly secrets: WebhookSecrets }[];
   readonly changeWebhooks: readonly {
     readonly before: StoredWebhook;
@@ -152,8 +145,8 @@ export class DeclarationsRepository {
       if (row) await changeService(tx, this.sealer, row, change);
     }
     for (const service of writes.addServices) await insertService(tx, this.sealer, service);
-    for (const { serviceId, branding, file } of writes.saveBranding)
-      await this.branding.save(serviceId, branding, file, tx);
+    for (const { serviceId, branding, bytes } of writes.saveBranding)
+      await this.branding.save(serviceId, branding, bytes, tx);
     for (const { webhook, secrets } of writes.addWebhooks) await this.webhooks.insert(tx, webhook, secrets);
     for (const { before, after, secrets } of writes.changeWebhooks) {
       if (!(await this.webhooks.replace(before, after, secrets, tx))) throw new ChangedMeanwhile();
