@@ -5,6 +5,7 @@ import type { AuditAction, AuditDetail } from '../domain/audit-entry.js';
 import { Clock } from '../domain/ports/clock.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { DeclarationsRepository } from '../token-store/declarations/declarations.repository.js';
+import { shownAddress } from '../domain/webhook/webhook.js';
 import { DeclarationFaulty, faultsOf } from './check-declaration.js';
 import { type Declaration, declarationOf, type FieldValue, type GivenSecrets } from './declaration.js';
 import { readLogo } from './declared-branding.js';
@@ -120,10 +121,10 @@ const ACTIONS: Readonly<Record<ItemChange['section'], Readonly<Record<ItemChange
     clients: SETTING_ACTIONS,
   };
 
-/** Of an address of a webhook only its origin: its path can hold a token. Of an image its hash, by which the broker serves it. */
+/** Of an image its hash, by which the broker serves it. */
 function detailOf(field: string, value: FieldValue): AuditDetail {
   if (typeof value !== 'string') return value;
-  if (field === 'url') return new URL(value).origin;
+  if (field === 'url') return shownAddress({ url: value });
   if (field !== 'branding.logo') return value;
   return auditedLogo(readLogo(value).logo);
 }

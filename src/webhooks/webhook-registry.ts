@@ -6,6 +6,7 @@ import { after, Clock } from '../domain/ports/clock.js';
 import { Secret } from '../domain/secret.js';
 import {
   type DisabledReason,
+  shownAddress,
   type Webhook,
   webhookErrors,
   type WebhookSpec,
@@ -75,7 +76,7 @@ export class WebhookRegistry {
       disabledReason: null,
     };
     if (!(await this.webhooks.add(webhook, { current: secret, former: [] }))) throw taken(webhook.name);
-    await this.#record('webhook.create', webhook, actor, describe(webhook));
+    await this.#record('webhook.create', webhook, actor, auditDetails(webhook));
     return webhook;
   }
 
@@ -92,7 +93,7 @@ export class WebhookRegistry {
       const spec = await this.#validated({ ...before, ...changes }, before.services);
       return { after: { ...before, ...spec }, secrets };
     });
-    if (changed) await this.#record('webhook.update', changed.webhook, actor, describe(changed.webhook));
+    if (changed) await this.#record('webhook.update', changed.webhook, actor, auditDetails(changed.webhook));
     return changed;
   }
 
@@ -149,7 +150,7 @@ export class WebhookRegistry {
   async remove(idOrName: string, actor = 'operator'): Promise<Webhook | null> {
     const webhook = await this.webhooks.findNamed(idOrName);
     if (!webhook || !(await this.webhooks.remove(webhook.id, this.clock.now()))) return null;
-    await this.#record('webhook.delete', webhook, actor, describe(webhook));
+    await this.#record('webhook.delete', webhook, actor, auditDetails(webhook));
     return webhook;
   }
 
@@ -223,9 +224,9 @@ export function generateWebhookSecret(): Secret {
   return new Secret(`whsec_${randomBytes(32).toString('base64')}`);
 }
 
-/** Of the address only its origin: its path can hold a token. */
-function describe({ url, events, services }: Webhook) {
-  return { url: new URL(url).origin, events, services };
+function auditDetails(webhook: Webhook) {
+  const { events, services } = webhook;
+  return { url: shownAddress(webhook), events, services };
 }
 
 function taken(name: string): BrokerError {

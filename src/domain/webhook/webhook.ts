@@ -75,6 +75,14 @@ export function takesType({ events }: WebhookSpec, type: EventType): boolean {
   return events.length === 0 || events.includes(type);
 }
 
+/**
+ * What the audit trail, the console and lists of changes show of its address: the origin, since its path can hold a token.
+ * @returns null for what is no URL
+ */
+export function shownAddress({ url }: Pick<WebhookSpec, 'url'>): string | null {
+  return URL.canParse(url) ? new URL(url).origin : null;
+}
+
 /** http as well: receivers within a cluster often have no certificate, and events hold no token. */
 function isAddress(url: string): boolean {
   // It is shown to who reviews it: no character may hide another.
