@@ -7,7 +7,13 @@ import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { DeclarationsRepository } from '../token-store/declarations/declarations.repository.js';
 import { shownAddress } from '../domain/webhook/webhook.js';
 import { DeclarationFaulty, faultsOf } from './check-declaration.js';
-import { type Declaration, declarationOf, type FieldValue, type GivenSecrets } from './declaration.js';
+import {
+  type Declaration,
+  declarationOf,
+  type FieldValue,
+  type GivenSecrets,
+  type WholeDeclaration,
+} from './declaration.js';
 import { readLogo } from './declared-branding.js';
 import { type ItemChange, type NewSecret, planDeclaration } from './plan-declaration.js';
 
@@ -66,7 +72,7 @@ export class ApplyDeclaration {
   }
 
   /** What is stored now. */
-  async export(): Promise<Required<Declaration>> {
+  async export(): Promise<WholeDeclaration> {
     const { declaration } = await this.declarations.change(
       (stored) => ({ declaration: declarationOf(stored), writes: null }),
       this.clock.now(),

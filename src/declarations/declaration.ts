@@ -46,13 +46,18 @@ export interface Declaration {
   readonly clients: ReadonlyMap<string, DeclaredClient> | null;
 }
 
+/** With every section. */
+export type WholeDeclaration = { readonly [Part in keyof Declaration]: NonNullable<Declaration[Part]> };
+
+export type DeclaredItem = DeclaredService | DeclaredWebhook | DeclaredIssuer | DeclaredClient;
+
 export type Section = keyof Declaration;
 
 export type FieldValue = string | boolean | readonly string[] | null;
 type Fields = Readonly<Record<string, FieldValue>>;
 
 /** What is stored, as a file would declare it. */
-export function declarationOf(stored: StoredDeclaration): Required<Declaration> {
+export function declarationOf(stored: StoredDeclaration): WholeDeclaration {
   const names = new Map(stored.services.map(({ id, name }) => [id, name]));
   return {
     services: new Map(
@@ -85,7 +90,7 @@ export function declarationOf(stored: StoredDeclaration): Required<Declaration> 
 }
 
 /** The fields of an item, by the names that they have in a file. */
-export function fieldsOf(item: DeclaredService | DeclaredWebhook | DeclaredIssuer | DeclaredClient): Fields {
+export function fieldsOf(item: DeclaredItem): Fields {
   if ('scopes' in item) {
     return {
       clients: item.clients,

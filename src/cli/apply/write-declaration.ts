@@ -1,9 +1,9 @@
 /** A file of what the broker has, as `apply` reads it. Owns the order and what is left out: keys of services and secrets that sign. */
 import { Document } from 'yaml';
 import {
-  type Declaration,
   type DeclaredService,
   type DeclaredWebhook,
+  type WholeDeclaration,
 } from '../../declarations/declaration.js';
 import type { DeclaredBranding } from '../../declarations/declared-branding.js';
 import { brandingDetails } from '../../domain/access/service-branding.js';
@@ -13,7 +13,7 @@ const HEADER = ` What the broker has, for \`token-broker apply\`. It holds no ke
  file as a secret. Sections and items that a file leaves out are left alone.`;
 
 /** The file, and the same as plain values for --json. */
-export function writeDeclaration(declaration: Required<Declaration>): {
+export function writeDeclaration(declaration: WholeDeclaration): {
   readonly yaml: string;
   readonly json: object;
 } {
@@ -34,10 +34,10 @@ export function writeDeclaration(declaration: Required<Declaration>): {
 
 function section<Item>(
   name: string,
-  items: ReadonlyMap<string, Item> | null,
+  items: ReadonlyMap<string, Item>,
   write: (item: Item) => object,
 ): object {
-  const sorted = [...(items ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
+  const sorted = [...items].sort(([a], [b]) => (a < b ? -1 : 1));
   if (sorted.length === 0) return {};
   return { [name]: Object.fromEntries(sorted.map(([each, item]) => [each, write(item)])) };
 }

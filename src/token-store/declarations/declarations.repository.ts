@@ -19,10 +19,9 @@ import {
   type StoredService,
 } from '../services/service-row.js';
 import {
-  type ClientContent,
   type DeclaredSettings,
   DeclaredSettingsRepository,
-  type IssuerContent,
+  type SettingContent,
   type SettingKind,
 } from './declared-settings.repository.js';
 
@@ -52,11 +51,7 @@ export interface DeclarationWrites {
     readonly secrets: WebhookSecrets;
   }[];
   readonly removeWebhooks: readonly string[];
-  readonly putSettings: readonly {
-    readonly kind: SettingKind;
-    readonly name: string;
-    readonly content: IssuerContent | ClientContent;
-  }[];
+  readonly putSettings: readonly ({ readonly name: string } & SettingContent)[];
   readonly removeSettings: readonly { readonly kind: SettingKind; readonly name: string }[];
 }
 
@@ -135,8 +130,7 @@ export class DeclarationsRepository {
     writes: DeclarationWrites,
     now: Date,
   ): Promise<void> {
-    for (const { kind, name, content } of writes.putSettings)
-      await this.settings.put(tx, kind, name, content);
+    for (const { name, ...setting } of writes.putSettings) await this.settings.put(tx, name, setting);
     // An identity that goes to another service is free before that one gets it.
     for (const id of writes.revokeServices) await revokeService(tx, this.sealer, id, now);
     await this.#freeIdentities(tx, rows, writes.changeServices);

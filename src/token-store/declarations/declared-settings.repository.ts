@@ -27,7 +27,11 @@ export interface DeclaredSettings {
   readonly clients: ReadonlyMap<string, ClientContent>;
 }
 
-export type SettingKind = 'issuer' | 'client';
+export type SettingContent =
+  | { readonly kind: 'issuer'; readonly content: IssuerContent }
+  | { readonly kind: 'client'; readonly content: ClientContent };
+
+export type SettingKind = SettingContent['kind'];
 
 /**
  * Settings that are rows, the same for all processes, and those of the environment beside them. Each row has a MAC: one that was
@@ -80,9 +84,8 @@ export class DeclaredSettingsRepository {
 
   async put(
     client: Prisma.TransactionClient,
-    kind: SettingKind,
     name: string,
-    content: IssuerContent | ClientContent,
+    { kind, content }: SettingContent,
   ): Promise<void> {
     const mac = this.#macOf({ kind, name, content });
     const json = { ...content };
