@@ -6,10 +6,11 @@ import { brandingErrors } from '../domain/access/service-branding.js';
 import {
   isTrustDomain,
   type ServiceIssuer,
+  trustDomainNamed,
   type WorkloadIdentity,
 } from '../domain/access/workload-identity.js';
 import { isDisplayText } from '../domain/text.js';
-import { isSafeAddress } from '../config/service-issuers.js';
+import { isIssuerAddress, isSafeAddress } from '../config/service-issuers.js';
 import { isWebhookSecret, webhookErrors, WEBHOOK_SECRET_RULE } from '../domain/webhook/webhook.js';
 import { identityErrors, serviceErrors } from '../services/service-registry.js';
 import type { StoredDeclaration } from '../token-store/declarations/declarations.repository.js';
@@ -174,8 +175,8 @@ function issuerFaults(
   jwksUri: string | null,
   own: readonly ServiceIssuer[],
 ): Errors {
-  const domain = name.startsWith('spiffe://') ? name.slice('spiffe://'.length) : null;
-  const isName = domain === null ? isSafeAddress(name) && !name.includes('?') : isTrustDomain(domain);
+  const domain = trustDomainNamed(name);
+  const isName = domain === null ? isIssuerAddress(name) : isTrustDomain(domain);
   return {
     ...(isName ? {} : { '': 'must be an https URL, or spiffe:// and a trust domain.' }),
     ...(own.some((each) => each.name === name)

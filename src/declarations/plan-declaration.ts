@@ -5,8 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import { policyOf } from '../domain/access/policy.js';
 import type { Secret } from '../domain/secret.js';
-import type { Webhook } from '../domain/webhook/webhook.js';
-import { rotated } from '../domain/webhook/webhook-secrets.js';
+import { ENABLED, type Webhook, withOrderedFilters } from '../domain/webhook/webhook.js';
+import { OVERLAP_SECONDS, rotated } from '../domain/webhook/webhook-secrets.js';
 import { generateKey, generateShortId } from '../services/service-key.js';
 import type {
   DeclarationWrites,
@@ -56,8 +56,6 @@ export interface Plan {
   readonly writes: DeclarationWrites;
 }
 
-const OVERLAP_MS = 24 * 3600_000;
-
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] extends readonly (infer Item)[] ? Item[] : T[Key] };
 
 /** @param isPruning whether what a section does not name goes */
@@ -90,18 +88,18 @@ export function planDeclaration(
       if (!items.has(name)) plan.remove(section, name, fieldChanges(fieldsOf(item), null));
     }
   };
-  compare('issuers', declared.issuers, before.issuers, (name, issuer, fields) =>
-    plan.putIssuer(name, issuer, fields),
-  );
-  compare('clients', declared.clients, before.clients, (name, client, fields) =>
-    plan.putClient(name, client, fields),
-  );
-  compare('services', declared.services, before.services, (name, service, fields) =>
-    plan.putService(name, service, fields),
-  );
-  compare('webhooks', declared.webhooks, before.webhooks, (name, webhook, fields) =>
-    plan.putWebhook(name, webhook, fields),
-  );
+  compare('issuers', declared.issuers, before.issuers, (name, issuer, fields) => {
+    plan.putIssuer(name, issuer, fields);
+  });
+  compare('clients', declared.clients, before.clients, (name, client, fields) => {
+    plan.putClient(name, client, fields);
+  });
+  compare('services', declared.services, before.services, (name, service, fields) => {
+    plan.putService(name, service, fields);
+  });
+  compare('webhooks', declared.webhooks, before.webhooks, (name, webhook, fields) => {
+    plan.putWebhook(name, webhook, fields);
+  });
   return plan;
 }
 
@@ -184,14 +182,12 @@ class Planner implements Plan {
 
   putWebhook(name: string, declared: DeclaredWebhook, fields: readonly FieldChange[]): void {
     const { enabled, secret } = declared;
-    const spec = {
+    const spec = withOrderedFilters({
       name,
       url: declared.url,
-      events: [...new Set(declared.events)].sort(),
-      services: [
-        ...new Set(declared.services.map((service) => this.#serviceIds.get(service) ?? service)),
-      ].sort(),
-    };
+      events: declared.events,
+      services: declared.services.map((service) => this.#serviceIds.get(service) ?? service),
+    });
     const filter = { filterIds: spec.services };
     const known = this.#webhookOf(name);
     if (!known?.secrets) {
@@ -217,7 +213,7 @@ class Planner implements Plan {
       ...spec,
       ...(isSwitched ? (enabled ? ENABLED : this.#disabled()) : {}),
     };
-    const next = rotates ? rotated(secrets, secret, OVERLAP_MS, this.now) : secrets;
+    const next = rotates ? rotated(secrets, secret, OVERLAP_SECONDS * 1000, this.now) : secrets;
     this.writes.changeWebhooks.push({ before, after, secrets: next });
     const note = rotates ? { rotates: true as const } : {};
     this.changes.push({ section: 'webhooks', name, action: 'change', fields, ...filter, ...note });
@@ -231,5 +227,3 @@ class Planner implements Plan {
     return { disabledAt: this.now, disabledReason: 'operator' as const };
   }
 }
-
-const ENABLED = { disabledAt: null, disabledReason: null };

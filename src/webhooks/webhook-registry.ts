@@ -6,10 +6,12 @@ import { after, Clock } from '../domain/ports/clock.js';
 import { Secret } from '../domain/secret.js';
 import {
   type DisabledReason,
+  ENABLED,
   shownAddress,
   type Webhook,
   webhookErrors,
   type WebhookSpec,
+  withOrderedFilters,
 } from '../domain/webhook/webhook.js';
 import { rotated, type WebhookSecrets } from '../domain/webhook/webhook-secrets.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
@@ -72,8 +74,7 @@ export class WebhookRegistry {
       id: randomUUID(),
       ...(await this.#validated(input)),
       createdAt: this.clock.now(),
-      disabledAt: null,
-      disabledReason: null,
+      ...ENABLED,
     };
     if (!(await this.webhooks.add(webhook, { current: secret, former: [] }))) throw taken(webhook.name);
     await this.#record('webhook.create', webhook, actor, auditDetails(webhook));
@@ -121,7 +122,7 @@ export class WebhookRegistry {
 
   enable(idOrName: string, actor = 'operator'): Promise<ChangedWebhook | null> {
     return this.#switch(idOrName, actor, 'webhook.enable', (before) =>
-      before.disabledAt === null ? null : { ...before, disabledAt: null, disabledReason: null },
+      before.disabledAt === null ? null : { ...before, ...ENABLED },
     );
   }
 
@@ -205,7 +206,7 @@ export class WebhookRegistry {
     );
     if (unknown.length > 0) errors['services'] = `must be active services: ${unknown.join(', ')} is none.`;
     if (Object.keys(errors).length > 0) throw invalidRequest(errors);
-    return { name, url, events: [...new Set(events)].sort(), services: [...new Set(ids)].sort() };
+    return withOrderedFilters({ name, url, events, services: ids });
   }
 
   async #record(

@@ -1,5 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { isWebhookSecret, shownAddress, takesType, webhookErrors, type WebhookSpec } from './webhook.js';
+import {
+  isWebhookSecret,
+  shownAddress,
+  takesType,
+  webhookErrors,
+  type WebhookSpec,
+  withOrderedFilters,
+} from './webhook.js';
 
 const webhook = (changes: Partial<WebhookSpec> = {}): WebhookSpec => ({
   name: 'app',
@@ -90,4 +97,14 @@ describe('of the address of a webhook', () => {
   ])('%j only the origin is shown', (url, shown) => {
     expect(shownAddress({ url })).toBe(shown);
   });
+});
+
+test('the filters of a webhook are sets', () => {
+  const filters = {
+    events: ['grant.imported', 'grant.connected', 'grant.imported'],
+    services: ['b', 'a', 'b'],
+  };
+  expect(withOrderedFilters(webhook(filters))).toEqual(
+    webhook({ events: ['grant.connected', 'grant.imported'], services: ['a', 'b'] }),
+  );
 });

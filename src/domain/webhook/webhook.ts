@@ -45,6 +45,13 @@ export interface Webhook extends WebhookSpec {
   readonly disabledReason: DisabledReason | null;
 }
 
+export const ENABLED = { disabledAt: null, disabledReason: null } as const;
+
+/** Its filters are sets: without repetitions, and in one order. */
+export function withOrderedFilters({ name, url, events, services }: WebhookSpec): WebhookSpec {
+  return { name, url, events: [...new Set(events)].sort(), services: [...new Set(services)].sort() };
+}
+
 /** As Standard Webhooks write it. */
 const SECRET = /^whsec_((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/;
 const MIN_SECRET_BYTES = 24;
