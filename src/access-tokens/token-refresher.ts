@@ -15,7 +15,7 @@ import { changeBy } from '../domain/grant/refresh-outcome.js';
 import { hasExpired, secondsUntilReplaceable } from '../domain/grant/token-freshness.js';
 import { Clock } from '../domain/ports/clock.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
-import { GoogleTurns } from '../google/oauth/google-turns.js';
+import { GoogleTurns } from '../google/oauth/refresh-requests.js';
 import { RefreshAccessToken } from '../google/oauth/refresh-access-token.js';
 import { type SharedWork, TurnNotTaken, WorkInFlight } from '../outbound/shared-work.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';

@@ -1,8 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { GoogleAdsApi } from './ads/google-ads-api.js';
 import { GoogleOAuthClient } from './oauth/google-oauth.client.js';
-import { GoogleTurns } from './oauth/google-turns.js';
-import { RefreshRequests } from './oauth/refresh-requests.js';
+import { GoogleTurns, RefreshRequests } from './oauth/refresh-requests.js';
 import { RefreshAccessToken } from './oauth/refresh-access-token.js';
 import { SecurityEventVerifier } from './risc/security-event-verifier.js';
 import { ShutdownSignal } from './shutdown-signal.js';

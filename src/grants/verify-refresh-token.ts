@@ -9,7 +9,7 @@ import { exponentialBackoff } from '../domain/grant/lease-and-backoff.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
-import { GoogleTurns } from '../google/oauth/google-turns.js';
+import { GoogleTurns } from '../google/oauth/refresh-requests.js';
 import { SharedWork, TurnNotTaken } from '../outbound/shared-work.js';
 
 const MAX_ATTEMPTS = 3;

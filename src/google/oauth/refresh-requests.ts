@@ -1,9 +1,14 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { Settings } from '../../config/settings.js';
 import { ActivityCounts, latencyKind } from '../../domain/activity.js';
 import { GoogleFailure } from '../../domain/google/google-failure.js';
 import {
   CIRCUIT_STATES,
   GOOGLE_CIRCUIT_STATE,
+  GOOGLE_QUEUE_DEPTH,
+  GOOGLE_QUEUE_IN_USE,
+  GOOGLE_QUEUE_TURNS,
+  GOOGLE_QUEUE_WAIT,
   GOOGLE_REFRESH_DURATION,
   GOOGLE_REFRESHES,
   refreshCauseOf,
@@ -11,10 +16,25 @@ import {
 import type { Counter, Histogram } from '../../domain/metrics/instruments.js';
 import { Meter } from '../../domain/metrics/meter.js';
 import { Clock } from '../../domain/ports/clock.js';
+import { FairQueue } from '../../outbound/fair-queue.js';
 import { CircuitBreaker, OPEN_MS, type Verdict } from './circuit-breaker.js';
 
 /** About what the probe needs. */
 const PROBE_SECONDS = 1;
+
+/** The turns at Google's token endpoint of one process (GOOGLE_CONCURRENCY), for refreshes and imports alike. */
+@Injectable()
+export class GoogleTurns extends FairQueue {
+  constructor({ googleConcurrency, clients }: Settings, meter: Meter) {
+    super(googleConcurrency, meter.histogram(GOOGLE_QUEUE_WAIT));
+    const zeros = clients.all().map(({ alias }) => [alias, 0] as const);
+    const byClient = (counts: ReadonlyMap<string, number>) =>
+      [...new Map([...zeros, ...counts])].map(([client, count]) => [{ client }, count] as const);
+    meter.gauge(GOOGLE_QUEUE_DEPTH).observeAll(() => byClient(this.waitingByClient()));
+    meter.gauge(GOOGLE_QUEUE_IN_USE).observeAll(() => byClient(this.heldByClient()));
+    meter.gauge(GOOGLE_QUEUE_TURNS).observe({}, () => googleConcurrency);
+  }
+}
 
 /**
  * Sends refreshes through a circuit breaker for each client: while Google answers a client with nothing but outages, no request
