@@ -4,7 +4,7 @@ import { CodeExchange } from './code-exchange.js';
 import { CompleteAuthorization } from './complete-authorization.js';
 import { CompletionsController } from './completions.controller.js';
 import { ConfirmPendingConsent } from './confirm-pending-consent.js';
-import { TicketEnds } from './ticket-ends.js';
+import { ReadTicketEnd } from './read-ticket-end.js';
 import { FinishExchange } from './finish-exchange.js';
 import { PendingConsents } from './pending-consents.js';
 import { AuthorizationResponseValidator } from './response-validator.js';
@@ -23,7 +23,7 @@ import { ResumeConnectsJob } from './resume-connects.job.js';
     AuthorizationResponseValidator,
     CompleteAuthorization,
     CodeExchange,
-    TicketEnds,
+    ReadTicketEnd,
     FinishExchange,
     PendingConsents,
     ConfirmPendingConsent,

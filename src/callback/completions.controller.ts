@@ -1,4 +1,4 @@
-import { Body, Controller, Header, HttpCode, Post, Req, UseInterceptors } from '@nestjs/common';
+import { Body, Controller, Header, HttpCode, Post, Query, Req, UseInterceptors } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { ConnectAuditInterceptor } from '../authorization/connect-audit.interceptor.js';
@@ -10,6 +10,7 @@ import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { assertCellUser } from '../http/cell-user.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
+import { NoQuery } from '../http/validation/no-query.dto.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { CompletionDto } from './completions.dto.js';
 import { CompletionResponse } from './completions.response.js';
@@ -56,6 +57,7 @@ export class CompletionsController {
   async complete(
     @Caller() service: Service,
     @Body() { code, user_id }: CompletionDto,
+    @Query() _: NoQuery,
     @Audit() audit: AuditNote,
     @Req() request: FastifyRequest,
   ): Promise<CompletionResponse> {

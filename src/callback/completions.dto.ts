@@ -1,11 +1,16 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { Matches } from 'class-validator';
-import { IsUserId } from '../http/validation/validators.js';
-import { COMPLETION_CODE } from './pending-consents.js';
+import { IsUserId, rule } from '../http/validation/validators.js';
+import { isCompletionCode } from './pending-consents.js';
+
+const IsCompletionCode = rule(
+  'isCompletionCode',
+  (value) => typeof value === 'string' && isCompletionCode(value),
+  'is not as the broker made it.',
+);
 
 export class CompletionDto {
   @ApiProperty({ description: 'connect_code, as the browser brought it to return_to' })
-  @Matches(COMPLETION_CODE, { message: 'is not as the broker made it.' })
+  @IsCompletionCode()
   code!: string;
 
   @ApiProperty({ description: 'The user of the session that brought the code' })

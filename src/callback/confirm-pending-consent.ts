@@ -19,7 +19,7 @@ import {
 } from '../token-store/connects/pending-consents.repository.js';
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { OUTCOME_WITHOUT_REFRESH_TOKEN } from './consent-outcome.js';
-import { TicketEnds } from './ticket-ends.js';
+import { ReadTicketEnd } from './read-ticket-end.js';
 import { PendingConsents } from './pending-consents.js';
 import { ResumeConnects } from './resume-connects.js';
 
@@ -37,7 +37,7 @@ export class ConfirmPendingConsent {
     private readonly pending: PendingConsentsRepository,
     private readonly pendingConsents: PendingConsents,
     private readonly resumeConnects: ResumeConnects,
-    private readonly ticketEnds: TicketEnds,
+    private readonly ticketEnd: ReadTicketEnd,
     private readonly progress: TicketProgress,
   ) {}
 
@@ -76,7 +76,7 @@ export class ConfirmPendingConsent {
       mayNarrow: connectRequest.includeGranted === false,
       exchangeId: null,
       codeHash,
-      ticket: await this.ticketEnds.of({ ...consent, requestId }, answer.account),
+      ticket: await this.ticketEnd.factsOf({ ...consent, requestId }, answer.account),
       now: this.clock.now(),
     });
     if (saved.kind === 'saved') {

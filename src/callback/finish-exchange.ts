@@ -22,7 +22,7 @@ import {
 import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
 import { OUTCOME_WITHOUT_REFRESH_TOKEN, outcomeOfFailure, wrongAccount } from './consent-outcome.js';
-import { TicketEnds } from './ticket-ends.js';
+import { ReadTicketEnd } from './read-ticket-end.js';
 import { PendingConsents } from './pending-consents.js';
 
 /** The outcome of an exchange; or the account that must consent again, with a consent screen. */
@@ -54,7 +54,7 @@ export class FinishExchange {
     private readonly services: ServiceCache,
     private readonly exchanges: PendingExchangesRepository,
     private readonly pendingConsents: PendingConsents,
-    private readonly ticketEnds: TicketEnds,
+    private readonly ticketEnd: ReadTicketEnd,
   ) {}
 
   /**
@@ -125,7 +125,7 @@ export class FinishExchange {
 
   async #save(exchange: PendingExchange, account: VerifiedAccount): Promise<FinishedExchange> {
     const { id: exchangeId, connectRequest, answer, includedGranted } = exchange;
-    const ticket = await this.ticketEnds.of(exchange, account);
+    const ticket = await this.ticketEnd.factsOf(exchange, account);
     const saved = await this.grants.saveConsent({
       userId: connectRequest.userId,
       client: connectRequest.client,
@@ -145,7 +145,7 @@ export class FinishExchange {
       case 'ticket_ended':
         // Google counts the token all the same.
         await this.ledger.bookUnused({ ...connectRequest, account }, answer, this.clock.now());
-        return this.ticketEnds.outcomeOf(exchange.ticketId);
+        return this.ticketEnd.outcomeOf(exchange.ticketId);
       case 'gone':
         return { kind: 'finishing', cause: 'none', code: null };
       default:

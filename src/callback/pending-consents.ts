@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { textOf } from '../domain/cell.js';
+import { splitCell, textOf } from '../domain/cell.js';
 import type { ConnectOutcome } from '../domain/connect/connect-outcome.js';
 import type { VerifiedAccount } from '../domain/grant/grant.js';
 import { after, Clock } from '../domain/ports/clock.js';
@@ -13,8 +13,11 @@ import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.reposito
 
 /** How long the app's server may take to confirm. */
 export const CONFIRM_SECONDS = 10 * 60;
+
 /** 256 bits, with the cell in front. */
-export const COMPLETION_CODE = /^(?:[a-z][a-z0-9]{0,3}\.)?[\w-]{43}$/;
+export function isCompletionCode(text: string): boolean {
+  return /^[\w-]{43}$/.test(splitCell(text).rest);
+}
 
 /**
  * Holds a consent back until the app's server confirms whose session brought the completion code. A link that was

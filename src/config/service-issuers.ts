@@ -1,4 +1,4 @@
-import { isTrustDomain, type ServiceIssuer } from '../domain/access/workload-identity.js';
+import { isTrustDomain, nameOfTrustDomain, type ServiceIssuer } from '../domain/access/workload-identity.js';
 import { isLocalHost } from '../domain/redirect-uri/redirect-uri.js';
 import { isDisplayText } from '../domain/text.js';
 import { readTextFile } from './configuration-files.js';
@@ -64,13 +64,18 @@ function readEntry(value: unknown): ServiceIssuer | string[] {
   if (faults.length > 0 || audience === undefined) return faults;
   const keys = keysOf(entry);
   return issuer === undefined
-    ? { name: `spiffe://${domain ?? ''}`, kind: 'trust-domain', audience, keys }
+    ? { name: nameOfTrustDomain(domain ?? ''), kind: 'trust-domain', audience, keys }
     : { name: issuer, kind: 'issuer', audience, keys };
+}
+
+/** OpenID Connect Discovery 1.0 section 4: an issuer has no query and no fragment. */
+export function isIssuerAddress(issuer: string): boolean {
+  return isSafeAddress(issuer) && !issuer.includes('?');
 }
 
 function nameFaults({ issuer, trust_domain: domain }: IssuerEntry): string[] {
   if ((issuer === undefined) === (domain === undefined)) return ['needs either issuer or trust_domain'];
-  if (issuer !== undefined && (!isSafeAddress(issuer) || issuer.includes('?'))) {
+  if (issuer !== undefined && !isIssuerAddress(issuer)) {
     return ['issuer must be an https URL without user name, query and fragment (http only for localhost)'];
   }
   if (domain !== undefined && !isTrustDomain(domain)) {

@@ -36,6 +36,7 @@ import { Caller } from '../http/caller.decorator.js';
 import { assertCellUser } from '../http/cell-user.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { disconnectSignal } from '../http/request-context.js';
+import { NoQuery } from '../http/validation/no-query.dto.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 import { CONNECT_TICKET_EXAMPLES, ConnectTicketDto } from './connect-ticket.dto.js';
@@ -74,6 +75,7 @@ export class ConnectTicketsController {
   async create(
     @Caller() service: Service,
     @Body() body: ConnectTicketDto,
+    @Query() _: NoQuery,
     @Req() request: FastifyRequest,
     @Audit() audit: AuditNote,
   ): Promise<ConnectTicketResponse> {
@@ -122,6 +124,7 @@ export class ConnectTicketsController {
   async cancel(
     @Caller() service: Service,
     @Param() { id }: TicketPath,
+    @Query() _: NoQuery,
     @Req() { id: requestId }: FastifyRequest,
     @Audit() audit: AuditNote,
   ): Promise<TicketStatusResponse> {

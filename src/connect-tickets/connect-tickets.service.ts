@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { isEmail } from 'class-validator';
 import { Settings } from '../config/settings.js';
 import type { Service } from '../domain/access/policy.js';
-import { textOf, uuidOf } from '../domain/cell.js';
+import { isShortId, splitCell, textOf, uuidOf } from '../domain/cell.js';
 import { assertMayRequest, authorityEnded } from '../domain/connect/connect-authority.js';
 import { outcomeOfRefusal } from '../domain/connect/connect-outcome.js';
 import {
@@ -37,9 +37,7 @@ export const MAX_TICKET_LENGTH = 8000;
 /** Where the link of each purpose leads. */
 const PATHS: Readonly<Record<TicketPurpose, string>> = { connect: '/connect', manage: '/me/grants' };
 /** ct_, the id, and 128 bits of secret. */
-const STORED = /^ct_((?:[a-z][a-z0-9]{0,3}\.)?[a-z0-9]{12})_([\w-]{22})$/;
-/** A sealed one: its cell, which those that were made before there were cells lack. */
-const SEALED = /^(?:([a-z][a-z0-9]{0,3})\.)?(?=eyJ)/;
+const STORED = /^ct_([^_]+)_([\w-]{22})$/;
 
 export const REQUIREMENT_RULE = 'must be an object with email, sub or hd.';
 
@@ -142,7 +140,7 @@ export class ConnectTickets {
   ): Promise<OpenedTicket> {
     const [, id, secret] = STORED.exec(text) ?? [];
     const opened =
-      id === undefined || secret === undefined
+      id === undefined || secret === undefined || !isShortId(id)
         ? await this.#openSealed(text)
         : await this.#openStored(id, secret);
     if ((opened.connectRequest.purpose ?? 'connect') !== purpose) throw ticketInvalid();
@@ -176,9 +174,10 @@ export class ConnectTickets {
   }
 
   async #openSealed(text: string): Promise<OpenedTicket> {
-    const [prefix = '', cell = this.settings.cell] = SEALED.exec(text) ?? [];
-    if (cell !== this.settings.cell) throw ticketInvalid();
-    const json = await this.sealer.open(text.slice(prefix.length), AAD).catch(() => {
+    const { cell, rest } = splitCell(text);
+    // Those that were made before there were cells have none.
+    if (cell !== null && cell !== this.settings.cell) throw ticketInvalid();
+    const json = await this.sealer.open(rest, AAD).catch(() => {
       throw ticketInvalid();
     });
     const { id, connectRequest } = JSON.parse(json.reveal()) as Omit<OpenedTicket, 'stored'>;

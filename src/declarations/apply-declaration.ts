@@ -1,13 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
+import { auditedLogo } from '../domain/access/service-branding.js';
 import type { AuditAction, AuditDetail } from '../domain/audit-entry.js';
 import { Clock } from '../domain/ports/clock.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { DeclarationsRepository } from '../token-store/declarations/declarations.repository.js';
-import { logoHashOf } from '../token-store/services/service-branding.repository.js';
+import { shownAddress } from '../domain/webhook/webhook.js';
 import { DeclarationFaulty, faultsOf } from './check-declaration.js';
-import { type Declaration, declarationOf, type FieldValue, type GivenSecrets } from './declaration.js';
-import { readLogo } from './logo.js';
+import {
+  type Declaration,
+  declarationOf,
+  type FieldValue,
+  type GivenSecrets,
+  type WholeDeclaration,
+} from './declaration.js';
+import { readLogo } from './declared-branding.js';
 import { type ItemChange, type NewSecret, planDeclaration } from './plan-declaration.js';
 
 export interface Applied {
@@ -65,7 +72,7 @@ export class ApplyDeclaration {
   }
 
   /** What is stored now. */
-  async export(): Promise<Required<Declaration>> {
+  async export(): Promise<WholeDeclaration> {
     const { declaration } = await this.declarations.change(
       (stored) => ({ declaration: declarationOf(stored), writes: null }),
       this.clock.now(),
@@ -120,11 +127,10 @@ const ACTIONS: Readonly<Record<ItemChange['section'], Readonly<Record<ItemChange
     clients: SETTING_ACTIONS,
   };
 
-/** Of an address of a webhook only its origin: its path can hold a token. Of an image its hash, by which the broker serves it. */
+/** Of an image its hash, by which the broker serves it. */
 function detailOf(field: string, value: FieldValue): AuditDetail {
   if (typeof value !== 'string') return value;
-  if (field === 'url') return new URL(value).origin;
+  if (field === 'url') return shownAddress({ url: value });
   if (field !== 'branding.logo') return value;
-  const image = readLogo(value);
-  return image ? logoHashOf(image.bytes) : value;
+  return auditedLogo(readLogo(value).logo);
 }

@@ -2,19 +2,20 @@
  * What may be declared: the rules of services, branding, webhooks and issuers, and that what is named is there. Owns no rule itself but
  * these; every fault is found, each with its place. Does not own the syntax of the file (cli/apply/).
  */
-import { brandingErrors, type ServiceLogo } from '../domain/access/service-branding.js';
+import { brandingErrors } from '../domain/access/service-branding.js';
 import {
   isTrustDomain,
   type ServiceIssuer,
+  trustDomainNamed,
   type WorkloadIdentity,
 } from '../domain/access/workload-identity.js';
 import { isDisplayText } from '../domain/text.js';
-import { isSafeAddress } from '../config/service-issuers.js';
+import { isIssuerAddress, isSafeAddress } from '../config/service-issuers.js';
 import { isWebhookSecret, webhookErrors, WEBHOOK_SECRET_RULE } from '../domain/webhook/webhook.js';
 import { identityErrors, serviceErrors } from '../services/service-registry.js';
 import type { StoredDeclaration } from '../token-store/declarations/declarations.repository.js';
-import type { Declaration, DeclaredBranding, DeclaredService, DeclaredWebhook } from './declaration.js';
-import { readLogo } from './logo.js';
+import type { Declaration, DeclaredService, DeclaredWebhook } from './declaration.js';
+import { storedBrandingOf } from './declared-branding.js';
 
 const MAX_AUDIENCE = 2000;
 
@@ -128,7 +129,7 @@ function serviceFaults(
     ...(service.identity ? prefixed('identity', identityErrors(service.identity, known.trusted)) : {}),
     ...(holder ? { identity: `The service ${holder.name} has this identity, too.` } : {}),
     ...(changesKind ? { identity: CHANGES_KIND } : {}),
-    ...prefixed('branding', declaredBrandingErrors(service.branding)),
+    ...prefixed('branding', brandingErrors(storedBrandingOf(service.branding).branding)),
   };
 }
 
@@ -141,20 +142,6 @@ function notServed(alias: string, clients: readonly string[]): string {
 
 function prefixed(prefix: string, errors: Errors): Errors {
   return Object.fromEntries(Object.entries(errors).map(([field, text]) => [`${prefix}.${field}`, text]));
-}
-
-/** By the names that the fields have in a file; brandingErrors has those of the command line. */
-function declaredBrandingErrors({ logo, ...texts }: DeclaredBranding): Errors {
-  const read = logo === null ? null : readLogo(logo);
-  const shown: ServiceLogo | null =
-    logo === null ? null : read ? { kind: 'file', hash: '', type: read.type } : { kind: 'url', url: logo };
-  const names: Readonly<Record<string, string>> = {
-    'display-name': 'display_name',
-    privacy: 'privacy_url',
-    support: 'support_url',
-  };
-  const errors = brandingErrors({ ...texts, logo: shown });
-  return Object.fromEntries(Object.entries(errors).map(([field, text]) => [names[field] ?? field, text]));
 }
 
 function webhookFaults(
@@ -188,8 +175,8 @@ function issuerFaults(
   jwksUri: string | null,
   own: readonly ServiceIssuer[],
 ): Errors {
-  const domain = name.startsWith('spiffe://') ? name.slice('spiffe://'.length) : null;
-  const isName = domain === null ? isSafeAddress(name) && !name.includes('?') : isTrustDomain(domain);
+  const domain = trustDomainNamed(name);
+  const isName = domain === null ? isIssuerAddress(name) : isTrustDomain(domain);
   return {
     ...(isName ? {} : { '': 'must be an https URL, or spiffe:// and a trust domain.' }),
     ...(own.some((each) => each.name === name)

@@ -10,15 +10,7 @@ import { scopeSet } from '../domain/google/scopes.js';
 import type { Secret } from '../domain/secret.js';
 import type { PresentedKey } from '../services/service-key.js';
 import type { StoredDeclaration } from '../token-store/declarations/declarations.repository.js';
-
-export interface DeclaredBranding {
-  readonly displayName: string | null;
-  /** An https URL, or a `data:` URL with the image. */
-  readonly logo: string | null;
-  readonly colour: string | null;
-  readonly privacyUrl: string | null;
-  readonly supportUrl: string | null;
-}
+import { type DeclaredBranding, declaredBrandingOf } from './declared-branding.js';
 
 export interface DeclaredService extends PolicyDetails {
   /** Null: it has a key. */
@@ -54,21 +46,18 @@ export interface Declaration {
   readonly clients: ReadonlyMap<string, DeclaredClient> | null;
 }
 
+/** With every section. */
+export type WholeDeclaration = { readonly [Part in keyof Declaration]: NonNullable<Declaration[Part]> };
+
+export type DeclaredItem = DeclaredService | DeclaredWebhook | DeclaredIssuer | DeclaredClient;
+
 export type Section = keyof Declaration;
 
 export type FieldValue = string | boolean | readonly string[] | null;
 type Fields = Readonly<Record<string, FieldValue>>;
 
-export const NO_DECLARED_BRANDING: DeclaredBranding = {
-  displayName: null,
-  logo: null,
-  colour: null,
-  privacyUrl: null,
-  supportUrl: null,
-};
-
 /** What is stored, as a file would declare it. */
-export function declarationOf(stored: StoredDeclaration): Required<Declaration> {
+export function declarationOf(stored: StoredDeclaration): WholeDeclaration {
   const names = new Map(stored.services.map(({ id, name }) => [id, name]));
   return {
     services: new Map(
@@ -78,7 +67,7 @@ export function declarationOf(stored: StoredDeclaration): Required<Declaration> 
           ...policyDetails(policy),
           identity:
             credential.kind === 'key' ? null : { issuer: credential.issuer, subject: credential.subject },
-          branding: brandingOf(stored, id),
+          branding: declaredBrandingOf(stored.branding.get(id)),
         },
       ]),
     ),
@@ -100,20 +89,8 @@ export function declarationOf(stored: StoredDeclaration): Required<Declaration> 
   };
 }
 
-function brandingOf({ branding }: StoredDeclaration, id: string): DeclaredBranding {
-  const stored = branding.get(id);
-  if (!stored) return NO_DECLARED_BRANDING;
-  const { logo, ...texts } = stored.branding;
-  if (logo?.kind !== 'file') return { ...texts, logo: logo?.url ?? null };
-  return { ...texts, logo: stored.bytes && dataUrl(logo.type, stored.bytes) };
-}
-
-export function dataUrl(type: string, bytes: Uint8Array): string {
-  return `data:${type};base64,${Buffer.from(bytes).toString('base64')}`;
-}
-
 /** The fields of an item, by the names that they have in a file. */
-export function fieldsOf(item: DeclaredService | DeclaredWebhook | DeclaredIssuer | DeclaredClient): Fields {
+export function fieldsOf(item: DeclaredItem): Fields {
   if ('scopes' in item) {
     return {
       clients: item.clients,

@@ -5,8 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import { policyOf } from '../domain/access/policy.js';
 import type { Secret } from '../domain/secret.js';
-import type { Webhook } from '../domain/webhook/webhook.js';
-import { rotated } from '../domain/webhook/webhook-secrets.js';
+import { ENABLED, type Webhook, withOrderedFilters } from '../domain/webhook/webhook.js';
+import { OVERLAP_SECONDS, rotated } from '../domain/webhook/webhook-secrets.js';
 import { generateKey, generateShortId } from '../services/service-key.js';
 import type {
   DeclarationWrites,
@@ -16,6 +16,9 @@ import { generateWebhookSecret } from '../webhooks/webhook-registry.js';
 import {
   type Declaration,
   declarationOf,
+  type DeclaredClient,
+  type DeclaredIssuer,
+  type DeclaredItem,
   type DeclaredService,
   type DeclaredWebhook,
   type FieldChange,
@@ -25,7 +28,7 @@ import {
   NONE_GIVEN,
   type Section,
 } from './declaration.js';
-import { brandingOf } from './logo.js';
+import { storedBrandingOf } from './declared-branding.js';
 
 export interface ItemChange {
   readonly section: Section;
@@ -53,8 +56,6 @@ export interface Plan {
   readonly writes: DeclarationWrites;
 }
 
-const OVERLAP_MS = 24 * 3600_000;
-
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] extends readonly (infer Item)[] ? Item[] : T[Key] };
 
 /** @param isPruning whether what a section does not name goes */
@@ -67,22 +68,38 @@ export function planDeclaration(
 ): Plan {
   const plan = new Planner(stored, now, given);
   const before = declarationOf(stored);
-  for (const section of ['issuers', 'clients', 'services', 'webhooks'] as const) {
-    const items = declared[section];
-    if (items === null) continue;
+  const compare = <Item extends DeclaredItem>(
+    section: Section,
+    items: ReadonlyMap<string, Item> | null,
+    known: ReadonlyMap<string, DeclaredItem>,
+    put: (name: string, item: Item, fields: readonly FieldChange[]) => void,
+  ) => {
+    if (items === null) return;
     for (const [name, item] of items) {
-      const known = before[section]?.get(name) ?? null;
-      const fields = fieldChanges(known && fieldsOf(known), fieldsOf(item)).filter(
+      const former = known.get(name);
+      const fields = fieldChanges(former ? fieldsOf(former) : null, fieldsOf(item)).filter(
         // As it is.
         ({ field, after }) => field !== 'enabled' || after !== null,
       );
-      plan.put(section, name, item, known === null ? 'create' : 'change', fields);
+      put(name, item, fields);
     }
-    if (!isPruning) continue;
-    for (const [name, item] of before[section] ?? []) {
+    if (!isPruning) return;
+    for (const [name, item] of known) {
       if (!items.has(name)) plan.remove(section, name, fieldChanges(fieldsOf(item), null));
     }
-  }
+  };
+  compare('issuers', declared.issuers, before.issuers, (name, issuer, fields) => {
+    plan.putIssuer(name, issuer, fields);
+  });
+  compare('clients', declared.clients, before.clients, (name, client, fields) => {
+    plan.putClient(name, client, fields);
+  });
+  compare('services', declared.services, before.services, (name, service, fields) => {
+    plan.putService(name, service, fields);
+  });
+  compare('webhooks', declared.webhooks, before.webhooks, (name, webhook, fields) => {
+    plan.putWebhook(name, webhook, fields);
+  });
   return plan;
 }
 
@@ -111,25 +128,18 @@ class Planner implements Plan {
     this.#serviceIds = new Map(stored.services.map(({ id, name }) => [name, id]));
   }
 
-  put(
-    section: Section,
-    name: string,
-    item: object,
-    action: 'create' | 'change',
-    fields: readonly FieldChange[],
-  ): void {
-    if (section === 'webhooks') {
-      this.#putWebhook(name, item as DeclaredWebhook, fields);
-      return;
-    }
-    if (action === 'change' && fields.length === 0) return;
-    if (section === 'services') {
-      this.#putService(name, item as DeclaredService, fields);
-      return;
-    }
-    const kind = section === 'issuers' ? 'issuer' : 'client';
-    this.writes.putSettings.push({ kind, name, content: item as { readonly testing: boolean } });
-    this.changes.push({ section, name, action, fields });
+  putIssuer(name: string, content: DeclaredIssuer, fields: readonly FieldChange[]): void {
+    const isKnown = this.stored.settings.issuers.has(name);
+    if (isKnown && fields.length === 0) return;
+    this.writes.putSettings.push({ kind: 'issuer', name, content });
+    this.changes.push({ section: 'issuers', name, action: isKnown ? 'change' : 'create', fields });
+  }
+
+  putClient(name: string, content: DeclaredClient, fields: readonly FieldChange[]): void {
+    const isKnown = this.stored.settings.clients.has(name);
+    if (isKnown && fields.length === 0) return;
+    this.writes.putSettings.push({ kind: 'client', name, content });
+    this.changes.push({ section: 'clients', name, action: isKnown ? 'change' : 'create', fields });
   }
 
   remove(section: Section, name: string, fields: readonly FieldChange[]): void {
@@ -142,9 +152,10 @@ class Planner implements Plan {
     this.changes.push({ section, name, action: 'remove', fields, ...id });
   }
 
-  #putService(name: string, declared: DeclaredService, fields: readonly FieldChange[]): void {
+  putService(name: string, declared: DeclaredService, fields: readonly FieldChange[]): void {
     const { identity } = declared;
     const known = this.stored.services.find((each) => each.name === name);
+    if (known && fields.length === 0) return;
     const given = known || identity ? undefined : this.given.serviceKeys.get(name);
     const key = known || identity || given ? null : generateKey();
     const id = known?.id ?? given?.id ?? key?.id ?? generateShortId();
@@ -163,22 +174,20 @@ class Planner implements Plan {
       this.#serviceIds.set(name, id);
     }
     if (fields.some(({ field }) => field.startsWith('branding.'))) {
-      this.writes.saveBranding.push({ serviceId: id, ...brandingOf(declared.branding) });
+      this.writes.saveBranding.push({ serviceId: id, ...storedBrandingOf(declared.branding) });
     }
     const action = known ? 'change' : 'create';
     this.changes.push({ section: 'services', name, action, fields, serviceId: id });
   }
 
-  #putWebhook(name: string, declared: DeclaredWebhook, fields: readonly FieldChange[]): void {
+  putWebhook(name: string, declared: DeclaredWebhook, fields: readonly FieldChange[]): void {
     const { enabled, secret } = declared;
-    const spec = {
+    const spec = withOrderedFilters({
       name,
       url: declared.url,
-      events: [...new Set(declared.events)].sort(),
-      services: [
-        ...new Set(declared.services.map((service) => this.#serviceIds.get(service) ?? service)),
-      ].sort(),
-    };
+      events: declared.events,
+      services: declared.services.map((service) => this.#serviceIds.get(service) ?? service),
+    });
     const filter = { filterIds: spec.services };
     const known = this.#webhookOf(name);
     if (!known?.secrets) {
@@ -204,7 +213,7 @@ class Planner implements Plan {
       ...spec,
       ...(isSwitched ? (enabled ? ENABLED : this.#disabled()) : {}),
     };
-    const next = rotates ? rotated(secrets, secret, OVERLAP_MS, this.now) : secrets;
+    const next = rotates ? rotated(secrets, secret, OVERLAP_SECONDS * 1000, this.now) : secrets;
     this.writes.changeWebhooks.push({ before, after, secrets: next });
     const note = rotates ? { rotates: true as const } : {};
     this.changes.push({ section: 'webhooks', name, action: 'change', fields, ...filter, ...note });
@@ -218,5 +227,3 @@ class Planner implements Plan {
     return { disabledAt: this.now, disabledReason: 'operator' as const };
   }
 }
-
-const ENABLED = { disabledAt: null, disabledReason: null };

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { isUUID } from 'class-validator';
-import { CELL_NAME, digitsOf, formAction, textOf, uuidOf } from './cell.js';
+import { CELL_NAME, digitsOf, formAction, isShortId, splitCell, textOf, uuidOf } from './cell.js';
 
 test('without a cell ids are as they were made', () => {
   const id = randomUUID();
@@ -10,6 +10,30 @@ test('without a cell ids are as they were made', () => {
     'abc',
     '/connect',
   ]);
+});
+
+test.each([
+  [textOf(null, 'abc'), null, 'abc'],
+  [textOf('eu1', 'abc'), 'eu1', 'abc'],
+  ['toolong.abc', null, 'toolong.abc'],
+  ['EU.abc', null, 'EU.abc'],
+  ['.abc', null, '.abc'],
+  ['eu.us.abc', 'eu', 'us.abc'],
+  ['', null, ''],
+])('of %j the cell is %j, and the rest %j', (text, cell, rest) => {
+  expect(splitCell(text)).toEqual({ cell, rest });
+});
+
+test.each([
+  ['h3k9x2mvq7aw', true],
+  ['eu1.h3k9x2mvq7aw', true],
+  ['h3k9x2mvq7awx', false],
+  ['h3k9x2mvq7aW', false],
+  ['h3k9x2mvq7aw\n', false],
+  ['1a.h3k9x2mvq7aw', false],
+  ['eu1.us1.h3k9x2mvq7aw', false],
+])('that %j is a short id is %p', (text, is) => {
+  expect(isShortId(text)).toBe(is);
 });
 
 test('a UUID carries the name in its first eight digits, and stays a UUID of the version for such', () => {

@@ -7,12 +7,21 @@
 /** Of one letter and up to three letters or digits: as many as eight hexadecimal digits hold. */
 export const CELL_NAME = /^[a-z][a-z0-9]{0,3}$/;
 
-/** The id of a ticket or of a credential, with the name of its cell in front, where there is one. */
-export const SHORT_ID = /^(?:[a-z][a-z0-9]{0,3}\.)?[a-z0-9]{12}$/;
-
 /** A text in which no dot occurs otherwise: an id, a state, a code. */
 export function textOf(cell: string | null, text: string): string {
   return cell === null ? text : `${cell}.${text}`;
+}
+
+/** The inverse: what stands in front is null where it is not the name of a cell. */
+export function splitCell(text: string): { readonly cell: string | null; readonly rest: string } {
+  const at = text.indexOf('.');
+  const cell = text.slice(0, Math.max(at, 0));
+  return CELL_NAME.test(cell) ? { cell, rest: text.slice(at + 1) } : { cell: null, rest: text };
+}
+
+/** The id of a ticket or of a credential, with the name of its cell in front, where there is one. */
+export function isShortId(text: string): boolean {
+  return /^[a-z0-9]{12}$/.test(splitCell(text).rest);
 }
 
 /**

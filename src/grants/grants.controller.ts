@@ -13,6 +13,7 @@ import { ListQueue } from '../http/pagination/list-queue.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
 import { PageQuery } from '../http/pagination/page.dto.js';
 import { UserPath } from '../http/validation/user.dto.js';
+import { NoQuery } from '../http/validation/no-query.dto.js';
 import { DeclaredSettingsRepository } from '../token-store/declarations/declared-settings.repository.js';
 import type { GrantPosition } from '../token-store/grants/grant-lists.repository.js';
 import { DisconnectGrant, RIGHT_FOR } from './disconnect-grant.js';
@@ -93,6 +94,7 @@ export class GrantsController {
   async inspect(
     @Caller() service: Service,
     @Param() { id }: GrantPath,
+    @Query() _: NoQuery,
     @Audit() audit: AuditNote,
   ): Promise<GrantDetailResponse> {
     audit.add({ grantId: id });

@@ -1,4 +1,4 @@
-import { Body, Controller, Header, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { Body, Controller, Header, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -10,6 +10,7 @@ import { Caller } from '../http/caller.decorator.js';
 import { assertCellUser } from '../http/cell-user.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { disconnectSignal } from '../http/request-context.js';
+import { NoQuery } from '../http/validation/no-query.dto.js';
 import { ImportForService } from './import-for-service.js';
 import { ImportGrantsDto, readImportItem } from './import-grants.dto.js';
 import { ImportGrantsResponse, toImportGrantsResponse } from './import-grants.response.js';
@@ -56,6 +57,7 @@ export class ImportGrantsController {
   async import(
     @Caller() service: Service,
     @Body() { grants, replace, dry_run }: ImportGrantsDto,
+    @Query() _: NoQuery,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
     @Audit() audit: AuditNote,

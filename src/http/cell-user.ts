@@ -7,6 +7,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { invalidRequest } from '../domain/errors.js';
 import { kindOf } from './rate-limit/route-limits.js';
+import { percentDecoded } from './validation/query-text.js';
 
 export const CELL_USER_HEADER = 'x-token-broker-user';
 export const CELL_USER_RULE =
@@ -14,12 +15,8 @@ export const CELL_USER_RULE =
 
 /** @returns null where the text is not the one that the user has */
 export function decodeCellUser(text: string): string | null {
-  try {
-    const user = decodeURIComponent(text);
-    return encodeURIComponent(user) === text ? user : null;
-  } catch {
-    return null;
-  }
+  const user = percentDecoded(text);
+  return user !== null && encodeURIComponent(user) === text ? user : null;
 }
 
 const USER_PATH = /^\/(?:tokens|users)\/([^/?]+)/;

@@ -34,7 +34,7 @@ const CREDENTIALS: ReadonlyMap<string, string> = new Map([
 const GRANT_TYPE_RULE = `must be ${[...CREDENTIALS.keys()].join(' or ')}.`;
 
 /** Its paths by which a router in front of cells knows the cell. */
-const ROUTED = /^\/(?:users\/([^/?#]+)|cells\/([a-z][a-z0-9]{0,3}))\/oauth2\/token$/;
+const ROUTED = /^\/(?:users\/([^/?#]+)|cells\/([^/?#]+))\/oauth2\/token$/;
 
 /**
  * A library posts to the URL of its file and sends no header of the broker's. So the user in the path is taken for that header, and the

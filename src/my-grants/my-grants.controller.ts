@@ -5,7 +5,7 @@ import { redirectTo } from '../authorization/browser-response.js';
 import { PageContexts } from '../authorization/page-contexts.js';
 import { RefusalPageInterceptor } from '../authorization/refusal-page.interceptor.js';
 import { Settings } from '../config/settings.js';
-import { SHORT_ID } from '../domain/cell.js';
+import { isShortId } from '../domain/cell.js';
 import { missingScopes } from '../domain/google/scopes.js';
 import { forecast } from '../domain/grant/expiry-forecast.js';
 import { type Grant, isAgeKnown } from '../domain/grant/grant.js';
@@ -52,7 +52,7 @@ export class MyGrantsController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     // Another text is that of the link.
-    if (!SHORT_ID.test(query.ticket)) {
+    if (!isShortId(query.ticket)) {
       await this.#showEntry(query.ticket, request, reply);
       return;
     }

@@ -2,16 +2,13 @@ import { Injectable, Logger } from '@nestjs/common';
 import { ActivityCounts, type ActivityKind } from '../domain/activity.js';
 import { causeFacts, type ConnectEnd } from '../domain/connect/connect-end.js';
 import {
-  ACCOUNT_SLOTS_NEARLY_FULL,
   CONNECT_STEPS,
   type ConnectStep,
   type ConnectStepOutcome,
   CONNECTS,
-  SLOTS_NEARLY_FULL,
 } from '../domain/metrics/grant-metrics.js';
 import type { Counter } from '../domain/metrics/instruments.js';
 import { Meter } from '../domain/metrics/meter.js';
-import { SlotReporter } from '../domain/ports/reporters.js';
 
 const SUCCESSES: ReadonlySet<ConnectEnd['outcome']> = new Set(['ok', 'held', 'pending']);
 /** Nothing went wrong: most links that expire were never opened. */
@@ -67,32 +64,5 @@ export class ConnectMetrics {
     if (SUCCESSES.has(outcome)) this.#log.debug(facts, 'connect ended');
     else if (QUIET.has(outcome)) this.#log.log(facts, 'connect ended');
     else this.#log.warn(facts, 'connect failed');
-  }
-}
-
-/** Logs and counts connects after which an account has few refresh-token slots left. */
-@Injectable()
-export class SlotWarnings extends SlotReporter {
-  readonly #log = new Logger(SlotWarnings.name);
-  readonly #count: Counter<typeof SLOTS_NEARLY_FULL.labels>;
-  readonly #countOfAccounts: Counter<typeof ACCOUNT_SLOTS_NEARLY_FULL.labels>;
-
-  constructor(meter: Meter) {
-    super();
-    this.#count = meter.counter(SLOTS_NEARLY_FULL);
-    this.#countOfAccounts = meter.counter(ACCOUNT_SLOTS_NEARLY_FULL);
-  }
-
-  override nearlyFull(slots: { client: string; grantId: string; used: number; limit: number }): void {
-    this.#count.add({ client: slots.client });
-    this.#log.warn(slots, 'the slots are nearly full: Google evicts the oldest refresh token at the limit');
-  }
-
-  override accountNearlyFull(slots: { client: string; grantId: string; used: number; limit: number }): void {
-    this.#countOfAccounts.add({ client: slots.client });
-    this.#log.warn(
-      slots,
-      'an account has many refresh tokens across all clients: Google has a limit for these, too, and does not publish it',
-    );
   }
 }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import {
+  auditedLogo,
   brandingDetails,
   brandingErrors,
   LOGO_RULE,
@@ -40,14 +41,14 @@ export class BrandingRegistry {
     private readonly audit: AuditLog,
   ) {}
 
-  /** @throws {BrokerError} `invalid_request`, by field */
+  /** @throws {BrokerError} `invalid_request`, by BrandingField */
   assertValid(changes: BrandingChanges): void {
     brandingAfter(NO_BRANDING, changes);
   }
 
   /**
    * @returns null when no active service has this name or id
-   * @throws {BrokerError} `invalid_request`, by field
+   * @throws {BrokerError} `invalid_request`, by BrandingField
    */
   async update(idOrName: string, changes: BrandingChanges): Promise<UpdatedService | null> {
     const named = await this.services.findNamed(idOrName);
@@ -58,14 +59,13 @@ export class BrandingRegistry {
     const branding = brandingAfter((await this.branding.find(id)) ?? NO_BRANDING, changes);
     await this.branding.save(id, branding, changes.logo instanceof Uint8Array ? changes.logo : null);
     const { logo, ...texts } = branding;
-    const shownLogo = logo?.kind === 'file' ? logo.hash : (logo?.url ?? null);
     this.audit.record({
       at: this.clock.now(),
       action: 'service.update',
       outcome: 'ok',
       actor: 'operator',
       serviceId: id,
-      details: { name, ...brandingDetails(texts, shownLogo) },
+      details: { name, ...brandingDetails(texts, logo && auditedLogo(logo)) },
     });
     await this.audit.flushCommitted([null]);
     return { id, name, branding };
@@ -73,16 +73,20 @@ export class BrandingRegistry {
 }
 
 function brandingAfter(before: ServiceBranding, { logo, ...texts }: BrandingChanges): ServiceBranding {
-  const logoAfter = logo === undefined ? before.logo : logo === null ? null : readLogo(logo);
+  const logoAfter = logo === undefined ? before.logo : logo === null ? null : logoOf(logo);
+  const isUnfit = logo instanceof Uint8Array && logoAfter === null;
   const branding: ServiceBranding = { ...before, ...texts, logo: logoAfter };
-  const errors = brandingErrors(branding);
+  const errors = { ...brandingErrors(branding), ...(isUnfit ? { logo: LOGO_RULE } : {}) };
   if (Object.keys(errors).length > 0) throw invalidRequest(errors);
   return branding;
 }
 
-function readLogo(logo: string | Uint8Array): ServiceLogo {
-  if (typeof logo === 'string') return { kind: 'url', url: logo };
-  const type = logo.length > MAX_LOGO_BYTES ? null : logoTypeOf(logo);
-  if (type === null) throw invalidRequest({ logo: LOGO_RULE });
-  return { kind: 'file', hash: logoHashOf(logo), type };
+/**
+ * @param given its URL, or the content of a file
+ * @returns null for a file that is no logo; whether a URL may be one is in brandingErrors
+ */
+export function logoOf(given: string | Uint8Array): ServiceLogo | null {
+  if (typeof given === 'string') return { kind: 'url', url: given };
+  const type = given.length > MAX_LOGO_BYTES ? null : logoTypeOf(given);
+  return type && { kind: 'file', hash: logoHashOf(given), type };
 }

@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { textOf } from '../domain/cell.js';
+import { isShortId, textOf } from '../domain/cell.js';
 import { Secret } from '../domain/secret.js';
 import { generateShortId } from './service-key.js';
 
 /** tbc_ + 12 characters of id, with its cell in front, + _ + 256 bits of secret. The prefix lets secret scanners find a leaked handle. */
-const HANDLE = /^tbc_((?:[a-z][a-z0-9]{0,3}\.)?[a-z0-9]{12})_([A-Za-z0-9_-]{43})$/;
+const HANDLE = /^tbc_([^_]+)_([A-Za-z0-9_-]{43})$/;
 
 export interface NewHandle {
   readonly id: string;
@@ -29,7 +29,8 @@ export interface PresentedHandle {
 /** @returns null for what is not a handle: then nothing is looked up */
 export function readHandle(text: string): PresentedHandle | null {
   const [, id, secret] = HANDLE.exec(text) ?? [];
-  return id === undefined || secret === undefined ? null : { id, hash: hashOf(secret) };
+  if (id === undefined || secret === undefined || !isShortId(id)) return null;
+  return { id, hash: hashOf(secret) };
 }
 
 function hashOf(secret: string): Uint8Array<ArrayBuffer> {

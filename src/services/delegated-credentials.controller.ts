@@ -18,6 +18,7 @@ import { assertCellUser } from '../http/cell-user.js';
 import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
 import { ListQueue } from '../http/pagination/list-queue.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
+import { NoQuery } from '../http/validation/no-query.dto.js';
 import { DelegatedCredentialsRepository } from '../token-store/services/delegated-credentials.repository.js';
 import { aboutCredential, DelegatedCredentials } from './delegated-credentials.js';
 import {
@@ -65,6 +66,7 @@ export class DelegatedCredentialsController {
   async create(
     @Caller() service: Service,
     @Body() body: NewCredentialDto,
+    @Query() _: NoQuery,
     @Req() request: FastifyRequest,
     @Audit() audit: AuditNote,
   ): Promise<CreatedCredentialResponse> {
@@ -116,6 +118,7 @@ export class DelegatedCredentialsController {
   async revoke(
     @Caller() service: Service,
     @Param() { id }: CredentialPath,
+    @Query() _: NoQuery,
     @Audit() audit: AuditNote,
   ): Promise<CredentialResponse> {
     audit.add({ details: { credential: id } });

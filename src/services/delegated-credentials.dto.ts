@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
-import { SHORT_ID } from '../domain/cell.js';
+import { IsInt, IsOptional, Max, Min } from 'class-validator';
+import { isShortId } from '../domain/cell.js';
 import { parseScopes } from '../domain/google/scopes.js';
 import { PageQuery } from '../http/pagination/page.dto.js';
 import {
@@ -8,6 +8,7 @@ import {
   OptionalClientAlias,
   IsScopeList,
   IsUserId,
+  rule,
 } from '../http/validation/validators.js';
 import { validation } from '../http/validation/validation.pipe.js';
 import {
@@ -66,9 +67,15 @@ export function toDelegation({
   };
 }
 
+const IsCredentialId = rule(
+  'isCredentialId',
+  (value) => typeof value === 'string' && isShortId(value),
+  'must be the id of a credential, as the list has it.',
+);
+
 export class CredentialPath {
   @ApiProperty({ description: 'The id of a credential, never its handle', example: 'h3k9x2mvq7aw' })
-  @Matches(SHORT_ID, { message: 'must be the id of a credential, as the list has it.' })
+  @IsCredentialId()
   id!: string;
 }
 

@@ -22,7 +22,7 @@ export function generateKey(): NewKey {
   return { id, key: new Secret(`tbk_${id}_${secret}`), hash: hash(secret) };
 }
 
-/** Of 60 bits, as SHORT_ID of domain/cell.ts: of services, tickets and delegated credentials. */
+/** Of 60 bits, as isShortId of domain/cell.ts: of services, tickets and delegated credentials. */
 export function generateShortId(): string {
   return Array.from(randomBytes(12), (byte) => ID_ALPHABET[byte % ID_ALPHABET.length]).join('');
 }

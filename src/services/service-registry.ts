@@ -5,6 +5,7 @@ import {
   isSubject,
   type ServiceIssuer,
   SUBJECT_RULE,
+  trustDomainNamed,
   trustDomainOf,
   type WorkloadIdentity,
 } from '../domain/access/workload-identity.js';
@@ -135,7 +136,7 @@ export function identityErrors(
       `is not trusted by the broker. SERVICE_ISSUERS_FILE has or an applied file declares ${trusted.join(', ') || 'none'}.`;
   }
   if (!isSubject(subject)) errors['subject'] = SUBJECT_RULE;
-  else if (issuer.startsWith('spiffe://') && trustDomainOf(subject) !== issuer) {
+  else if (trustDomainNamed(issuer) !== null && trustDomainOf(subject) !== issuer) {
     errors['subject'] = `must be a SPIFFE ID such as ${issuer}/ns/default/sa/reports.`;
   }
   return errors;

@@ -7,6 +7,7 @@ import { foldEmail, isPlainText } from '../domain/text.js';
 import { OAuthRefusal } from '../http/problem/oauth-error.js';
 import { formOf } from '../http/token-endpoint.js';
 import { type Form, parameterOf } from '../http/validation/form.js';
+import { percentDecoded } from '../http/validation/query-text.js';
 import { isScopeList } from '../http/validation/validators.js';
 
 /*
@@ -67,7 +68,7 @@ function readAudience(audience: string, publicUrl: string): Omit<TokenEndpointRe
   if (foldEmail(origin) !== foldEmail(publicUrl) || !audience.startsWith(PATH, publicUrl.length))
     throw target({ audience: `is not of this broker. ${ruleOf(publicUrl)}` });
   const [path = '', ...query] = audience.slice(publicUrl.length + PATH.length).split('?');
-  const userId = SEGMENT.test(path) && !/[/#]/.test(path) ? decoded(path) : null;
+  const userId = SEGMENT.test(path) && !/[/#]/.test(path) ? percentDecoded(path) : null;
   if (query.length > 1 || userId === null) throw target({ audience: `is malformed. ${ruleOf(publicUrl)}` });
   if (!isUserId(userId)) throw target({ audience: `names no user: a user id ${USER_ID_RULE}` });
   const named = readQuery(query[0] ?? '');
@@ -81,7 +82,9 @@ function readQuery(query: string): { client?: string; account?: string } | null 
     const at = pair.indexOf('=');
     const name = pair.slice(0, Math.max(at, 0));
     const value =
-      SEGMENT.test(pair) && !pair.includes('#') ? decoded(pair.slice(at + 1).replaceAll('+', ' ')) : null;
+      SEGMENT.test(pair) && !pair.includes('#')
+        ? percentDecoded(pair.slice(at + 1).replaceAll('+', ' '))
+        : null;
     if (!QUERY.includes(name) || name in named || value === null || !isName(value)) return null;
     named[name] = value;
   }
@@ -108,12 +111,4 @@ function target(errors: Readonly<Record<string, string>>): BrokerError {
 
 function ruleOf(publicUrl: string): string {
   return `It is ${publicUrl}/users/USER?client=ALIAS&account=ACCOUNT, each percent-encoded; the query may be left out.`;
-}
-
-function decoded(text: string): string | null {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return null;
-  }
 }

@@ -6,9 +6,12 @@ import { after, Clock } from '../domain/ports/clock.js';
 import { Secret } from '../domain/secret.js';
 import {
   type DisabledReason,
+  ENABLED,
+  shownAddress,
   type Webhook,
   webhookErrors,
   type WebhookSpec,
+  withOrderedFilters,
 } from '../domain/webhook/webhook.js';
 import { rotated, type WebhookSecrets } from '../domain/webhook/webhook-secrets.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
@@ -71,11 +74,10 @@ export class WebhookRegistry {
       id: randomUUID(),
       ...(await this.#validated(input)),
       createdAt: this.clock.now(),
-      disabledAt: null,
-      disabledReason: null,
+      ...ENABLED,
     };
     if (!(await this.webhooks.add(webhook, { current: secret, former: [] }))) throw taken(webhook.name);
-    await this.#record('webhook.create', webhook, actor, describe(webhook));
+    await this.#record('webhook.create', webhook, actor, auditDetails(webhook));
     return webhook;
   }
 
@@ -92,7 +94,7 @@ export class WebhookRegistry {
       const spec = await this.#validated({ ...before, ...changes }, before.services);
       return { after: { ...before, ...spec }, secrets };
     });
-    if (changed) await this.#record('webhook.update', changed.webhook, actor, describe(changed.webhook));
+    if (changed) await this.#record('webhook.update', changed.webhook, actor, auditDetails(changed.webhook));
     return changed;
   }
 
@@ -120,7 +122,7 @@ export class WebhookRegistry {
 
   enable(idOrName: string, actor = 'operator'): Promise<ChangedWebhook | null> {
     return this.#switch(idOrName, actor, 'webhook.enable', (before) =>
-      before.disabledAt === null ? null : { ...before, disabledAt: null, disabledReason: null },
+      before.disabledAt === null ? null : { ...before, ...ENABLED },
     );
   }
 
@@ -149,7 +151,7 @@ export class WebhookRegistry {
   async remove(idOrName: string, actor = 'operator'): Promise<Webhook | null> {
     const webhook = await this.webhooks.findNamed(idOrName);
     if (!webhook || !(await this.webhooks.remove(webhook.id, this.clock.now()))) return null;
-    await this.#record('webhook.delete', webhook, actor, describe(webhook));
+    await this.#record('webhook.delete', webhook, actor, auditDetails(webhook));
     return webhook;
   }
 
@@ -204,7 +206,7 @@ export class WebhookRegistry {
     );
     if (unknown.length > 0) errors['services'] = `must be active services: ${unknown.join(', ')} is none.`;
     if (Object.keys(errors).length > 0) throw invalidRequest(errors);
-    return { name, url, events: [...new Set(events)].sort(), services: [...new Set(ids)].sort() };
+    return withOrderedFilters({ name, url, events, services: ids });
   }
 
   async #record(
@@ -223,9 +225,9 @@ export function generateWebhookSecret(): Secret {
   return new Secret(`whsec_${randomBytes(32).toString('base64')}`);
 }
 
-/** Of the address only its origin: its path can hold a token. */
-function describe({ url, events, services }: Webhook) {
-  return { url: new URL(url).origin, events, services };
+function auditDetails(webhook: Webhook) {
+  const { events, services } = webhook;
+  return { url: shownAddress(webhook), events, services };
 }
 
 function taken(name: string): BrokerError {

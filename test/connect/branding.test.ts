@@ -134,6 +134,10 @@ describe("an app's branding", () => {
 
   test.each([
     [['--colour', 'red', '--display-name', 'a'.repeat(61)], 'display-name: must be 1 to 60 characters'],
+    [
+      ['--privacy', 'http://acme.example', '--support', 'mailto:help@acme.example'],
+      'privacy: must be an https URL of at most 500 characters. support: must be',
+    ],
     [['--logo', resolve('package.json')], 'logo: must be an https URL, or a PNG'],
     [['--logo', resolve('package-lock.json')], 'bytes'],
     [[], 'nothing to change'],

@@ -5,16 +5,15 @@
 import { dirname, resolve } from 'node:path';
 import type { DeclarationFault } from '../../declarations/check-declaration.js';
 import {
-  dataUrl,
   type Declaration,
   type DeclaredClient,
-  type DeclaredBranding,
   type DeclaredIssuer,
   type DeclaredService,
   type DeclaredWebhook,
 } from '../../declarations/declaration.js';
+import { dataUrl, type DeclaredBranding } from '../../declarations/declared-branding.js';
 import { RIGHTS, type Right } from '../../domain/access/policy.js';
-import { LOGO_RULE, logoTypeOf } from '../../domain/access/service-branding.js';
+import { BRANDING_FIELDS, LOGO_RULE, logoTypeOf } from '../../domain/access/service-branding.js';
 import { Secret } from '../../domain/secret.js';
 import { readLogoFile } from '../shared/logo-file.js';
 
@@ -76,8 +75,6 @@ function readService(at: DeclarationReader, value: unknown): DeclaredService {
     branding: readBranding(at.under('branding'), branding),
   };
 }
-
-const BRANDING_FIELDS = ['display_name', 'logo', 'colour', 'privacy_url', 'support_url'] as const;
 
 function readBranding(at: DeclarationReader, given: Members): DeclaredBranding {
   return {

@@ -1,8 +1,9 @@
 /*
- * Changes as a person reads them, and as JSON. Owns the text: values are quoted, so that none can pass for another line. Of an
- * address of a webhook only its origin is shown, since its path can hold a token.
+ * Changes as a person reads them, and as JSON. Owns the text: values are quoted, so that none can pass for another line. Does not own
+ * what is shown of the address of a webhook (domain/webhook/).
  */
 import { quotedText } from '../../domain/text.js';
+import { shownAddress } from '../../domain/webhook/webhook.js';
 import type { FieldChange, FieldValue, Section } from '../../declarations/declaration.js';
 import type { ItemChange } from '../../declarations/plan-declaration.js';
 
@@ -34,7 +35,7 @@ function linesOf({ section, name, action, fields, rotates }: ItemChange): string
 
 function lineOf(section: Section, { field, before, after }: FieldChange, isNew: boolean): string {
   if (section === 'webhooks' && field === 'url') {
-    const [from, to] = [originOf(before), originOf(after)];
+    const [from, to] = [addressOf(before), addressOf(after)];
     return isNew ? `url: ${to}` : `url: ${from} -> ${to}${from === to ? ' (another path)' : ''}`;
   }
   if (isNew) return `${field}: ${shown(after)}`;
@@ -56,8 +57,9 @@ function shown(value: FieldValue): string {
     : `${quotedText(type)}, ${Math.floor((value.length * 3) / 4)} bytes`;
 }
 
-function originOf(url: FieldValue): string {
-  return typeof url === 'string' && URL.canParse(url) ? `${new URL(url).origin}/…` : '(none)';
+function addressOf(url: FieldValue): string {
+  const shown = typeof url === 'string' ? shownAddress({ url }) : null;
+  return shown === null ? '(none)' : `${shown}/…`;
 }
 
 /** As `--json` prints them. */
@@ -68,7 +70,7 @@ export function changesAsJson(changes: readonly ItemChange[]): object[] {
     action,
     fields: fields.map(({ field, before, after }) =>
       section === 'webhooks' && field === 'url'
-        ? { field, before: before && originOf(before), after: after && originOf(after) }
+        ? { field, before: before && addressOf(before), after: after && addressOf(after) }
         : { field, before, after },
     ),
     ...(section === 'webhooks' ? { rotates_secret: rotates } : {}),

@@ -1,18 +1,19 @@
 /** A file of what the broker has, as `apply` reads it. Owns the order and what is left out: keys of services and secrets that sign. */
 import { Document } from 'yaml';
 import {
-  type Declaration,
-  type DeclaredBranding,
   type DeclaredService,
   type DeclaredWebhook,
+  type WholeDeclaration,
 } from '../../declarations/declaration.js';
+import type { DeclaredBranding } from '../../declarations/declared-branding.js';
+import { brandingDetails } from '../../domain/access/service-branding.js';
 
 const HEADER = ` What the broker has, for \`token-broker apply\`. It holds no key of a service and no secret that signs
  webhooks: those stay as they are. It does hold the addresses of webhooks in full: where a path has a token, keep this
  file as a secret. Sections and items that a file leaves out are left alone.`;
 
 /** The file, and the same as plain values for --json. */
-export function writeDeclaration(declaration: Required<Declaration>): {
+export function writeDeclaration(declaration: WholeDeclaration): {
   readonly yaml: string;
   readonly json: object;
 } {
@@ -33,10 +34,10 @@ export function writeDeclaration(declaration: Required<Declaration>): {
 
 function section<Item>(
   name: string,
-  items: ReadonlyMap<string, Item> | null,
+  items: ReadonlyMap<string, Item>,
   write: (item: Item) => object,
 ): object {
-  const sorted = [...(items ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
+  const sorted = [...items].sort(([a], [b]) => (a < b ? -1 : 1));
   if (sorted.length === 0) return {};
   return { [name]: Object.fromEntries(sorted.map(([each, item]) => [each, write(item)])) };
 }
@@ -53,8 +54,8 @@ function writeService({ clients, scopes, users, allow, identity, branding }: Dec
   };
 }
 
-function writeBranding({ displayName, logo, colour, privacyUrl, supportUrl }: DeclaredBranding): object {
-  const all = { display_name: displayName, logo, colour, privacy_url: privacyUrl, support_url: supportUrl };
+function writeBranding(branding: DeclaredBranding): object {
+  const all = brandingDetails(branding, branding.logo);
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null));
 }
 

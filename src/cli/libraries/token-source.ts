@@ -5,6 +5,7 @@
  */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { splitCell } from '../../domain/cell.js';
 import { Secret } from '../../domain/secret.js';
 import { isScope } from '../../domain/google/scopes.js';
 import { repeated } from '../shared/command-result.js';
@@ -51,9 +52,6 @@ export interface CredentialSource {
 export type ExchangeSource = FileSource | UrlSource;
 export type LibraryTokenSource = ExchangeSource | CredentialSource;
 
-/** The name of the cell that made the handle, where there are cells. */
-const CELL_OF_HANDLE = /^tbc_([a-z][a-z0-9]{0,3})\./;
-
 /**
  * The token endpoint, at a path by which a router in front of cells knows the cell: it reads no form, and libraries send no header
  * (docs/cells.md). Without cells that of a user is the same endpoint, so that a file stays right when they are introduced.
@@ -64,8 +62,9 @@ export function tokenUrlOf(origin: string, source: LibraryTokenSource, subject: 
   if (subject !== null && /^\.{1,2}$/.test(subject.userId)) return `${origin}/oauth2/token`;
   if (subject !== null) return `${origin}/users/${encodeURIComponent(subject.userId)}/oauth2/token`;
   const handle = source.kind === 'credential' ? source.credential.reveal() : '';
-  const [, cell] = CELL_OF_HANDLE.exec(handle) ?? [];
-  return `${origin}${cell === undefined ? '' : `/cells/${cell}`}/oauth2/token`;
+  // The cell that made it, where there are cells.
+  const { cell } = splitCell(handle.startsWith('tbc_') ? handle.slice('tbc_'.length) : '');
+  return `${origin}${cell === null ? '' : `/cells/${cell}`}/oauth2/token`;
 }
 
 /** Adds the options that say where the broker is, whose token it is, and what proves who asks. */

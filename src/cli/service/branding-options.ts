@@ -1,6 +1,13 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { LOGO_RULE, logoAddress, type ServiceBranding } from '../../domain/access/service-branding.js';
+import {
+  brandingDetails,
+  type BrandingField,
+  LOGO_RULE,
+  logoAddress,
+  type ServiceBranding,
+} from '../../domain/access/service-branding.js';
+import { type BrokerError, invalidRequest } from '../../domain/errors.js';
 import type { BrandingChanges } from '../../services/branding-registry.js';
 import { EXIT, Failure, wrongUsage } from '../shared/failure.js';
 import { readLogoFile } from '../shared/logo-file.js';
@@ -48,20 +55,25 @@ export function readBranding({
 }
 
 /** As `--json` prints it. */
-export function brandingAsJson({
-  displayName,
-  logo,
-  colour,
-  privacyUrl,
-  supportUrl,
-}: ServiceBranding): object {
-  return {
-    display_name: displayName,
-    logo: logoAddress({ logo }),
-    colour,
-    privacy_url: privacyUrl,
-    support_url: supportUrl,
-  };
+export function brandingAsJson(branding: ServiceBranding): object {
+  return brandingDetails(branding, logoAddress(branding));
+}
+
+const OPTION_NAMES: Readonly<Record<BrandingField, string>> = {
+  display_name: 'display-name',
+  logo: 'logo',
+  colour: 'colour',
+  privacy_url: 'privacy',
+  support_url: 'support',
+};
+
+/** A refusal that names fields, with the options in their place. */
+export function wrongOptions({ detail, extensions }: BrokerError): Failure {
+  const { errors } = extensions;
+  if (typeof errors !== 'object' || errors === null) return wrongUsage(detail);
+  const names: Readonly<Record<string, string>> = OPTION_NAMES;
+  const byOption = Object.entries(errors).map(([field, message]) => [names[field] ?? field, String(message)]);
+  return wrongUsage(invalidRequest(Object.fromEntries(byOption) as Record<string, string>).detail);
 }
 
 /** A URL stays one, whatever its scheme: the registry refuses what is not https. */

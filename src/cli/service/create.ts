@@ -12,6 +12,7 @@ import {
   type BrandingOptions,
   brandingAsJson,
   readBranding,
+  wrongOptions,
 } from './branding-options.js';
 import { assertClientsServed, withBroker } from '../shared/open-broker.js';
 
@@ -166,7 +167,7 @@ function assertBranding(registry: BrandingRegistry, branding: BrandingChanges): 
 function explain(error: unknown): never {
   if (!(error instanceof BrokerError)) throw error;
   const { extensions, detail } = error;
-  if ('errors' in extensions) throw wrongUsage(detail);
+  if ('errors' in extensions) throw wrongOptions(error);
   if (extensions['taken'] === 'identity') throw new Failure(EXIT.refused, 'identity_taken', detail);
   throw new Failure(
     EXIT.refused,

@@ -9,6 +9,7 @@ import {
   type BrandingOptions,
   brandingAsJson,
   readBranding,
+  wrongOptions,
 } from './branding-options.js';
 
 const EXAMPLES = `
@@ -42,7 +43,7 @@ async function update(idOrName: string, options: BrandingOptions): Promise<Comma
       .get(BrandingRegistry)
       .update(idOrName, changes)
       .catch((error: unknown) => {
-        throw error instanceof BrokerError ? wrongUsage(error.detail) : error;
+        throw error instanceof BrokerError ? wrongOptions(error) : error;
       });
     if (!updated) {
       throw new Failure(

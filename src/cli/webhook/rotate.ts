@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { OVERLAP_SECONDS } from '../../domain/webhook/webhook-secrets.js';
 import { type CommandResult, printResult } from '../shared/command-result.js';
 import { readSettings, withModules } from '../shared/open-broker.js';
 import { moment, seconds } from '../shared/values.js';
@@ -23,7 +24,7 @@ export function webhookRotate(): Command {
   return new Command('rotate')
     .description('Give a webhook a new secret; the old one signs as well for a while')
     .argument('<id-or-name>', 'as `token-broker webhook list` shows it')
-    .option('--overlap <duration>', 'how long both sign: 90m, 24h, 7d', seconds, 24 * 3600)
+    .option('--overlap <duration>', 'how long both sign: 90m, 24h, 7d', seconds, OVERLAP_SECONDS)
     .option('--secret-file <path>', 'a file with the secret, or -; without it, one is made and shown')
     .addHelpText('after', EXAMPLES)
     .action(printResult(rotate));

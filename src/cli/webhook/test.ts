@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { shownAddress } from '../../domain/webhook/webhook.js';
 import { type CommandResult, printResult } from '../shared/command-result.js';
 import { EXIT, wrongUsage } from '../shared/failure.js';
 import { readSettings, withModules } from '../shared/open-broker.js';
@@ -39,11 +40,11 @@ async function send(idOrName: string | undefined): Promise<CommandResult> {
   const { id, webhook, delivery, ms } = sent;
   const isAccepted = delivery.kind === 'accepted';
   const error = delivery.kind === 'accepted' ? null : delivery.error;
-  const { origin } = new URL(webhook.url);
+  const address = shownAddress(webhook) ?? webhook.name;
   return {
     text: isAccepted
-      ? `${origin} accepted ${id} in ${ms} ms.`
-      : `${origin} did not accept ${id} (${error ?? ''}, ${ms} ms). docs/webhooks.md says what a receiver must answer.`,
+      ? `${address} accepted ${id} in ${ms} ms.`
+      : `${address} did not accept ${id} (${error ?? ''}, ${ms} ms). docs/webhooks.md says what a receiver must answer.`,
     json: { id, type: 'webhook.test', webhook: webhook.name, result: delivery.kind, error, ms },
     ...(isAccepted ? {} : { exitCode: EXIT.unavailable }),
   };

@@ -1,4 +1,5 @@
 /** The webhooks themselves: who gets which events, and since when one fails. Owns no act (webhooks/webhook-registry.ts). */
+import { shownAddress } from '../../domain/webhook/webhook.js';
 import type { ListedWebhook } from '../../webhooks/webhook-registry.js';
 import { Form, type Viewer } from '../views/layout.js';
 import { Badge, Card, Notice, Time } from '../views/parts.js';
@@ -24,11 +25,10 @@ export function ReceiversCard({ person, now, webhooks }: Facts) {
         columns={[
           {
             name: 'Webhook',
-            // Of the address only its origin: its path can hold a token.
-            cell: ({ name, url }) => (
+            cell: (webhook) => (
               <>
-                {name}
-                <div class="soft small">{originOf(url)}</div>
+                {webhook.name}
+                <div class="soft small">{shownAddress(webhook) ?? '–'}</div>
               </>
             ),
           },
@@ -101,8 +101,4 @@ function Act({ person, webhook: { id, name }, act }: ActProps) {
       </button>
     </Form>
   );
-}
-
-function originOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).origin : '–';
 }

@@ -21,6 +21,11 @@ export function logoAddress({ logo }: Pick<ServiceBranding, 'logo'>): string | n
   return logo.kind === 'url' ? logo.url : `/logos/${logo.hash}`;
 }
 
+/** What the audit trail has of it: its URL, or the hash of its content. */
+export function auditedLogo(logo: ServiceLogo): string {
+  return logo.kind === 'url' ? logo.url : logo.hash;
+}
+
 export const NO_BRANDING: ServiceBranding = {
   displayName: null,
   logo: null,
@@ -29,14 +34,16 @@ export const NO_BRANDING: ServiceBranding = {
   supportUrl: null,
 };
 
-/**
- * Branding by the names that its parts have in a file of declarations; the audit trail has them too.
- * @param logo its hash or URL, or what the file has
- */
+/** The parts of branding by their names in a file of declarations; the audit trail and `--json` have them too. */
+export const BRANDING_FIELDS = ['display_name', 'logo', 'colour', 'privacy_url', 'support_url'] as const;
+
+export type BrandingField = (typeof BRANDING_FIELDS)[number];
+
+/** @param logo its address or hash, or what the file has */
 export function brandingDetails(
   { displayName, colour, privacyUrl, supportUrl }: Omit<ServiceBranding, 'logo'>,
   logo: string | null,
-): Readonly<Record<string, string | null>> {
+): Readonly<Record<BrandingField, string | null>> {
   return { display_name: displayName, logo, colour, privacy_url: privacyUrl, support_url: supportUrl };
 }
 
@@ -71,18 +78,17 @@ export function brandingErrors({
   colour,
   privacyUrl,
   supportUrl,
-}: ServiceBranding): Record<string, string> {
-  const errors: Record<string, string> = {};
+}: ServiceBranding): Readonly<Partial<Record<BrandingField, string>>> {
+  const errors: Partial<Record<BrandingField, string>> = {};
   if (displayName !== null && !isDisplayText(displayName, 60)) {
-    errors['display-name'] =
+    errors.display_name =
       'must be 1 to 60 characters of any script, one of them a letter, number or symbol, without invisible ones, and no space at its ends.';
   }
-  if (logo?.kind === 'url' && !isWebAddress(logo.url)) errors['logo'] = LOGO_RULE;
-  if (colour !== null && !/^#[0-9a-f]{6}$/.test(colour))
-    errors['colour'] = 'must be #rrggbb, such as #1a56c4.';
+  if (logo?.kind === 'url' && !isWebAddress(logo.url)) errors.logo = LOGO_RULE;
+  if (colour !== null && !/^#[0-9a-f]{6}$/.test(colour)) errors.colour = 'must be #rrggbb, such as #1a56c4.';
   for (const [name, url] of [
-    ['privacy', privacyUrl],
-    ['support', supportUrl],
+    ['privacy_url', privacyUrl],
+    ['support_url', supportUrl],
   ] as const) {
     if (url !== null && !isWebAddress(url)) errors[name] = 'must be an https URL of at most 500 characters.';
   }

@@ -1,5 +1,21 @@
 import { describe, expect, test } from '@jest/globals';
-import { isSubject, isTrustDomain, looksLikeJwt, trustDomainOf } from './workload-identity.js';
+import {
+  isSubject,
+  isTrustDomain,
+  looksLikeJwt,
+  nameOfTrustDomain,
+  trustDomainNamed,
+  trustDomainOf,
+} from './workload-identity.js';
+
+test.each([
+  [nameOfTrustDomain('example.org'), 'example.org'],
+  ['spiffe://', ''],
+  ['https://issuer.example.org', null],
+  ['https://issuer.example.org/spiffe://a', null],
+])('the name %j is that of the trust domain %j', (name, domain) => {
+  expect(trustDomainNamed(name)).toBe(domain);
+});
 
 describe('a SPIFFE ID', () => {
   test.each([

@@ -32,11 +32,22 @@ export function isTrustDomain(text: string): boolean {
   return TRUST_DOMAIN.test(text);
 }
 
+/** How policies name a trust domain in the place of an issuer. */
+export function nameOfTrustDomain(domain: string): string {
+  return `spiffe://${domain}`;
+}
+
+/** @returns the trust domain that has this name; null for the `iss` of an issuer */
+export function trustDomainNamed(name: string): string | null {
+  const [, domain = null] = /^spiffe:\/\/(.*)$/s.exec(name) ?? [];
+  return domain;
+}
+
 /** @returns `spiffe://` and the trust domain of a workload's SPIFFE ID (SPIFFE-ID section 2); null for what is none */
 export function trustDomainOf(subject: string): string | null {
   const [, domain, path = ''] = SPIFFE_ID.exec(subject) ?? [];
   const hasDots = path.split('/').some((segment) => segment === '.' || segment === '..');
-  return domain === undefined || hasDots || subject.length > 2048 ? null : `spiffe://${domain}`;
+  return domain === undefined || hasDots || subject.length > 2048 ? null : nameOfTrustDomain(domain);
 }
 
 /** Three parts of base64url: RFC 7515 section 7.1. */

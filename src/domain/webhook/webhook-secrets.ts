@@ -13,6 +13,9 @@ export interface WebhookSecrets {
   readonly former: readonly FormerSecret[];
 }
 
+/** How long the one before signs as well, where nothing else is said. */
+export const OVERLAP_SECONDS = 24 * 3600;
+
 const MAX_FORMER = 5;
 /** In the header of each event. */
 export const MAX_SIGNATURES = 1 + MAX_FORMER;

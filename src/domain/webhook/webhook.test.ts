@@ -1,5 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { isWebhookSecret, takesType, webhookErrors, type WebhookSpec } from './webhook.js';
+import {
+  isWebhookSecret,
+  shownAddress,
+  takesType,
+  webhookErrors,
+  type WebhookSpec,
+  withOrderedFilters,
+} from './webhook.js';
 
 const webhook = (changes: Partial<WebhookSpec> = {}): WebhookSpec => ({
   name: 'app',
@@ -78,4 +85,26 @@ describe('a webhook', () => {
     const some = webhook({ events: ['grant.expiring'] });
     expect([takesType(some, 'grant.expiring'), takesType(some, 'grant.connected')]).toEqual([true, false]);
   });
+});
+
+describe('of the address of a webhook', () => {
+  test.each([
+    ['https://hooks.example.com/services/T0/B0/secret?key=secret#secret', 'https://hooks.example.com'],
+    ['https://secret:secret@hooks.example.com/secret', 'https://hooks.example.com'],
+    ['http://hooks:8080/secret', 'http://hooks:8080'],
+    ['secret', null],
+    ['', null],
+  ])('%j only the origin is shown', (url, shown) => {
+    expect(shownAddress({ url })).toBe(shown);
+  });
+});
+
+test('the filters of a webhook are sets', () => {
+  const filters = {
+    events: ['grant.imported', 'grant.connected', 'grant.imported'],
+    services: ['b', 'a', 'b'],
+  };
+  expect(withOrderedFilters(webhook(filters))).toEqual(
+    webhook({ events: ['grant.connected', 'grant.imported'], services: ['a', 'b'] }),
+  );
 });

@@ -45,6 +45,13 @@ export interface Webhook extends WebhookSpec {
   readonly disabledReason: DisabledReason | null;
 }
 
+export const ENABLED = { disabledAt: null, disabledReason: null } as const;
+
+/** Its filters are sets: without repetitions, and in one order. */
+export function withOrderedFilters({ name, url, events, services }: WebhookSpec): WebhookSpec {
+  return { name, url, events: [...new Set(events)].sort(), services: [...new Set(services)].sort() };
+}
+
 /** As Standard Webhooks write it. */
 const SECRET = /^whsec_((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/;
 const MIN_SECRET_BYTES = 24;
@@ -73,6 +80,14 @@ export function webhookErrors({ name, url, events }: WebhookSpec): Record<string
 
 export function takesType({ events }: WebhookSpec, type: EventType): boolean {
   return events.length === 0 || events.includes(type);
+}
+
+/**
+ * What the audit trail, the console and lists of changes show of its address: the origin, since its path can hold a token.
+ * @returns null for what is no URL
+ */
+export function shownAddress({ url }: Pick<WebhookSpec, 'url'>): string | null {
+  return URL.canParse(url) ? new URL(url).origin : null;
 }
 
 /** http as well: receivers within a cluster often have no certificate, and events hold no token. */

@@ -21,14 +21,16 @@ export function refuseMalformedQueries(server: FastifyInstance): void {
 
 /** @returns its name, or `query` if the name is malformed */
 function malformedParameter(query: string): string | null {
-  if (decoded(query) !== null) return null;
+  if (percentDecoded(query) !== null) return null;
   for (const parameter of query.split('&')) {
-    if (decoded(parameter) === null) return decoded(parameter.split('=', 1)[0] ?? '') ?? 'query';
+    if (percentDecoded(parameter) === null)
+      return percentDecoded(parameter.split('=', 1)[0] ?? '') ?? 'query';
   }
   return null;
 }
 
-function decoded(text: string): string | null {
+/** @returns null where it is not percent-encoded UTF-8 */
+export function percentDecoded(text: string): string | null {
   try {
     return decodeURIComponent(text);
   } catch {

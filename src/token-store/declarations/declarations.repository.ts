@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import type { ServiceBranding } from '../../domain/access/service-branding.js';
 import type { Webhook } from '../../domain/webhook/webhook.js';
 import type { WebhookSecrets } from '../../domain/webhook/webhook-secrets.js';
 import { Sealer } from '../../sealing/sealer.js';
@@ -20,10 +19,9 @@ import {
   type StoredService,
 } from '../services/service-row.js';
 import {
-  type ClientContent,
   type DeclaredSettings,
   DeclaredSettingsRepository,
-  type IssuerContent,
+  type SettingContent,
   type SettingKind,
 } from './declared-settings.repository.js';
 
@@ -41,17 +39,11 @@ export interface StoredDeclaration {
   readonly settings: DeclaredSettings;
 }
 
-type Bytes = Uint8Array<ArrayBuffer>;
-
 export interface DeclarationWrites {
   readonly addServices: readonly NewService[];
   readonly changeServices: readonly ({ readonly id: string } & Pick<NewService, 'policy' | 'credential'>)[];
   readonly revokeServices: readonly string[];
-  readonly saveBranding: readonly {
-    readonly serviceId: string;
-    readonly branding: ServiceBranding;
-    readonly file: Bytes | null;
-  }[];
+  readonly saveBranding: readonly ({ readonly serviceId: string } & BrandingWithLogo)[];
   readonly addWebhooks: readonly { readonly webhook: Webhook; readonly secrets: WebhookSecrets }[];
   readonly changeWebhooks: readonly {
     readonly before: StoredWebhook;
@@ -59,11 +51,7 @@ export interface DeclarationWrites {
     readonly secrets: WebhookSecrets;
   }[];
   readonly removeWebhooks: readonly string[];
-  readonly putSettings: readonly {
-    readonly kind: SettingKind;
-    readonly name: string;
-    readonly content: IssuerContent | ClientContent;
-  }[];
+  readonly putSettings: readonly ({ readonly name: string } & SettingContent)[];
   readonly removeSettings: readonly { readonly kind: SettingKind; readonly name: string }[];
 }
 
@@ -142,8 +130,7 @@ export class DeclarationsRepository {
     writes: DeclarationWrites,
     now: Date,
   ): Promise<void> {
-    for (const { kind, name, content } of writes.putSettings)
-      await this.settings.put(tx, kind, name, content);
+    for (const { name, ...setting } of writes.putSettings) await this.settings.put(tx, name, setting);
     // An identity that goes to another service is free before that one gets it.
     for (const id of writes.revokeServices) await revokeService(tx, this.sealer, id, now);
     await this.#freeIdentities(tx, rows, writes.changeServices);
@@ -152,8 +139,8 @@ export class DeclarationsRepository {
       if (row) await changeService(tx, this.sealer, row, change);
     }
     for (const service of writes.addServices) await insertService(tx, this.sealer, service);
-    for (const { serviceId, branding, file } of writes.saveBranding)
-      await this.branding.save(serviceId, branding, file, tx);
+    for (const { serviceId, branding, bytes } of writes.saveBranding)
+      await this.branding.save(serviceId, branding, bytes, tx);
     for (const { webhook, secrets } of writes.addWebhooks) await this.webhooks.insert(tx, webhook, secrets);
     for (const { before, after, secrets } of writes.changeWebhooks) {
       if (!(await this.webhooks.replace(before, after, secrets, tx))) throw new ChangedMeanwhile();

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
-import type { ServiceIssuer } from '../../domain/access/workload-identity.js';
+import { type ServiceIssuer, trustDomainNamed } from '../../domain/access/workload-identity.js';
 import { IntegrityReporter, WRONG_MAC } from '../../domain/ports/reporters.js';
 import { Sealer } from '../../sealing/sealer.js';
 import { ChangeCache } from '../change-feed/change-cache.js';
@@ -11,12 +11,12 @@ import type { Prisma } from '../prisma-client/client.js';
 import { canonical } from '../sealed/aad.js';
 
 /** How an issuer is stored: its keys are published by itself, or at an address. */
-export interface IssuerContent {
+interface IssuerContent {
   readonly audience: string;
   readonly jwksUri: string | null;
 }
 
-export interface ClientContent {
+interface ClientContent {
   /** Whether its Google app is in Testing. */
   readonly testing: boolean;
 }
@@ -27,7 +27,11 @@ export interface DeclaredSettings {
   readonly clients: ReadonlyMap<string, ClientContent>;
 }
 
-export type SettingKind = 'issuer' | 'client';
+export type SettingContent =
+  | { readonly kind: 'issuer'; readonly content: IssuerContent }
+  | { readonly kind: 'client'; readonly content: ClientContent };
+
+export type SettingKind = SettingContent['kind'];
 
 /**
  * Settings that are rows, the same for all processes, and those of the environment beside them. Each row has a MAC: one that was
@@ -80,9 +84,8 @@ export class DeclaredSettingsRepository {
 
   async put(
     client: Prisma.TransactionClient,
-    kind: SettingKind,
     name: string,
-    content: IssuerContent | ClientContent,
+    { kind, content }: SettingContent,
   ): Promise<void> {
     const mac = this.#macOf({ kind, name, content });
     const json = { ...content };
@@ -122,7 +125,7 @@ export class DeclaredSettingsRepository {
 function issuerOf(name: string, { audience, jwksUri }: IssuerContent): ServiceIssuer {
   return {
     name,
-    kind: name.startsWith('spiffe://') ? 'trust-domain' : 'issuer',
+    kind: trustDomainNamed(name) === null ? 'issuer' : 'trust-domain',
     audience,
     keys: jwksUri === null ? { from: 'discovery' } : { from: 'address', uri: jwksUri },
   };

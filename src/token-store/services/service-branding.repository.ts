@@ -106,6 +106,7 @@ export class ServiceBrandingRepository {
   }
 
   #macOf(columns: Columns): Bytes {
+    // The table's name, as in every MAC: prisma/schema.prisma says why it is not the code's word.
     return this.sealer.mac(canonical(columns), 'service_faces');
   }
 
@@ -137,10 +138,10 @@ function toColumns(serviceId: string, { logo, ...branding }: ServiceBranding): C
 }
 
 function fromColumns({ displayName, colour, privacyUrl, supportUrl, ...columns }: Columns): ServiceBranding {
-  return { displayName, colour, privacyUrl, supportUrl, logo: logoOf(columns) };
+  return { displayName, colour, privacyUrl, supportUrl, logo: logoFromColumns(columns) };
 }
 
-function logoOf({ logoUrl, logoHash, logoType }: Partial<Columns>): ServiceLogo | null {
+function logoFromColumns({ logoUrl, logoHash, logoType }: Partial<Columns>): ServiceLogo | null {
   if (logoUrl != null) return { kind: 'url', url: logoUrl };
   return logoHash == null ? null : { kind: 'file', hash: logoHash, type: logoType as LogoType };
 }

@@ -7,7 +7,7 @@ import { SlotCheck } from '../../../authorization/slot-check.js';
 import { StartAuthorization } from '../../../authorization/start-authorization.js';
 import { CodeExchange } from '../../../callback/code-exchange.js';
 import { CompleteAuthorization } from '../../../callback/complete-authorization.js';
-import { TicketEnds } from '../../../callback/ticket-ends.js';
+import { ReadTicketEnd } from '../../../callback/read-ticket-end.js';
 import { FinishExchange } from '../../../callback/finish-exchange.js';
 import { PendingConsents } from '../../../callback/pending-consents.js';
 import { AuthorizationResponseValidator } from '../../../callback/response-validator.js';
@@ -38,7 +38,7 @@ import { Scheduler } from '../../../operations/scheduler.js';
     AuthorizationResponseValidator,
     CompleteAuthorization,
     CodeExchange,
-    TicketEnds,
+    ReadTicketEnd,
     FinishExchange,
     PendingConsents,
   ],

@@ -19,13 +19,13 @@ interface PendingGrant {
  * chosen. Does not own the end of the ticket, which is in the transaction of the grant.
  */
 @Injectable()
-export class TicketEnds {
+export class ReadTicketEnd {
   constructor(
     private readonly tickets: ConnectTicketsRepository,
     private readonly grants: GrantsRepository,
   ) {}
 
-  async of(
+  async factsOf(
     { ticketId, connectRequest, requestId }: PendingGrant,
     account: Account,
   ): Promise<TicketEndFacts | null> {
