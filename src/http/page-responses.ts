@@ -63,7 +63,10 @@ export function allowLogo(reply: FastifyReply, { app }: PageContext<AppBranding 
   // A policy separates its parts by these. A source names no query (CSP level 3, section 2.3.1).
   const source = `${origin}${pathname.replaceAll(';', '%3B').replaceAll(',', '%2C')}`;
   const policy = String(reply.getHeader('content-security-policy'));
-  void reply.header('content-security-policy', policy.replace(/img-src [^;]*/, `$& ${source}`));
+  void reply.header(
+    'content-security-policy',
+    policy.replace(/img-src [^;]*/, (sources) => `${sources} ${source}`),
+  );
 }
 
 /** Pages hold tickets, accounts, outcomes and figures: no browser or proxy may store one. */

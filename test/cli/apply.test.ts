@@ -444,6 +444,49 @@ describe('what is exported', () => {
   });
 });
 
+describe('a file whose template found nothing', () => {
+  const URL_OF = 'url: https://crm.example.com/hooks';
+
+  test.each(['services', 'events'])(
+    'is refused where the %s of a webhook are none, since all would be sent',
+    async (name) => {
+      for (const none of ['', ' []']) {
+        const run = await apply(`webhooks:\n  crm:\n    ${URL_OF}\n    ${name}:${none}\n`, ['--dry-run']);
+        expect(run).toMatchObject({
+          code: 2,
+          stderr: expect.stringContaining(`webhooks.crm.${name}: names none of the ${name}`),
+        });
+      }
+    },
+  );
+
+  test('is refused with --prune where a section has no content, and --prune removes all of one that is {}', async () => {
+    await apply(`services:${SERVICE}`);
+    const active = () => bed.sql('SELECT name FROM services WHERE revoked_at IS NULL');
+    expect(await apply('services:\n', ['--prune'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('services: has no content'),
+    });
+    expect(await active()).toHaveLength(1);
+    expect(await apply('services:\n', ['--dry-run'])).toMatchObject({ code: 0 });
+    expect(await apply('services: {}\n', ['--prune'])).toMatchObject({ code: 0 });
+    expect(await active()).toEqual([]);
+  });
+
+  test('shows that a webhook without a filter gets all, when it is new and when the filter goes', async () => {
+    await apply(`services:${SERVICE}`);
+    const filtered = `webhooks:\n  crm:\n    ${URL_OF}\n    services: [reports]\n`;
+    const all = `webhooks:\n  crm:\n    ${URL_OF}\n`;
+    const changes = async (text: string) => (await apply(text, ['--dry-run'])).stdout;
+    expect(await changes(all)).toMatch(/\+ crm\n(.*\n)*.*services: all grants/);
+    expect(await changes(filtered)).toMatch(/\+ crm\n(.*\n)*.*services: reports/);
+    await apply(filtered);
+    expect(await changes(all)).toContain('services: reports -> all grants');
+    await apply(all);
+    expect(await changes(filtered)).toContain('services: all -> reports');
+  });
+});
+
 describe('a faulty file', () => {
   test.each(
     fewOf(

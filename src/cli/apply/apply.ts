@@ -51,7 +51,7 @@ async function applyFile(name: string, options: Options): Promise<CommandResult>
   const { readGivenSecrets } = await import('./given-secrets.js');
   const given = readGivenSecrets(secretsFrom);
   const [{ file, declaration }, settings, modules] = await Promise.all([
-    readDeclared(name),
+    readDeclared(name, isPruning),
     readSettings(process.env),
     Promise.all([
       import('./declarations.module.js'),
@@ -104,7 +104,10 @@ async function applyFile(name: string, options: Options): Promise<CommandResult>
   };
 }
 
-async function readDeclared(name: string): Promise<{ file: YamlFile; declaration: Declaration }> {
+async function readDeclared(
+  name: string,
+  isPruning: boolean,
+): Promise<{ file: YamlFile; declaration: Declaration }> {
   const [{ parseYaml, faultLines }, { readDeclaration, folderOf }] = await Promise.all([
     import('./yaml-file.js'),
     import('./read-declaration.js'),
@@ -124,7 +127,11 @@ async function readDeclared(name: string): Promise<{ file: YamlFile; declaration
       file.map(({ line, message }) => `${name}:${line}: ${message}`),
     );
   }
-  const { declaration, faults } = readDeclaration(file.content, { folder: folderOf(name), env: process.env });
+  const { declaration, faults } = readDeclaration(file.content, {
+    folder: folderOf(name),
+    env: process.env,
+    isPruning,
+  });
   if (faults.length > 0) throw faulty(name, faultLines(name, faults, file));
   return { file, declaration };
 }

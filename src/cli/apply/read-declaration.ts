@@ -22,6 +22,8 @@ const SECTIONS = ['services', 'webhooks', 'issuers', 'clients'] as const;
 interface Options {
   /** Where paths of logos begin. */
   readonly folder: string;
+  /** Whether what a section does not name is removed. */
+  readonly isPruning: boolean;
   readonly env: NodeJS.ProcessEnv;
 }
 
@@ -41,7 +43,7 @@ export function readDeclaration(
   ) =>
     section in root
       ? new Map(
-          Object.entries(file.under(section).map(root[section])).map(([name, value]) => [
+          Object.entries(file.under(section).section(root[section])).map(([name, value]) => [
             name,
             read(file.under(section, name), value),
           ]),
@@ -90,8 +92,8 @@ function readWebhook(at: DeclarationReader, value: unknown): DeclaredWebhook {
   const given = at.members(value, ['url', 'events', 'services', 'enabled', 'secret_env']);
   return {
     url: at.text(given, 'url', true) ?? '',
-    events: at.texts(given, 'events'),
-    services: at.texts(given, 'services'),
+    events: at.filter(given, 'events'),
+    services: at.filter(given, 'services'),
     enabled: at.flag(given, 'enabled'),
     secret: at.secret(given, 'secret_env'),
   };
@@ -133,6 +135,13 @@ class DeclarationReader {
     return {};
   }
 
+  /** A template that found nothing leaves a section without content: that must not remove all. */
+  section(value: unknown): Members {
+    if (value === null && this.options.isPruning)
+      this.fault([], 'has no content, and --prune would remove all of it. Write {} if that is meant.');
+    return this.map(value);
+  }
+
   members(value: unknown, known: readonly string[]): Members {
     const given = this.map(value);
     for (const name of Object.keys(given)) {
@@ -162,6 +171,14 @@ class DeclarationReader {
     if (Array.isArray(value) && value.every((each) => typeof each === 'string')) return value;
     this.fault([name], 'must be a list of texts, such as [a, b]; quote numbers and every *.');
     return [];
+  }
+
+  /** Of a webhook: without it, all are sent. A list that became empty says the opposite of what it would do. */
+  filter(given: Members, name: string): readonly string[] {
+    const texts = this.texts(given, name);
+    if (name in given && texts.length === 0)
+      this.fault([name], `names none of the ${name}. Leave it out if all are meant.`);
+    return texts;
   }
 
   words(given: Members, name: string, known: readonly string[]): readonly string[] {

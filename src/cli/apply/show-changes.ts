@@ -28,7 +28,9 @@ function linesOf({ section, name, action, fields, rotates }: ItemChange): string
     `  ${SIGNS[action]} ${quotedText(name)}${what.join('')}`,
     ...(action === 'remove'
       ? []
-      : fields.map((field) => `      ${lineOf(section, field, action === 'create')}`)),
+      : [...fields, ...unfilteredOf(section, action, fields)].map(
+          (field) => `      ${lineOf(section, field, action === 'create')}`,
+        )),
     ...(rotates ? ['      secret: another one, from the environment; the one before signs for a day'] : []),
   ];
 }
@@ -38,12 +40,33 @@ function lineOf(section: Section, { field, before, after }: FieldChange, isNew: 
     const [from, to] = [addressOf(before), addressOf(after)];
     return isNew ? `url: ${to}` : `url: ${from} -> ${to}${from === to ? ' (another path)' : ''}`;
   }
+  if (section === 'webhooks' && FILTERS.has(field) && isEmpty(after)) {
+    const all = `all ${field === 'services' ? 'grants' : 'events'}`;
+    return isNew ? `${field}: ${all}` : `${field}: ${shown(before)} -> ${all}`;
+  }
   if (isNew) return `${field}: ${shown(after)}`;
   if (!Array.isArray(before) && !Array.isArray(after)) return `${field}: ${shown(before)} -> ${shown(after)}`;
+  if (section === 'webhooks' && FILTERS.has(field) && isEmpty(before))
+    return `${field}: all -> ${shown(after)}`;
   const [had, has] = [before, after].map((list) => (Array.isArray(list) ? (list as string[]) : []));
   const added = (has ?? []).filter((each) => !had?.includes(each)).map((each) => `+${quotedText(each)}`);
   const removed = (had ?? []).filter((each) => !has?.includes(each)).map((each) => `-${quotedText(each)}`);
   return `${field}: ${[...added, ...removed].join(' ')}`;
+}
+
+/** Of a webhook: without one, all are sent. */
+const FILTERS: ReadonlySet<string> = new Set(['events', 'services']);
+
+function isEmpty(value: FieldValue): boolean {
+  return value === null || (Array.isArray(value) && value.length === 0);
+}
+
+/** A new webhook without a filter has no field that says so. */
+function unfilteredOf(section: Section, action: ItemChange['action'], fields: readonly FieldChange[]) {
+  if (section !== 'webhooks' || action !== 'create') return [];
+  return [...FILTERS]
+    .filter((filter) => fields.every(({ field }) => field !== filter))
+    .map((field): FieldChange => ({ field, before: null, after: null }));
 }
 
 function shown(value: FieldValue): string {
