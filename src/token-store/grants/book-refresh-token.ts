@@ -10,9 +10,11 @@ import { SlotCounts } from './slot-counts.js';
 
 interface Unused {
   readonly userId: string;
-  readonly account: Account;
+  readonly account: Pick<Account, 'sub'>;
   readonly client: string;
   readonly answer: NewRefreshToken;
+  /** False where only an unverified id_token names the account. */
+  readonly isAccountVerified?: boolean;
   readonly now: Date;
 }
 
@@ -40,13 +42,14 @@ export class BookRefreshToken {
   /** Books a token that becomes no grant's: it takes a slot all the same. */
   async bookUnused(
     tx: Prisma.TransactionClient,
-    { userId, account, client, answer, now }: Unused,
+    { userId, account, client, answer, isAccountVerified = true, now }: Unused,
   ): Promise<void> {
     const { refreshToken: token, refreshTokenExpiresAt: expiresAt } = answer;
     if (token === null) return;
     await this.ledger.book(tx, {
       userId,
       accountSub: account.sub,
+      isAccountVerified,
       client,
       grantId: null,
       token,

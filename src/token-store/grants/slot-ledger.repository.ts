@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type Grant, isDead, type NewRefreshToken } from '../../domain/grant/grant.js';
+import { type Account, type Grant, isDead, type NewRefreshToken } from '../../domain/grant/grant.js';
 import type { LiveRefreshToken } from '../../domain/grant/slots.js';
 import { alongIndex } from '../client/bounded-statements.js';
 import { Database } from '../client/database.js';
@@ -124,15 +124,22 @@ export class SlotLedgerRepository {
     return revocation && 'revoked_with_sibling';
   }
 
-  /** Books a token that becomes no grant: it takes a slot all the same. */
+  /**
+   * Books a token that becomes no grant: it takes a slot all the same.
+   * @param isAccountVerified false where only an unverified id_token names the account
+   */
   async bookUnused(
-    { userId, client, account }: Pick<Grant, 'userId' | 'client' | 'account'>,
+    {
+      userId,
+      client,
+      account,
+    }: Pick<Grant, 'userId' | 'client'> & { readonly account: Pick<Account, 'sub'> },
     answer: NewRefreshToken,
     now: Date,
+    isAccountVerified = true,
   ): Promise<void> {
     if (answer.refreshToken === null) return;
-    await this.bookings.transaction((tx) =>
-      this.bookRefreshToken.bookUnused(tx, { userId, account, client, answer, now }),
-    );
+    const unused = { userId, account, client, answer, isAccountVerified, now };
+    await this.bookings.transaction((tx) => this.bookRefreshToken.bookUnused(tx, unused));
   }
 }
