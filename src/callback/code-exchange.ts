@@ -92,20 +92,20 @@ export class CodeExchange {
   ): Promise<void> {
     const answer = { idToken, obtainedAt: this.clock.now() };
     let sub: string | null = null;
-    let isVerified = true;
+    let isAccountVerified = true;
     try {
       ({ sub } = await this.finishExchange.verifyAccount({ connectRequest, nonceHash, answer }));
     } catch (error) {
       // Google's keys cannot be fetched: booked as an exchange that is not verified yet.
-      isVerified = !(error instanceof GoogleFailure && error.subtype === 'keys_unavailable');
-      if (!isVerified) sub = claimedSubject(idToken);
+      isAccountVerified = !(error instanceof GoogleFailure && error.subtype === 'keys_unavailable');
+      if (!isAccountVerified) sub = claimedSubject(idToken);
     }
     if (sub === null) {
       this.#warnOfUnknown(connectRequest);
       return;
     }
     const unused = { ...connectRequest, account: { sub } };
-    await this.#retry((now) => this.ledger.bookUnused(unused, issued, now, isVerified)).catch(
+    await this.#retry((now) => this.ledger.bookUnused(unused, issued, now, { isAccountVerified })).catch(
       (error: unknown) => {
         const { serviceId, client } = connectRequest;
         const facts = { err: error, service: serviceId, client };

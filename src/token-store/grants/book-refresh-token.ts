@@ -13,9 +13,14 @@ interface Unused {
   readonly account: Pick<Account, 'sub'>;
   readonly client: string;
   readonly answer: NewRefreshToken;
+  readonly now: Date;
+}
+
+export interface UnusedOptions {
   /** False where only an unverified id_token names the account. */
   readonly isAccountVerified?: boolean;
-  readonly now: Date;
+  /** True where it has the slot of a token of another system: Google evicts none for it. */
+  readonly isImported?: boolean;
 }
 
 /**
@@ -42,19 +47,20 @@ export class BookRefreshToken {
   /** Books a token that becomes no grant's: it takes a slot all the same. */
   async bookUnused(
     tx: Prisma.TransactionClient,
-    { userId, account, client, answer, isAccountVerified = true, now }: Unused,
+    { userId, account, client, answer, now }: Unused,
+    options: UnusedOptions = {},
   ): Promise<void> {
     const { refreshToken: token, refreshTokenExpiresAt: expiresAt } = answer;
     if (token === null) return;
     await this.ledger.book(tx, {
       userId,
       accountSub: account.sub,
-      isAccountVerified,
       client,
       grantId: null,
       token,
       expiresAt,
       now,
+      ...options,
     });
   }
 

@@ -5,7 +5,7 @@ import { alongIndex } from '../client/bounded-statements.js';
 import { Database } from '../client/database.js';
 import { Prisma } from '../prisma-client/client.js';
 import { hasEmail, statusOf } from './grant-row.js';
-import { BookRefreshToken } from './book-refresh-token.js';
+import { BookRefreshToken, type UnusedOptions } from './book-refresh-token.js';
 import { SlotBookings } from './slot-bookings.js';
 import { live } from './slot-rows.js';
 
@@ -124,10 +124,7 @@ export class SlotLedgerRepository {
     return revocation && 'revoked_with_sibling';
   }
 
-  /**
-   * Books a token that becomes no grant: it takes a slot all the same.
-   * @param isAccountVerified false where only an unverified id_token names the account
-   */
+  /** Books a token that becomes no grant: it takes a slot all the same. */
   async bookUnused(
     {
       userId,
@@ -136,10 +133,10 @@ export class SlotLedgerRepository {
     }: Pick<Grant, 'userId' | 'client'> & { readonly account: Pick<Account, 'sub'> },
     answer: NewRefreshToken,
     now: Date,
-    isAccountVerified = true,
+    options: UnusedOptions = {},
   ): Promise<void> {
     if (answer.refreshToken === null) return;
-    const unused = { userId, account, client, answer, isAccountVerified, now };
-    await this.bookings.transaction((tx) => this.bookRefreshToken.bookUnused(tx, unused));
+    const unused = { userId, account, client, answer, now };
+    await this.bookings.transaction((tx) => this.bookRefreshToken.bookUnused(tx, unused, options));
   }
 }
