@@ -8,6 +8,7 @@ import { meetsRequirement } from '../domain/connect/connect-request.js';
 import { extendableGrants } from '../domain/connect/held-grant.js';
 import { judgeConsent } from '../domain/connect/judge-consent.js';
 import { GoogleFailure } from '../domain/google/google-failure.js';
+import type { CodeExchangeResponse } from '../domain/google/oauth.js';
 import type { VerifiedAccount } from '../domain/grant/grant.js';
 import { after, Clock } from '../domain/ports/clock.js';
 import { Secret } from '../domain/secret.js';
@@ -65,7 +66,9 @@ export class FinishExchange {
     connectRequest,
     answer,
     nonceHash,
-  }: Pick<PendingExchange, 'connectRequest' | 'answer' | 'nonceHash'>): Promise<VerifiedAccount> {
+  }: Pick<PendingExchange, 'connectRequest' | 'nonceHash'> & {
+    readonly answer: Pick<CodeExchangeResponse, 'idToken' | 'obtainedAt'>;
+  }): Promise<VerifiedAccount> {
     return this.google.verifyIdToken(answer.idToken, {
       client: this.settings.clients.pick(connectRequest.client),
       isNonce: (nonce) => timingSafeEqual(this.sealer.fingerprint(new Secret(nonce), 'nonce'), nonceHash),

@@ -12,6 +12,7 @@ import { OffboardUser } from './offboard-user.js';
 import { ResumeRevocationsJob } from './resume-revocations.job.js';
 import { RevokeAtGoogle } from './revoke-at-google.js';
 import { UsersController } from './users.controller.js';
+import { ReplacedTokens } from './replaced-tokens.js';
 import { VerifyRefreshToken } from './verify-refresh-token.js';
 
 /**
@@ -33,6 +34,7 @@ import { VerifyRefreshToken } from './verify-refresh-token.js';
     CountSlotsJob,
     ImportGrants,
     ImportForService,
+    ReplacedTokens,
     VerifyRefreshToken,
   ],
   exports: [DisconnectGrant, EndGrants, OffboardUser, GrantTimeline],

@@ -4,6 +4,7 @@ import {
   IMPORT_REFUSALS,
   IMPORT_STATUSES,
   type ImportResult,
+  TOKEN_REPLACED,
 } from '../domain/grant/grant-import.js';
 import { AccountResponse } from '../http/validation/account.response.js';
 
@@ -39,6 +40,9 @@ export class ImportResultResponse {
 
   @ApiPropertyOptional({ type: [String], description: 'scope_missing: what the token does not cover' })
   missing_scopes?: readonly string[];
+
+  @ApiPropertyOptional({ enum: [true], type: Boolean, description: TOKEN_REPLACED })
+  token_replaced?: true;
 
   @ApiProperty({ type: String, format: 'uuid', nullable: true })
   grant_id!: string | null;
@@ -94,7 +98,8 @@ export function toImportGrantsResponse(
 }
 
 export function toImportResponse(result: ImportResult): ImportResultResponse {
-  const { userId, client, status, cause, detail, errors, missingScopes, grantId, account, scopes } = result;
+  const { userId, client, status, cause, detail, errors, missingScopes, tokenReplaced } = result;
+  const { grantId, account, scopes } = result;
   return {
     user_id: userId,
     client,
@@ -103,6 +108,7 @@ export function toImportResponse(result: ImportResult): ImportResultResponse {
     detail,
     ...(errors ? { errors } : {}),
     ...(missingScopes ? { missing_scopes: missingScopes } : {}),
+    ...(tokenReplaced ? { token_replaced: true } : {}),
     grant_id: grantId,
     account: account && { sub: account.sub, email: account.email },
     scope: scopes && scopes.join(' '),

@@ -16,11 +16,13 @@ import {
   narrowedScopes,
   NO_GRANT,
   refusalByGoogle,
+  resultOfRefusal,
 } from '../domain/grant/grant-import.js';
 import { Clock } from '../domain/ports/clock.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { GrantImportsRepository } from '../token-store/grants/grant-imports.repository.js';
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
+import { type ReplacedToken, ReplacedTokens } from './replaced-tokens.js';
 import { type Inspected, VerifyRefreshToken } from './verify-refresh-token.js';
 
 /** Tokens that one import has under way. */
@@ -55,6 +57,7 @@ export class ImportGrants {
     private readonly imports: GrantImportsRepository,
     private readonly ledger: SlotLedgerRepository,
     private readonly google: VerifyRefreshToken,
+    private readonly replacedTokens: ReplacedTokens,
     private readonly audit: AuditLog,
   ) {}
 
@@ -75,7 +78,7 @@ export class ImportGrants {
       return result;
     };
     for await (const item of items) {
-      const result = this.#result(item, run, isOutage);
+      const result = this.replacedTokens.bookAfter((latest) => this.#result(item, latest, run, isOutage));
       // It is awaited later; until then a rejection must not count as unhandled.
       result.catch(() => undefined);
       underWay.push(result);
@@ -87,31 +90,35 @@ export class ImportGrants {
 
   async #result(
     item: ImportItem | InvalidItem,
+    latest: ReplacedToken,
     options: ImportRun,
     isOutage: boolean,
   ): Promise<ImportResult> {
     try {
       if ('errors' in item) throw new ImportRefused('invalid_item', item);
       if (isOutage || options.callerSignal?.aborted) throw new ImportRefused('not_attempted');
-      return await this.#import(item, options);
+      return await this.#import(item, latest, options);
     } catch (error) {
       if (!(error instanceof ImportRefused)) throw error;
       return this.#refuse(error, 'errors' in item ? null : item, options);
     }
   }
 
-  async #import(item: ImportItem, options: ImportRun): Promise<ImportResult> {
+  /** @param latest keeps what Google gives in place of the token, until that is stored */
+  async #import(item: ImportItem, latest: ReplacedToken, options: ImportRun): Promise<ImportResult> {
     const { userId, refreshToken } = item;
     const { service, requestId, replace, dryRun } = options;
     const client = this.#clientOf(item, await this.#current(options));
+    Object.assign(latest, { userId, client: client.alias });
     const holder = await this.imports.findHolder(userId, client.alias, refreshToken);
     if (holder === 'another') throw new ImportRefused('token_in_use');
     // With other scopes, a replacement is to be verified.
     if (holder && !(replace && item.scopes)) return importResultOf('unchanged', holder);
-    const inspected = await this.#inspect(client, item, options);
+    const inspected = await this.#inspect(client, item, latest, options);
     const { answer } = inspected;
     const grantedScopes = narrowedScopes(item.scopes, answer.scopes);
     const account = await this.#accountOf(item, inspected);
+    latest.sub = account.sub;
     const current = await this.#current(options);
     asRefusal(() => {
       if (!current) return;
@@ -137,7 +144,10 @@ export class ImportGrants {
       now: this.clock.now(),
     });
     if (!('grant' in saved)) throw new ImportRefused(saved.kind);
-    if (saved.grant) return importResultOf(saved.kind, saved.grant);
+    if (saved.grant) {
+      latest.refreshToken = null;
+      return importResultOf(saved.kind, saved.grant);
+    }
     const would = { ...NO_GRANT, userId, client: client.alias, account, scopes: grantedScopes };
     return { ...would, status: saved.kind };
   }
@@ -150,16 +160,19 @@ export class ImportGrants {
     return current;
   }
 
-  async #inspect(client: GoogleClient, item: ImportItem, options: ImportRun): Promise<Inspected> {
+  async #inspect(
+    client: GoogleClient,
+    item: ImportItem,
+    latest: ReplacedToken,
+    options: ImportRun,
+  ): Promise<Inspected> {
     const { service, callerSignal, rejected } = options;
     // Google said it once: the other items of a long file would get the same answer.
     const known = rejected.get(client.alias);
     if (known) throw new ImportRefused('client_misconfigured', { detail: refusalByGoogle(known).detail });
     try {
-      return await this.google.verify(client, item.refreshToken, {
-        serviceId: service?.id ?? null,
-        callerSignal,
-      });
+      const caller = { serviceId: service?.id ?? null, callerSignal };
+      return await this.google.verify(client, item.refreshToken, latest, caller);
     } catch (error) {
       if (!(error instanceof GoogleFailure)) throw error;
       const refused = refusalByGoogle(error);
@@ -203,17 +216,10 @@ export class ImportGrants {
     return { sub: known, email: address };
   }
 
-  #refuse(
-    { reason, facts, detail }: ImportRefused,
-    item: ImportItem | null,
-    options: ImportRun,
-  ): ImportResult {
-    const { errors, missingScopes: missing, googleError } = facts;
-    const isTransient = isTransientRefusal(reason);
+  #refuse(refused: ImportRefused, item: ImportItem | null, options: ImportRun): ImportResult {
+    const { reason, facts } = refused;
     const { service, requestId, dryRun } = options;
-    const isAudited = item !== null && !isTransient && !dryRun;
-    const client = item?.client ?? null;
-    if (isAudited) {
+    if (item !== null && !isTransientRefusal(reason) && !dryRun) {
       this.audit.recordRefusal({
         at: this.clock.now(),
         action: 'grant.import',
@@ -222,20 +228,11 @@ export class ImportGrants {
         serviceId: service?.id ?? null,
         requestId,
         userId: item.userId,
-        client,
-        details: googleError === undefined ? {} : { google_error: googleError },
+        client: item.client ?? null,
+        details: facts.googleError === undefined ? {} : { google_error: facts.googleError },
       });
     }
-    return {
-      ...NO_GRANT,
-      status: isTransient ? 'postponed' : 'refused',
-      userId: item?.userId ?? null,
-      client,
-      cause: reason,
-      detail,
-      ...(errors ? { errors } : {}),
-      ...(missing ? { missingScopes: missing } : {}),
-    };
+    return resultOfRefusal(refused, item);
   }
 }
 

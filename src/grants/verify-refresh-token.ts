@@ -9,6 +9,7 @@ import { exponentialBackoff } from '../domain/grant/lease-and-backoff.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
+import type { ClaimedAccount } from '../google/oauth/id-token-verifier.js';
 import { GoogleTurns } from '../google/oauth/refresh-requests.js';
 import { SharedWork, TurnNotTaken } from '../outbound/shared-work.js';
 
@@ -16,15 +17,17 @@ const MAX_ATTEMPTS = 3;
 const FIRST_WAIT_MS = 500;
 const MAX_WAIT_MS = 6000;
 
-/** The newest refresh token of all attempts: those before it may not work any more. */
-type Latest = { -readonly [Name in keyof NewRefreshToken]: NewRefreshToken[Name] };
+/**
+ * The newest refresh token that Google gave in place of another one, over all attempts: those before it may not work any more. Of the
+ * account `sub`, as far as that is known.
+ */
+export type Latest = { -readonly [Name in keyof NewRefreshToken]: NewRefreshToken[Name] } & {
+  sub: string | null;
+};
 
 /** What Google says of a refresh token. */
-export interface Inspected {
+export interface Inspected extends ClaimedAccount {
   readonly answer: CodeExchangeResponse;
-  /** Null where the scopes of the token do not let Google say it. */
-  readonly sub: string | null;
-  readonly email: string | null;
 }
 
 export interface InspectionCaller {
@@ -50,11 +53,16 @@ export class VerifyRefreshToken {
   ) {}
 
   /**
+   * @param latest takes what Google gives in place of the token, whatever becomes of the verification
    * @returns with the newest refresh token, where Google gave another one at any attempt
    * @throws {GoogleFailure} after a few attempts, where it is transient
    */
-  async verify(client: GoogleClient, token: Secret, caller: InspectionCaller): Promise<Inspected> {
-    const latest: Latest = { refreshToken: null, refreshTokenExpiresAt: null };
+  async verify(
+    client: GoogleClient,
+    token: Secret,
+    latest: Latest,
+    caller: InspectionCaller,
+  ): Promise<Inspected> {
     for (let attempt = 1; ; attempt++) {
       try {
         await this.#pace();
@@ -99,18 +107,30 @@ export class VerifyRefreshToken {
 
   async #inspect(client: GoogleClient, token: Secret, latest: Latest): Promise<Inspected> {
     const asking = this.google.inspect(client, latest.refreshToken ?? token);
-    const answer = await asking.catch((error: unknown) => {
-      if (error instanceof BrokenTokenResponse) keep(error.issued, latest);
+    const answer = await asking.catch(async (error: unknown) => {
+      if (error instanceof BrokenTokenResponse) {
+        keep(error.issued, latest);
+        const receivedAt = this.clock.now();
+        const account = error.idToken && this.#accountIn(error.idToken, client, receivedAt);
+        latest.sub = (await account?.catch(() => null))?.sub ?? latest.sub;
+      }
       throw error;
     });
     keep(answer, latest);
-    if (answer.idToken) {
-      const expected = { client, isNonce: null, receivedAt: answer.obtainedAt };
-      const { sub, email } = await this.google.verifyIdToken(answer.idToken, expected);
-      return { answer, sub, email };
-    }
-    if (!answer.scopes.some((scope) => IDENTITY_SCOPES.has(scope))) return { answer, sub: null, email: null };
-    return { answer, ...(await this.google.accountOf(client, answer.accessToken)) };
+    const account = await this.#accountOf(answer, client);
+    latest.sub = account.sub ?? latest.sub;
+    return { answer, ...account };
+  }
+
+  async #accountOf(answer: CodeExchangeResponse, client: GoogleClient): Promise<ClaimedAccount> {
+    if (answer.idToken) return this.#accountIn(answer.idToken, client, answer.obtainedAt);
+    if (!answer.scopes.some((scope) => IDENTITY_SCOPES.has(scope))) return { sub: null, email: null };
+    return this.google.accountOf(client, answer.accessToken);
+  }
+
+  async #accountIn(idToken: Secret, client: GoogleClient, receivedAt: Date): Promise<ClaimedAccount> {
+    const { sub, email } = await this.google.verifyIdToken(idToken, { client, isNonce: null, receivedAt });
+    return { sub, email };
   }
 }
 

@@ -359,6 +359,81 @@ describe('an odd response from Google', () => {
       expect((await bed.api.token(user, { client: 'second', scope: YOUTUBE })).status).toBe(404);
       expect((await bed.api.get(`/users/${user}/grants`)).body).toEqual({ grants: [], next: null });
     });
+
+    describe('that is broken, and brought a refresh token,', () => {
+      const connect = async (user: string, broken: Record<string, unknown>) => {
+        bed.google.control.overrideTokenResponse(broken, 1);
+        const page = await bed.api.connect(
+          { user_id: user, scope: YOUTUBE, client: 'second' },
+          { account: ALICE.email },
+        );
+        expect(page.text).not.toContain('Connected');
+        expect((await bed.api.get(`/users/${user}/grants`)).body).toEqual({ grants: [], next: null });
+        return bed.sql(
+          'SELECT account_sub, account_verified, client, grant_id, current, ended_at FROM refresh_tokens WHERE user_id = $1',
+          [user],
+        );
+      };
+      const UNUSED = {
+        account_sub: ALICE.sub,
+        account_verified: true,
+        client: 'second',
+        grant_id: null,
+        current: false,
+        ended_at: null,
+      };
+
+      test.each([
+        ['an empty scope', { scope: '' }],
+        ['no token_type', { token_type: null }],
+        ['no access token', { access_token: null }],
+      ])('has it booked in the slot ledger, with %s', async (_, broken) => {
+        const user = `connecting-${crypto.randomUUID()}`;
+        expect(await connect(user, broken)).toEqual([UNUSED]);
+      });
+
+      test('has it booked once the database takes it', async () => {
+        const user = `connecting-${crypto.randomUUID()}`;
+        await bed.sql(`
+          CREATE SEQUENCE faults;
+          CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS $$
+          BEGIN
+            IF nextval('faults') = 1 THEN
+              RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100';
+            END IF;
+            RETURN NEW;
+          END $$;
+          CREATE TRIGGER fault BEFORE INSERT ON refresh_tokens FOR EACH ROW EXECUTE FUNCTION fault()`);
+        try {
+          expect(await connect(user, { scope: '' })).toEqual([UNUSED]);
+        } finally {
+          await bed.sql('DROP FUNCTION fault CASCADE; DROP SEQUENCE faults');
+        }
+      });
+
+      test('has it booked for the account that its id_token claims while no keys of Google verify that', async () => {
+        const user = `connecting-${crypto.randomUUID()}`;
+        await bed.restart();
+        bed.google.control.failAlways('certs', { status: 503, body: 'busy' });
+        try {
+          expect(await connect(user, { scope: '' })).toEqual([{ ...UNUSED, account_verified: false }]);
+        } finally {
+          bed.google.control.clearFaults();
+        }
+      });
+
+      test.each([
+        ['no id_token', { scope: '', id_token: null }],
+        ['an id_token that is a number', { id_token: 1 }],
+        ['an id_token of another issuer', { scope: '', id_token: 'eyJhbGciOiJub25lIn0.e30.AA' }],
+        ['no id_token, which is not broken otherwise', { id_token: null }],
+      ])('is logged as that of an unknown account, with %s', async (_, broken) => {
+        const user = `connecting-${crypto.randomUUID()}`;
+        const logged = bed.log().length;
+        expect(await connect(user, broken)).toEqual([]);
+        expect(bed.log().slice(logged)).toContain('a refresh token of an unknown account');
+      });
+    });
   });
 
   describe('of Google Ads', () => {

@@ -65,6 +65,101 @@ describe('an import', () => {
     },
   );
 
+  describe('of a refresh token that Google replaces,', () => {
+    const unused = () =>
+      bed.sql(
+        'SELECT user_id, account_sub, account_verified, client, current FROM refresh_tokens WHERE grant_id IS NULL',
+      );
+    const BOOKED = {
+      user_id: 'alice',
+      account_sub: ALICE.sub,
+      account_verified: true,
+      client: 'default',
+      current: false,
+    };
+    const replaced = (refresh_token: string, item: Item = {}, more: object = {}, caller = api) => {
+      bed.google.control.rotateRefreshTokens(true);
+      return first({ user_id: 'alice', refresh_token, ...item }, more, caller);
+    };
+
+    test('stores the new one, and says nothing of it', async () => {
+      const result = await replaced(issue());
+      expect(result).toMatchObject({ status: 'imported' });
+      expect(result).not.toHaveProperty('token_replaced');
+      expect(await unused()).toEqual([]);
+    });
+
+    test.each<[string, Item, object, Item]>([
+      ['the scopes', { scopes: [YOUTUBE, ADS] }, {}, { status: 'refused', cause: 'scope_missing' }],
+      ['the account', { account: BOB.email }, {}, { status: 'refused', cause: 'wrong_account' }],
+      ['a dry run', {}, { dry_run: true }, { status: 'imported', grant_id: null }],
+    ])(
+      'books the new one, and says so, where %s lets no grant be stored',
+      async (_, item, more, expected) => {
+        expect(await replaced(issue(), item, more)).toMatchObject({ ...expected, token_replaced: true });
+        expect(await unused()).toEqual([BOOKED]);
+        expect(bed.google.control.liveRefreshTokens(ALICE.sub, 'default')).toHaveLength(1);
+      },
+    );
+
+    test('books the new one, and says so, where the policy does not allow what it covers', async () => {
+      const caller = await bed.service({ import: true, scopes: [ADS] });
+      expect(await replaced(issue(), {}, {}, caller)).toMatchObject({
+        cause: 'not_allowed',
+        token_replaced: true,
+      });
+      expect(await unused()).toEqual([BOOKED]);
+    });
+
+    test('books the new one, and says so, where the grant has another token', async () => {
+      await first({ user_id: 'alice', refresh_token: issue() });
+      expect(await replaced(issue())).toMatchObject({ cause: 'other_token', token_replaced: true });
+      expect(await unused()).toEqual([BOOKED]);
+    });
+
+    test('books the new one, and says so, where the account is being revoked', async () => {
+      await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+      const [grant] = (await api.get('/users/alice/grants')).body['grants'] as Item[];
+      bed.google.control.failAlways('revoke', { status: 503, body: '' });
+      expect((await bed.api.delete(`/grants/${String(grant?.['id'])}`, { mode: 'revoke' })).status).toBe(202);
+      expect(await replaced(issue())).toMatchObject({ cause: 'being_revoked', token_replaced: true });
+      expect(await unused()).toEqual([BOOKED]);
+    });
+
+    test('books the newest one, and says so, where three answers are broken', async () => {
+      bed.google.control.overrideTokenResponse({ token_type: 'mac' });
+      expect(await replaced(issue())).toMatchObject({ cause: 'google_unavailable', token_replaced: true });
+      expect(refreshes()).toBe(3);
+      expect(await unused()).toEqual([BOOKED]);
+    });
+
+    test('books the new one where the database does not take the grant', async () => {
+      await bed.sql(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''full''; END';
+        CREATE TRIGGER refuse BEFORE INSERT ON grants FOR EACH ROW EXECUTE FUNCTION refuse()`);
+      bed.google.control.rotateRefreshTokens(true);
+      const { status } = await post([{ user_id: 'alice', refresh_token: issue() }]);
+      await bed.sql('DROP FUNCTION refuse CASCADE');
+      expect(status).toBe(500);
+      expect(await unused()).toEqual([BOOKED]);
+    });
+
+    test('says so, also in the log, where it is not known whose it is', async () => {
+      expect(await replaced(issue([ADS]))).toMatchObject({ cause: 'account_unknown', token_replaced: true });
+      expect(await unused()).toEqual([]);
+      expect(bed.log()).toContain('a refresh token of an unknown account');
+    });
+
+    test('evicts none for the new one, which takes the slot of the one before', async () => {
+      await bed.sql(
+        `INSERT INTO refresh_tokens (user_id, fingerprint, account_sub, client, current, issued_at, last_used_at, prefix_hash, sha512_hash)
+         SELECT 'other-' || n, convert_to('other-' || n, 'UTF8'), $1, 'default', false, now(), now(), '', '' FROM generate_series(1, ${LIMIT}) AS n`,
+        [ALICE.sub],
+      );
+      expect(await replaced(issue(), { account: BOB.email })).toMatchObject({ token_replaced: true });
+      expect(await bed.sql('SELECT 1 FROM refresh_tokens WHERE ended_at IS NOT NULL')).toEqual([]);
+    });
+  });
+
   test('stores a grant whose tokens are handed out, with the account and the scopes that Google names', async () => {
     const response = await post([{ user_id: 'alice', client: 'default', refresh_token: issue() }]);
     expect(response.status).toBe(200);

@@ -617,6 +617,11 @@ export interface components {
             };
             /** @description scope_missing: what the token does not cover */
             missing_scopes?: string[];
+            /**
+             * @description Google gave another refresh token in place of this one, and nothing is stored: this one may not work any more.
+             * @enum {boolean}
+             */
+            token_replaced?: true;
             /** Format: uuid */
             grant_id: string | null;
             account: components["schemas"]["AccountResponse"] | null;

@@ -1,4 +1,4 @@
-import { emptySummary, type ImportResult } from '../../domain/grant/grant-import.js';
+import { emptySummary, type ImportResult, TOKEN_REPLACED } from '../../domain/grant/grant-import.js';
 
 const BAR_WIDTH = 30;
 
@@ -53,9 +53,9 @@ export class ImportReport {
     const faults = Object.entries(errors ?? {}).map(([field, fault]) => `${field} ${fault}`);
     const why = cause === null ? [] : [`${cause}:`, ...(faults.length > 0 ? faults : [detail])];
     const missing = missingScopes ? [missingScopes.join(' ')] : [];
-    return [`line ${line}`, status, ...who, ...(grantId === null ? [] : [grantId]), ...why, ...missing].join(
-      '  ',
-    );
+    const replaced = result.tokenReplaced ? [TOKEN_REPLACED] : [];
+    const grant = grantId === null ? [] : [grantId];
+    return [`line ${line}`, status, ...who, ...grant, ...why, ...missing, ...replaced].join('  ');
   }
 
   #draw(): void {

@@ -1,4 +1,5 @@
 import type { NewRefreshToken } from '../grant/grant.js';
+import type { Secret } from '../secret.js';
 
 /**
  * What went wrong at Google, classified once, in google/oauth/classify-failure.ts:
@@ -45,6 +46,8 @@ export class BrokenTokenResponse extends GoogleFailure {
   constructor(
     description: string,
     readonly issued: NewRefreshToken,
+    /** Not verified; null where the response has none that is well formed. */
+    readonly idToken: Secret | null = null,
   ) {
     super('unavailable', 'invalid_response', description);
   }

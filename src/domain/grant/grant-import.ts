@@ -109,7 +109,13 @@ export interface ImportResult extends Partial<Pick<RefusalFacts, 'errors' | 'mis
   readonly grantId: string | null;
   readonly account: Account | null;
   readonly scopes: readonly string[] | null;
+  /** Google gave another refresh token in place of this one, which is not stored. */
+  readonly tokenReplaced?: true;
 }
+
+/** What that means, in a sentence. */
+export const TOKEN_REPLACED =
+  'Google gave another refresh token in place of this one, and nothing is stored: this one may not work any more.';
 
 /** Of an item that led to no grant. */
 export const NO_GRANT = { cause: null, detail: null, grantId: null, account: null, scopes: null };
@@ -138,6 +144,23 @@ export class ImportRefused extends Error {
   get detail(): string {
     return this.facts.detail ?? IMPORT_REFUSALS[this.reason].detail ?? '';
   }
+}
+
+export function resultOfRefusal(
+  { reason, facts, detail }: ImportRefused,
+  item: Pick<ImportItem, 'userId' | 'client'> | null,
+): ImportResult {
+  const { errors, missingScopes: missing } = facts;
+  return {
+    ...NO_GRANT,
+    status: isTransientRefusal(reason) ? 'postponed' : 'refused',
+    userId: item?.userId ?? null,
+    client: item?.client ?? null,
+    cause: reason,
+    detail,
+    ...(errors ? { errors } : {}),
+    ...(missing ? { missingScopes: missing } : {}),
+  };
 }
 
 /** What a failure of Google says about a refresh token that is to be imported, with the text of its row. */

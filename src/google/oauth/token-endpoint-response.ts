@@ -58,10 +58,10 @@ export function parseTokenEndpointResponse(
       expiresAt: after(startedAt, seconds),
       scopes: scopes(json['scope'], askedScopes, sent !== null),
       ...issued,
-      idToken: secret(json, 'id_token', COMPACT_JWS, MAX_ID_TOKEN),
+      idToken: idTokenOf(json),
     };
   } catch (error) {
-    throw error instanceof GoogleFailure ? keeping(issued, error) : error;
+    throw error instanceof GoogleFailure ? keeping(issued, error, wellFormedIdToken(json)) : error;
   }
 }
 
@@ -93,8 +93,8 @@ export function assertSomeOf(response: GoogleTokenResponse, granted: readonly st
  * Rejects a refresh that names no scope, where nothing is known of the grant.
  * @throws {GoogleFailure} as parsing does
  */
-export function assertScopes(response: GoogleTokenResponse): void {
-  if (response.scopes.length === 0) throw keeping(response, broken('names no scope'));
+export function assertScopes(response: CodeExchangeResponse): void {
+  if (response.scopes.length === 0) throw keeping(response, broken('names no scope'), response.idToken);
 }
 
 /**
@@ -127,6 +127,19 @@ function secret(
   return new Secret(value);
 }
 
+/** It may be what the response is broken by. */
+function wellFormedIdToken(json: Readonly<Record<string, unknown>>): Secret | null {
+  try {
+    return idTokenOf(json);
+  } catch {
+    return null;
+  }
+}
+
+function idTokenOf(json: Readonly<Record<string, unknown>>): Secret | null {
+  return secret(json, 'id_token', COMPACT_JWS, MAX_ID_TOKEN);
+}
+
 /** Whole seconds, as a number or its decimal digits; null for anything else. */
 function positive(value: unknown): number | null {
   const number = typeof value === 'string' && /^\d{1,15}(\.\d+)?$/.test(value) ? Number(value) : value;
@@ -136,9 +149,10 @@ function positive(value: unknown): number | null {
 function keeping(
   { refreshToken, refreshTokenExpiresAt }: NewRefreshToken,
   failure: GoogleFailure,
+  idToken: Secret | null = null,
 ): GoogleFailure {
   if (refreshToken === null) return failure;
-  return new BrokenTokenResponse(failure.description, { refreshToken, refreshTokenExpiresAt });
+  return new BrokenTokenResponse(failure.description, { refreshToken, refreshTokenExpiresAt }, idToken);
 }
 
 function broken(what: string): GoogleFailure {

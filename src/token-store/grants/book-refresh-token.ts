@@ -10,10 +10,17 @@ import { SlotCounts } from './slot-counts.js';
 
 interface Unused {
   readonly userId: string;
-  readonly account: Account;
+  readonly account: Pick<Account, 'sub'>;
   readonly client: string;
   readonly answer: NewRefreshToken;
   readonly now: Date;
+}
+
+export interface UnusedOptions {
+  /** False where only an unverified id_token names the account. */
+  readonly isAccountVerified?: boolean;
+  /** True where it has the slot of a token of another system: Google evicts none for it. */
+  readonly isImported?: boolean;
 }
 
 /**
@@ -41,6 +48,7 @@ export class BookRefreshToken {
   async bookUnused(
     tx: Prisma.TransactionClient,
     { userId, account, client, answer, now }: Unused,
+    options: UnusedOptions = {},
   ): Promise<void> {
     const { refreshToken: token, refreshTokenExpiresAt: expiresAt } = answer;
     if (token === null) return;
@@ -52,6 +60,7 @@ export class BookRefreshToken {
       token,
       expiresAt,
       now,
+      ...options,
     });
   }
 

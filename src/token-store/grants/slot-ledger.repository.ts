@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { type Grant, isDead, type NewRefreshToken } from '../../domain/grant/grant.js';
+import { type Account, type Grant, isDead, type NewRefreshToken } from '../../domain/grant/grant.js';
 import type { LiveRefreshToken } from '../../domain/grant/slots.js';
 import { alongIndex } from '../client/bounded-statements.js';
 import { Database } from '../client/database.js';
 import { Prisma } from '../prisma-client/client.js';
 import { hasEmail, statusOf } from './grant-row.js';
-import { BookRefreshToken } from './book-refresh-token.js';
+import { BookRefreshToken, type UnusedOptions } from './book-refresh-token.js';
 import { SlotBookings } from './slot-bookings.js';
 import { live } from './slot-rows.js';
 
@@ -126,13 +126,17 @@ export class SlotLedgerRepository {
 
   /** Books a token that becomes no grant: it takes a slot all the same. */
   async bookUnused(
-    { userId, client, account }: Pick<Grant, 'userId' | 'client' | 'account'>,
+    {
+      userId,
+      client,
+      account,
+    }: Pick<Grant, 'userId' | 'client'> & { readonly account: Pick<Account, 'sub'> },
     answer: NewRefreshToken,
     now: Date,
+    options: UnusedOptions = {},
   ): Promise<void> {
     if (answer.refreshToken === null) return;
-    await this.bookings.transaction((tx) =>
-      this.bookRefreshToken.bookUnused(tx, { userId, account, client, answer, now }),
-    );
+    const unused = { userId, account, client, answer, now };
+    await this.bookings.transaction((tx) => this.bookRefreshToken.bookUnused(tx, unused, options));
   }
 }
