@@ -64,7 +64,10 @@ export async function startFleet(
         redirectUris: [`${publicUrl}/callback`],
       },
     ],
-    accounts: [{ sub: '103400000000000000001', email: 'alice@example.com', name: 'Alice Example' }],
+    accounts: [
+      { sub: '103400000000000000001', email: 'alice@example.com', name: 'Alice Example' },
+      { sub: '103400000000000000002', email: 'bob@example.com', name: 'Bob Example' },
+    ],
   });
   const settings = {
     NODE_ENV: 'test',

@@ -1,21 +1,16 @@
 /**
  * What only a cluster has: rows that move, and a server that is lost. Replicas work meanwhile, and are killed. Run by `npm run
- * test:citus`; TEST_CITUS_KILL and TEST_CITUS_START are commands that kill the PostgreSQL of a worker with SIGKILL, and start it: its
- * port is added to them.
+ * test:citus`.
  */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { isCluster, servers } from '../support/cluster.js';
 import { type ClusterFleet, startClusterFleet } from '../support/cluster-fleet.js';
 import { ClusterLoad, NOTHING_LOST, NOTICED_MS } from '../support/cluster-load.js';
+import { canKillWorkers, killWorker, startWorker } from '../support/cluster-workers.js';
 import { until } from '../support/until.js';
 
 const WORKERS = (servers ?? []).slice(1).map((_, index) => index);
-
-const KILL = process.env['TEST_CITUS_KILL'];
-const START = process.env['TEST_CITUS_START'];
 
 (isCluster ? describe : describe.skip)('on a cluster under load', () => {
   let cluster: ClusterFleet;
@@ -120,22 +115,13 @@ const START = process.env['TEST_CITUS_START'];
     180_000,
   );
 
-  const command = (text: string, port: number) => promisify(execFile)('sh', ['-c', `${text} ${port}`]);
-  const canKill = KILL !== undefined && START !== undefined;
-  if (isCluster && !canKill)
+  if (isCluster && !canKillWorkers)
     process.stderr.write(
       'No worker is killed: TEST_CITUS_KILL and TEST_CITUS_START are the commands for that, with its port after them.\n',
     );
-  (canKill ? test : test.skip).each(WORKERS)(
+  (canKillWorkers ? test : test.skip).each(WORKERS)(
     'the PostgreSQL of worker %i is killed and started, twice, and users of the others are served',
-    (index) =>
-      expectServedWithout(
-        index,
-        `killed-${index}`,
-        2,
-        async (port) => void (await command(KILL ?? '', port)),
-        async (port) => void (await command(START ?? '', port)),
-      ),
+    (index) => expectServedWithout(index, `killed-${index}`, 2, killWorker, startWorker),
     180_000,
   );
 });

@@ -147,9 +147,12 @@ describe('a security event', () => {
     });
   });
 
-  testOfOneServer(
-    'that is interrupted between two users, as on several servers, is in the audit trail of each once',
-    async () => {
+  testOfOneServer.each([
+    ['between two users', "audit_trail FOR EACH ROW WHEN (NEW.action = 'security.event')", 2, 1],
+    ['after the last of them', 'security_events FOR EACH ROW', 1, 2],
+  ])(
+    'that is interrupted %s, as on several servers, is in the audit trail of each once',
+    async (_, inserted, failing, before) => {
       for (const user_id of ['alice', 'other'])
         await bed.api.connect({ user_id, scope: YOUTUBE }, { account: ALICE.email });
       const distributed = jest.spyOn(bed.app.get(Database), 'isDistributed').mockReturnValue(true);
@@ -157,23 +160,22 @@ describe('a security event', () => {
       await bed.sql(`
       CREATE FUNCTION interrupt() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN
-        IF nextval('users') = 2 THEN RAISE EXCEPTION 'terminating connection' USING ERRCODE = '57P01'; END IF;
+        IF nextval('users') = ${failing} THEN RAISE EXCEPTION 'terminating connection' USING ERRCODE = '57P01'; END IF;
         RETURN NEW;
       END $$`);
-      await bed.sql(`CREATE TRIGGER interrupt BEFORE INSERT ON audit_trail FOR EACH ROW WHEN (NEW.action = 'security.event')
-        EXECUTE FUNCTION interrupt()`);
+      await bed.sql(`CREATE TRIGGER interrupt BEFORE INSERT ON ${inserted} EXECUTE FUNCTION interrupt()`);
       try {
         const subject = { subject_type: 'iss-sub', iss: `${bed.google.url}/`, sub: ALICE.sub };
-        const order = { type: 'account-disabled', subject, to: null } as const;
+        const order = { type: 'tokens-revoked', subject, to: null } as const;
         const { token: body } = await bed.google.control.sendSecurityEvent(order);
         const headers = { 'content-type': 'application/secevent+jwt', accept: 'application/json' };
         const post = () => fetch(`${bed.url}/security-events/google`, { method: 'POST', headers, body });
         expect((await post()).status).toBe(503);
-        expect(await audited('security.event')).toHaveLength(1);
+        expect(await audited('security.event')).toHaveLength(before);
         expect((await post()).status).toBe(202);
       } finally {
         distributed.mockRestore();
-        await bed.sql('DROP TRIGGER interrupt ON audit_trail');
+        await bed.sql('DROP FUNCTION interrupt CASCADE');
         await bed.sql('DROP SEQUENCE users');
       }
       const events = await audited('security.event');

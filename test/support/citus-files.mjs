@@ -13,6 +13,7 @@ export const ALONE = [
   'test/http/limits.test.ts',
   'test/database/cluster-nodes.test.ts',
   'test/database/cluster-workers.test.ts',
+  'test/database/cluster-security-events.test.ts',
   'test/database/cluster-silence.test.ts',
   'test/database/cluster.test.ts',
 ];

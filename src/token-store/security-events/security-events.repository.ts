@@ -10,7 +10,7 @@ import { fromRow, hasEmail } from '../grants/grant-row.js';
 import { SlotBookings } from '../grants/slot-bookings.js';
 import type { Prisma } from '../prisma-client/client.js';
 import { AccountRemediations } from './account-remediations.js';
-import { auditIncident, NO_GRANT, remediationsOf, type SecurityIncident } from './security-incident.js';
+import { auditIncident, auditNoGrant, remediationsOf, type SecurityIncident } from './security-incident.js';
 
 type Transaction = Prisma.TransactionClient;
 
@@ -83,8 +83,7 @@ export class SecurityEventsRepository {
         last: async (tx) => {
           for (const remediation of remediations)
             await this.#endTokens(tx, incident, remediation, subs.get(remediation) ?? [], now);
-          const none = touched.map((grants) => (grants.length === 0 ? [NO_GRANT] : []));
-          await auditIncident(tx, this.database, incident, none, now);
+          await auditNoGrant(tx, this.database, incident, touched, now);
           if (isDistributed) await record(tx);
           return touched;
         },

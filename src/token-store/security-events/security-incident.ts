@@ -33,7 +33,7 @@ export function remediationsOf({ events }: SecurityIncident): Remediation[] {
 
 type Concerned = { readonly [Column in 'id' | 'userId' | 'client']: Grant[Column] | null };
 
-export const NO_GRANT: Concerned = { id: null, userId: null, client: null };
+const NO_GRANT: Concerned = { id: null, userId: null, client: null };
 
 /**
  * In the transaction of the measures: where the tables are distributed, of one user.
@@ -57,6 +57,31 @@ export async function auditIncident(
   if (database.isDistributed() && (await isAudited(tx, rows[0]?.userId ?? null, jti, at))) return;
   const { text, values } = writeAuditRows(database, rows);
   await tx.$executeRawUnsafe(text, ...values);
+}
+
+/** A row of no user for each event that concerned no grant: neither of this delivery nor, on several servers, of an interrupted one. */
+export async function auditNoGrant(
+  tx: Prisma.TransactionClient,
+  database: Pick<Database, 'isDistributed'>,
+  incident: SecurityIncident,
+  concerned: readonly (readonly Concerned[])[],
+  at: Date,
+): Promise<void> {
+  const { jti, events } = incident;
+  if (events.every((_, index) => concerned[index]?.length)) return;
+  const earlier = database.isDistributed() ? await auditedEvents(tx, jti, at) : [];
+  const none = events.map(({ details }, index) =>
+    concerned[index]?.length || earlier.includes(details['event']) ? [] : [NO_GRANT],
+  );
+  await auditIncident(tx, database, incident, none, at);
+}
+
+/** Of any user: whom an interrupted delivery disconnected has no grant any more by which to find it. */
+async function auditedEvents(tx: Prisma.TransactionClient, jti: string, now: Date): Promise<unknown[]> {
+  const rows = await tx.$queryRaw<{ event: string }[]>`
+    SELECT DISTINCT details->>'event' AS event FROM audit_trail
+    WHERE action = 'security.event' AND details->>'jti' = ${jti} AND at > ${now.toISOString()}::timestamptz - interval '30 days'`;
+  return rows.map(({ event }) => event);
 }
 
 /** The user twice: the first finds the server, the second the index. Google delivers again for a shorter time than this. */
