@@ -121,12 +121,13 @@ describe('the sealer', () => {
     const [sealed, mac] = [await sealer.seal(TOKEN, AAD), sealer.mac('row', 'services')];
     const { keys } = JSON.parse(readFileSync(ring, 'utf8')) as { keys: { alg: string; k: string }[] };
     const other = JSON.parse(generateKeyRing(new Date('2027-01-01'))) as { keys: { alg: string }[] };
-    const [sealing, signing] = ['A256GCM', 'HS256'].map((alg) => (each: { alg: string }) => each.alg === alg);
+    const sealing = ({ alg }: { alg: string }) => alg === 'A256GCM';
+    const signing = ({ alg }: { alg: string }) => alg === 'HS256';
     const replacements = [
       other.keys,
-      [...keys.filter(sealing!), ...other.keys.filter(signing!)],
-      [...other.keys.filter(sealing!), ...keys.filter(signing!)],
-      keys.map((key) => (sealing!(key) ? { ...key, k: Buffer.alloc(32, 7).toString('base64url') } : key)),
+      [...keys.filter(sealing), ...other.keys.filter(signing)],
+      [...other.keys.filter(sealing), ...keys.filter(signing)],
+      keys.map((key) => (sealing(key) ? { ...key, k: Buffer.alloc(32, 7).toString('base64url') } : key)),
     ];
     for (const replacement of replacements) {
       writeFileSync(ring, JSON.stringify({ keys: replacement }));
@@ -136,7 +137,7 @@ describe('the sealer', () => {
       expect(sealer.mac('row', 'services')).toEqual(mac);
       expect(sealer.keyIds).toHaveLength(1);
     }
-    writeFileSync(ring, JSON.stringify({ keys: [...other.keys.filter(sealing!), ...keys] }));
+    writeFileSync(ring, JSON.stringify({ keys: [...other.keys.filter(sealing), ...keys] }));
     await sealer.reload();
     expect(sealer.keyIds).toHaveLength(2);
   });
