@@ -277,7 +277,7 @@ describe('the audit trail', () => {
           user_id: 'bob',
           client: 'second',
           grant_id: bob,
-          details: { with_sibling: true },
+          details: { with_sibling: true, revocation: expect.any(String) },
         }),
         event({ ...service, action, outcome: 'not_found', grant_id: alice, details: { mode: 'local' } }),
       ]),

@@ -326,7 +326,12 @@ describe('a disconnect on the page', () => {
   });
 
   test('is in the audit trail as an act of the user, for the service of the ticket', async () => {
-    const BY_OTHER = { ...BY_ALICE(), user_id: 'bob', outcome: 'ok', details: { with_sibling: true } };
+    const BY_OTHER = {
+      ...BY_ALICE(),
+      user_id: 'bob',
+      outcome: 'ok',
+      details: { with_sibling: true, revocation: expect.any(String) },
+    };
     await connect();
     await connect({ user_id: 'bob', client: 'second' });
     const { id: ticket, act } = await enter();

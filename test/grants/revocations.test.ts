@@ -558,12 +558,13 @@ describe('a revocation', () => {
     expect(await statusOf('alice-third')).toBe('revoked');
   });
 
-  test('does not count its own grant among the others, where another one of the account ended it before', async () => {
+  test('counts neither its own grant nor others where another one of the account ended them before', async () => {
     await connect('alice');
     await connect('alice-too', ALICE, 'second');
+    await connect('alice-third');
     control().failNext('revoke', { status: 503, body: '', headers: { 'retry-after': '60' } }, 2);
     expect([(await revoke('alice')).status, (await revoke('alice-too')).status]).toEqual([202, 202]);
-    // Counted in the ledger where users are on several servers.
+    // Counted in what is stored where users are on several servers.
     const distributed = jest.spyOn(bed.app.get(Database), 'isDistributed').mockReturnValue(true);
     try {
       expect((await revoke('alice')).status).toBe(200);
@@ -573,8 +574,9 @@ describe('a revocation', () => {
     } finally {
       distributed.mockRestore();
     }
-    const trail = `SELECT details FROM audit_trail WHERE user_id = 'alice-too' AND details->>'mode' = 'revoke' AND outcome = 'ok'`;
-    expect(await bed.sql(trail)).toEqual([{ details: { mode: 'revoke' } }]);
+    const trail = `SELECT details FROM audit_trail WHERE user_id = $1 AND details->>'mode' = 'revoke' AND outcome = 'ok'`;
+    expect(await bed.sql(trail, ['alice'])).toEqual([{ details: { mode: 'revoke', also_revoked: 2 } }]);
+    expect(await bed.sql(trail, ['alice-too'])).toEqual([{ details: { mode: 'revoke' } }]);
   });
 
   describe('a security event during a revocation', () => {

@@ -82,7 +82,10 @@ describe('what the policy does not cover', () => {
     const other = await bed.service({ users: ['stranger'], audit: true });
     const events = await other.get('/audit');
     expect(events.body['events']).toContainEqual(
-      expect.objectContaining({ action: 'grant.disconnect', details: { with_sibling: true } }),
+      expect.objectContaining({
+        action: 'grant.disconnect',
+        details: { with_sibling: true, revocation: expect.any(String) },
+      }),
     );
     expect(events.text).not.toContain(id);
   });

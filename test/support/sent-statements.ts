@@ -63,6 +63,7 @@ const OF_SEVERAL_USERS: Readonly<Record<string, readonly RegExp[]>> = {
     /^SELECT DISTINCT account_sub AS accountSub FROM grants WHERE lower\(account_email/,
     /\brefresh_tokens\.(prefix_hash|sha512_hash) = /,
     /^SELECT DISTINCT details->>'event' AS event FROM audit_trail WHERE action = 'security.event' /,
+    /^SELECT count\(\*\)::int AS count FROM audit_trail WHERE action = 'grant.disconnect' AND details->>'revocation' = /,
   ],
   'A grant, a revocation, an event of a webhook or the token of an import is named by its id alone, which tells no user.':
     [

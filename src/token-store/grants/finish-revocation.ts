@@ -16,7 +16,7 @@ import { deadColumns, deleteGrant, disconnected } from './dead-grants.js';
 import { fromRow } from './grant-row.js';
 import { ResealCredentials } from './reseal-credentials.js';
 import { consents, hasTokenUpTo, newestDead } from './revocation-marks.js';
-import { countEndedSiblings, endSiblingSlots, endSlots, keepConfirmed } from './revoked-slots.js';
+import { countAudited, endSiblingSlots, endSlots, keepConfirmed } from './revoked-slots.js';
 import { SlotBookings } from './slot-bookings.js';
 
 type Transaction = Prisma.TransactionClient;
@@ -63,7 +63,7 @@ export class FinishRevocation {
         if (!revocation) return false;
         // Once the first user's part is committed, Google cannot tell any more: all tokens are dead.
         await keepConfirmed(tx, attempt.id, newestDead(revocation, end.isInferred));
-        endedBefore = await countEndedSiblings(tx, revocation);
+        if (revocation.confirmed) endedBefore = await countAudited(tx, revocation);
         return true;
       },
       users: (database) => this.#users(database, attempt.id),
@@ -221,7 +221,7 @@ export class FinishRevocation {
   /** One event for each user whose grant ended. */
   async #audit(
     tx: Transaction,
-    { grantId, requestedBy }: { readonly grantId: string; readonly requestedBy: unknown },
+    { id, grantId, requestedBy }: Pick<Revocation, 'id' | 'grantId'> & { readonly requestedBy: unknown },
     also: { readonly ended: readonly Grant[]; /** With those of other users. */ readonly count: number },
     target: Grant | null,
     at: Date,
@@ -235,7 +235,7 @@ export class FinishRevocation {
         client: grant.client,
         grantId: grant.id,
         // Which grant it was stands in the audit trail of the other user.
-        details: { with_sibling: true },
+        details: { with_sibling: true, revocation: id },
       }),
     );
     if (target) {

@@ -43,17 +43,10 @@ export async function endSlots(
     WHERE account_sub = ${accountSub} AND client = ANY(${clients}) AND ended_at IS NULL AND sequence <= ${newest}`;
 }
 
-/** How many other grants have ended since it began. Its own may have: another revocation of the account ended it first. */
-export async function countEndedSiblings(
-  tx: Transaction,
-  { accountSub, clients, begunAt, grantId }: Revocation,
-): Promise<number> {
-  const ended = { endReason: REVOKED_WITH_SIBLING.cause, endedAt: { gte: begunAt } };
-  const rows = await tx.refreshToken.findMany({
-    // Rows without a grant do not match either.
-    where: { accountSub, client: { in: clients }, ...ended, grantId: { not: grantId } },
-    distinct: ['grantId'],
-    select: { grantId: true },
-  });
-  return rows.length;
+/** How many grants of others its parts have ended that an interruption left committed; those that another revocation ended are not its own. */
+export async function countAudited(tx: Transaction, { id, begunAt }: Revocation): Promise<number> {
+  const [row] = await tx.$queryRaw<{ count: number }[]>`
+    SELECT count(*)::int AS count FROM audit_trail
+    WHERE action = 'grant.disconnect' AND details->>'revocation' = ${id} AND at > ${begunAt.toISOString()}::timestamptz - interval '1 day'`;
+  return row?.count ?? 0;
 }
