@@ -39,7 +39,7 @@ interface Rotated {
 }
 
 /** What Google said of a revocation. */
-interface Ended {
+interface KnownEnd {
   readonly attempt: RevocationAttempt;
   readonly end: RevocationEnd;
 }
@@ -56,7 +56,7 @@ export interface FinishedRevocation {
 export class RevokeAtGoogle implements BeforeApplicationShutdown, OnApplicationShutdown {
   readonly #log = new Logger(RevokeAtGoogle.name);
   /** Responses of Google until they are stored, by attempt. */
-  readonly #ends: RepeatedWrites<Ended, FinishedRevocation | null, RevocationRequester>;
+  readonly #ends: RepeatedWrites<KnownEnd, FinishedRevocation | null, RevocationRequester>;
   /** Until they are stored, by grant. No other of the account is tried before. Saved twice, one would seem to be of no grant. */
   readonly #rotated: RepeatedWrites<Rotated, void>;
   /**
@@ -223,7 +223,7 @@ export class RevokeAtGoogle implements BeforeApplicationShutdown, OnApplicationS
 
   /** @returns null where another attempt knows more, and has not finished */
   async #writeEnd(
-    { attempt, end }: Ended,
+    { attempt, end }: KnownEnd,
     by: RevocationRequester | null,
   ): Promise<FinishedRevocation | null> {
     const { id, grantId } = attempt;
