@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
+import type { ConnectCause } from '../domain/connect/connect-cause.js';
 import { endOf } from '../domain/connect/connect-end.js';
 import { type ConnectOutcome, outcomeOfRefusal } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
@@ -16,6 +17,11 @@ import { consentFacts } from '../connect-tickets/connect-audit.js';
 import { OUTCOME_WITHOUT_REFRESH_TOKEN } from './consent-outcome.js';
 import { FinishExchange, leavesNoGrant } from './finish-exchange.js';
 import { CONFIRM_SECONDS } from './pending-consents.js';
+
+interface Fault {
+  readonly error: unknown;
+  readonly cause: ConnectCause;
+}
 
 /** Longer than Google and the database may take for a whole batch. */
 const CLAIM_MS = 5 * 60_000;
@@ -44,7 +50,7 @@ export class ResumeConnects {
   /**
    * Finishes the exchange of a completion code now.
    * @param assertMayConfirm throws what refuses the call; then the exchange is discarded
-   * @throws {BrokerError} that; `google_unavailable` while it cannot be finished
+   * @throws {BrokerError} that; `google_unavailable` while Google's keys are, or while another replica finishes it; any other fault as it is
    */
   async finishByCode(
     codeHash: Uint8Array<ArrayBuffer>,
@@ -60,7 +66,9 @@ export class ResumeConnects {
         await this.#discard(exchange, refusal, requestId);
         throw refusal;
       }
-      if (await this.finish(exchange)) return;
+      const fault = await this.#attempt(exchange);
+      if (fault === null) return;
+      if (fault.cause !== 'keys_unavailable') throw fault.error;
     }
     throw new BrokerError(
       'google_unavailable',
@@ -69,21 +77,27 @@ export class ResumeConnects {
     );
   }
 
-  /** @returns false when it must be retried */
-  async finish(exchange: DueExchange): Promise<boolean> {
+  /** Or leaves it to be retried. */
+  async finish(exchange: DueExchange): Promise<void> {
+    await this.#attempt(exchange);
+  }
+
+  /** @returns why it must be retried; null: it has ended */
+  async #attempt(exchange: DueExchange): Promise<Fault | null> {
     const now = this.clock.now();
     try {
       if (exchange.expiresAt.getTime() + MAX_OVERDUE_MS <= now.getTime()) return await this.#giveUp(exchange);
       const finished = await this.finishExchange.finish(exchange, null);
       // No browser is there to send to Google again.
       await this.#end(exchange, finished.kind === 'again' ? OUTCOME_WITHOUT_REFRESH_TOKEN : finished);
-      return true;
-    } catch (fault) {
-      const cause = this.finishExchange.causeOf(fault);
+      return null;
+    } catch (error) {
+      const cause = this.finishExchange.causeOf(error);
       if (exchange.expiresAt <= now) return this.#giveUp(exchange, cause);
       const backoffMs = exponentialBackoff(exchange.attempts + 1, FIRST_BACKOFF_MS, MAX_BACKOFF_MS);
-      await this.exchanges.postpone(exchange.id, new Date(now.getTime() + backoffMs));
-      return false;
+      // It falls due without this, later.
+      await this.exchanges.postpone(exchange.id, new Date(now.getTime() + backoffMs)).catch(() => undefined);
+      return { error, cause };
     }
   }
 
@@ -94,9 +108,9 @@ export class ResumeConnects {
     await this.exchanges.remove(id);
   }
 
-  async #giveUp(exchange: DueExchange, lastFault: string | null = null): Promise<true> {
+  async #giveUp(exchange: DueExchange, lastFault: string | null = null): Promise<null> {
     await this.#end(exchange, { kind: 'failed', code: 'gave_up', detail: '', cause: 'gave_up' }, lastFault);
-    return true;
+    return null;
   }
 
   async #end(exchange: DueExchange, outcome: ConnectOutcome, lastFault: string | null = null): Promise<void> {

@@ -29,7 +29,7 @@ export class ResumeRevocationsJob implements OnModuleInit {
   }
 
   async #resume(shutdown: AbortSignal): Promise<void> {
-    await this.revokeAtGoogle.finishUnwritten();
+    this.revokeAtGoogle.startUnwritten();
     const first = await this.#take();
     if (!first) return;
     const work = async (taken: RevocationAttempt | null) => {

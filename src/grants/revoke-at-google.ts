@@ -1,4 +1,9 @@
-import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Injectable,
+  Logger,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { BrokenTokenResponse, GoogleFailure } from '../domain/google/google-failure.js';
 import { backoffAfter } from '../domain/grant/lease-and-backoff.js';
@@ -12,12 +17,15 @@ import {
 } from '../token-store/grants/revocation-samples.repository.js';
 import { RevocationsRepository } from '../token-store/grants/revocations.repository.js';
 import { RotatedTokensRepository } from '../token-store/grants/rotated-tokens.repository.js';
+import { RepeatedWrites } from './repeated-writes.js';
 
 /** On top of two timeouts of Google: a lease expires during an attempt only when its replica has crashed. */
 const LEASE_MARGIN_MS = 2000;
 /** How many other tokens of the account are probed to find whether an earlier request took effect. */
 const SAMPLES = 3;
 const CLOSE_MS = 2000;
+/** Until another attempt has tried the tokens of the account, or has failed to. */
+const OTHER_ATTEMPT_MS = 1000;
 
 const REVOKED: RevocationEnd = { outcome: 'revoked', isInferred: false };
 const INFERRED: RevocationEnd = { outcome: 'revoked', isInferred: true };
@@ -28,8 +36,12 @@ const UNCLEAR: RevocationEnd = { outcome: 'unclear', isInferred: false };
 interface Rotated {
   readonly sample: RevocationSample;
   readonly issued: NewRefreshToken;
-  /** Saved twice, it would seem to be of no grant. */
-  saving: Promise<void> | null;
+}
+
+/** What Google said of a revocation. */
+interface KnownEnd {
+  readonly attempt: RevocationAttempt;
+  readonly end: RevocationEnd;
 }
 
 export interface FinishedRevocation {
@@ -41,15 +53,12 @@ export interface FinishedRevocation {
 
 /** Carries out one attempt of a stored revocation: calls Google, then stores the result. */
 @Injectable()
-export class RevokeAtGoogle implements OnApplicationShutdown {
+export class RevokeAtGoogle implements BeforeApplicationShutdown, OnApplicationShutdown {
   readonly #log = new Logger(RevokeAtGoogle.name);
-  /** Responses of Google that could not be stored yet, by revocation. */
-  readonly #unwritten = new Map<
-    string,
-    { readonly attempt: RevocationAttempt; readonly end: RevocationEnd }
-  >();
-  /** Until they are stored, by grant. No other of the account is tried before. */
-  readonly #rotated = new Map<string, Rotated>();
+  /** Responses of Google until they are stored, by attempt. */
+  readonly #ends: RepeatedWrites<KnownEnd, FinishedRevocation | null, RevocationRequester>;
+  /** Until they are stored, by grant. No other of the account is tried before. Saved twice, one would seem to be of no grant. */
+  readonly #rotated: RepeatedWrites<Rotated, void>;
   /**
    * Accounts whose tokens are being tried. A second attempt would try the same ones, and take for dead what Google has just
    * replaced for the first. Two replicas still may.
@@ -66,6 +75,8 @@ export class RevokeAtGoogle implements OnApplicationShutdown {
     private readonly rotatedTokens: RotatedTokensRepository,
   ) {
     this.leaseMs = 2 * settings.googleTimeoutMs + LEASE_MARGIN_MS;
+    this.#ends = new RepeatedWrites(clock, (ended, by) => this.#writeEnd(ended, by));
+    this.#rotated = new RepeatedWrites(clock, (rotated) => this.#writeRotated(rotated));
   }
 
   /**
@@ -76,17 +87,26 @@ export class RevokeAtGoogle implements OnApplicationShutdown {
     attempt: RevocationAttempt,
     by: RevocationRequester | null,
   ): Promise<FinishedRevocation | null> {
-    const known = this.#unwritten.get(attempt.id);
-    // It says nothing of what was consented to between the two attempts.
-    if (known) return this.#finish(known.attempt, known.end, by);
-    const end = await this.#call(attempt);
-    return end && this.#finish(attempt, end, by);
+    // What is known says nothing of what was consented to between the two attempts.
+    let key = this.#ends.keysOf(({ attempt: { id } }) => id === attempt.id).at(-1);
+    if (key === undefined) {
+      const end = await this.#call(attempt);
+      if (end === null) return null;
+      key = attempt.attemptId;
+      this.#ends.keep(key, { attempt, end });
+    }
+    // The error is in the log.
+    return this.#ends.now(key, by).catch(() => null);
   }
 
-  /** Stores what could not be stored before. */
-  async finishUnwritten(): Promise<void> {
-    await this.#saveAllRotated();
-    for (const { attempt, end } of [...this.#unwritten.values()]) await this.#finish(attempt, end, null);
+  /** Begins to store what could not be stored before. Not awaited: a server that is silent must not hold up other revocations. */
+  startUnwritten(): void {
+    this.#rotated.startDue();
+    this.#ends.startDue();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await Promise.all([this.#rotated.stop(), this.#ends.stop()]);
   }
 
   /**
@@ -95,7 +115,7 @@ export class RevokeAtGoogle implements OnApplicationShutdown {
    */
   async onApplicationShutdown(): Promise<void> {
     const limit = new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref());
-    await Promise.race([this.finishUnwritten(), limit]);
+    await Promise.race([this.#rotated.finishAll().then(() => this.#ends.finishAll()), limit]);
   }
 
   async #call(attempt: RevocationAttempt): Promise<RevocationEnd | null> {
@@ -103,7 +123,10 @@ export class RevokeAtGoogle implements OnApplicationShutdown {
     try {
       if ((await this.google.revoke(attempt.token)) === 'revoked') return REVOKED;
       // The token was dead before (evicted, expired): its revocation ended no other grant.
-      return attempt.attempts === 1 ? ALREADY_DEAD : await this.#inferFromSamples(attempt);
+      if (attempt.attempts === 1) return ALREADY_DEAD;
+      if (!this.#tried.has(attempt.accountSub)) return await this.#inferFromSamples(attempt);
+      await this.#giveWay(attempt);
+      return null;
     } catch (error) {
       if (!(error instanceof GoogleFailure)) throw error;
       const { id, grantId, attempts } = attempt;
@@ -112,12 +135,23 @@ export class RevokeAtGoogle implements OnApplicationShutdown {
         { revocation: id, grant: grantId, attempts, error: error.error, backoffMs },
         'Google did not confirm a revocation; it is retried',
       );
-      // If this fails too, the lease expires and the attempt is due again.
-      await this.revocations.postpone(attempt, backoffMs).catch((fault: unknown) => {
-        this.#log.error({ err: fault, revocation: id }, 'a revocation could not be postponed');
-      });
+      await this.#postpone(attempt, backoffMs, true);
       return null;
     }
+  }
+
+  /** Not waited for: the lease is for two requests to Google. */
+  async #giveWay(attempt: RevocationAttempt): Promise<void> {
+    const facts = { revocation: attempt.id, grant: attempt.grantId };
+    this.#log.debug(facts, 'another attempt tries the tokens of the account; the revocation is postponed');
+    await this.#postpone(attempt, OTHER_ATTEMPT_MS, false);
+  }
+
+  async #postpone(attempt: RevocationAttempt, backoffMs: number, isCounted: boolean): Promise<void> {
+    // If this fails too, the lease expires and the attempt is due again.
+    await this.revocations.postpone(attempt, backoffMs, isCounted).catch((fault: unknown) => {
+      this.#log.error({ err: fault, revocation: attempt.id }, 'a revocation could not be postponed');
+    });
   }
 
   /**
@@ -126,14 +160,11 @@ export class RevokeAtGoogle implements OnApplicationShutdown {
    * @throws {GoogleFailure} while Google does not answer
    */
   async #inferFromSamples(attempt: RevocationAttempt): Promise<RevocationEnd> {
-    const { accountSub } = attempt;
-    // Not waited for: the lease is for two requests to Google.
-    if (this.#tried.has(accountSub)) throw new GoogleFailure('withheld', 'tried_by_another_attempt', '');
-    this.#tried.add(accountSub);
+    this.#tried.add(attempt.accountSub);
     try {
       return await this.#trySamples(attempt);
     } finally {
-      this.#tried.delete(accountSub);
+      this.#tried.delete(attempt.accountSub);
     }
   }
 
@@ -170,42 +201,29 @@ export class RevokeAtGoogle implements OnApplicationShutdown {
   #keep(sample: RevocationSample, { refreshToken, refreshTokenExpiresAt }: NewRefreshToken): void {
     if (refreshToken === null) return;
     const issued = { refreshToken, refreshTokenExpiresAt };
-    this.#rotated.set(sample.grant.id, { sample, issued, saving: null });
+    this.#rotated.keep(sample.grant.id, { sample, issued });
   }
 
   /** @throws what the database does: the former token, which the grant still has, would seem to be revoked */
   async #saveRotated(accountSub: string): Promise<void> {
-    const ofAccount = [...this.#rotated.values()].filter(
-      ({ sample }) => sample.grant.account.sub === accountSub,
-    );
-    const saved = await Promise.allSettled(ofAccount.map((rotated) => this.#save(rotated)));
+    const keys = this.#rotated.keysOf(({ sample }) => sample.grant.account.sub === accountSub);
+    const saved = await Promise.allSettled(keys.map((key) => this.#rotated.now(key)));
     for (const one of saved) if (one.status === 'rejected') throw one.reason;
   }
 
-  async #saveAllRotated(): Promise<void> {
-    await Promise.allSettled([...this.#rotated.values()].map((rotated) => this.#save(rotated)));
-  }
-
-  #save(rotated: Rotated): Promise<void> {
-    rotated.saving ??= this.#write(rotated).finally(() => (rotated.saving = null));
-    return rotated.saving;
-  }
-
-  async #write(rotated: Rotated): Promise<void> {
-    const { sample, issued } = rotated;
-    const { id } = sample.grant;
+  async #writeRotated({ sample, issued }: Rotated): Promise<void> {
     try {
       await this.rotatedTokens.save(sample.grant, sample.refreshToken, issued, this.clock.now());
-      if (this.#rotated.get(id) === rotated) this.#rotated.delete(id);
     } catch (error) {
-      this.#log.error({ err: error, grant: id }, 'a new refresh token could not be stored; it is retried');
+      const facts = { err: error, grant: sample.grant.id };
+      this.#log.error(facts, 'a new refresh token could not be stored; it is retried');
       throw error;
     }
   }
 
-  async #finish(
-    attempt: RevocationAttempt,
-    end: RevocationEnd,
+  /** @returns null where another attempt knows more, and has not finished */
+  async #writeEnd(
+    { attempt, end }: KnownEnd,
     by: RevocationRequester | null,
   ): Promise<FinishedRevocation | null> {
     const { id, grantId } = attempt;
@@ -213,21 +231,19 @@ export class RevokeAtGoogle implements OnApplicationShutdown {
       // Those that live are given back with it.
       if (end.outcome !== 'revoked') await this.#saveRotated(attempt.accountSub);
       const finished = await this.revocations.finish(attempt, end, this.clock.now(), by);
-      this.#unwritten.delete(id);
       if (finished === 'open') return null;
       // Null: another replica finished first, and reported it; or this one, and it did not get the confirmation.
       return finished
         ? { also: finished.revoked, isAudited: finished.isAudited }
         : { also: [], isAudited: true };
     } catch (error) {
-      this.#unwritten.set(id, { attempt, end });
       this.#log.error(
         { err: error, revocation: id, grant: grantId, ...end },
         'the result of a revocation could not be stored; it is retried',
       );
       // Other replicas must at least not call Google again.
       if (end === REVOKED) await this.revocations.confirm(attempt).catch(() => undefined);
-      return null;
+      throw error;
     }
   }
 }

@@ -547,13 +547,13 @@ describe('a permission by Google whose keys cannot be fetched', () => {
     const stateOf = async (path: string) => (await bed.api.get(path)).body['state'];
     const consents = async () => (await events()).filter(({ outcome }) => outcome !== 'finishing');
     /** A sequence keeps its value where the statement is rolled back. */
-    const failOnce = (table: string, when: string) =>
+    const failOnce = (table: string, when: string, code = '53100') =>
       bed.sql(`
         CREATE SEQUENCE faults;
         CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
           IF nextval('faults') = 1 THEN
-            RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100';
+            RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '${code}';
           END IF;
           RETURN coalesce(NEW, OLD);
         END $$;
@@ -590,15 +590,18 @@ describe('a permission by Google whose keys cannot be fetched', () => {
       expect(await consents()).toMatchObject([{ outcome: 'gave_up' }]);
     });
 
-    test('ends when the app sends the same code again, as it was told', async () => {
+    test.each([
+      ['a full disk', '53100', { status: 503, body: { code: 'database_unavailable' } }],
+      ['a fault of the broker', 'P0001', { status: 500, body: { code: 'internal_error' } }],
+    ])('ends when the app sends the same code again, as it was told, after %s', async (_, sqlState, told) => {
       const { response, path } = await returned({ confirm: true, return_to: `${APP}/done` });
       const code = new URL(response.headers.get('location') ?? '').searchParams.get('connect_code');
       const confirm = () => bed.api.post('/connect/completions', { code, user_id: 'alice' });
       await bed.sql(`UPDATE pending_exchanges SET next_attempt_at = now() + interval '1 year'`);
-      await failOnce('connect_tickets', 'UPDATE OF state');
+      await failOnce('connect_tickets', 'UPDATE OF state', sqlState);
       bed.google.control.clearFaults();
       bed.clock.advance(6);
-      expect(await confirm()).toMatchObject({ status: 503, body: { code: 'google_unavailable' } });
+      expect(await confirm()).toMatchObject(told);
       expect(await stateOf(path)).toBe('pending');
       expect(await confirm()).toMatchObject({ status: 400, body: { reason: 'code_unknown' } });
       expect(await stateOf(path)).toBe('failed');

@@ -410,6 +410,63 @@ describe('a revocation', () => {
     expect((await bed.api.token('alice-third', { client: 'second' })).status).toBe(200);
   });
 
+  test('gives way to another attempt that tries the tokens of its account, which counts as no failure of Google', async () => {
+    await bed.restart({ GOOGLE_TIMEOUT_MS: '15000' });
+    await connect('alice');
+    await connect('alice-too');
+    const dead = control().liveRefreshTokens(ALICE.sub, 'default');
+    await connect('alice-third', ALICE, 'second');
+    for (const token of dead) control().endRefreshToken(token);
+    control().failNext('revoke', { drop: true }, 2);
+    expect([(await revoke('alice')).status, (await revoke('alice-too')).status]).toEqual([202, 202]);
+    // A DELETE does not wait for it.
+    await bed.sql(`UPDATE revocations SET next_attempt_at = now() + interval '1 hour'`);
+    let answer = () => {};
+    control().failAlways('token', { until: new Promise<void>((resolve) => (answer = resolve)) });
+    control().clearRequests();
+    const logged = bed.log().length;
+    const first = revoke('alice');
+    await until(() => control().count('token', 'refresh_token') > 0);
+    expect((await revoke('alice-too')).status).toBe(202);
+    expect(bed.log().slice(logged)).toContain('another attempt tries the tokens of the account');
+    expect(bed.log().slice(logged)).not.toContain('Google did not confirm a revocation');
+    answer();
+    control().clearFaults();
+    await first;
+    await finished();
+    expect(await bed.sql('SELECT attempts, outcome FROM revocations')).toEqual([
+      { attempts: 2, outcome: 'unclear' },
+      { attempts: 2, outcome: 'unclear' },
+    ]);
+    await bed.restart();
+  });
+
+  testOfOneServer('is finished while the end of another one waits for a server that is silent', async () => {
+    await connect('alice');
+    await connect('bob', BOB);
+    await bed.sql('SELECT pg_advisory_lock(4711)');
+    await bed.sql(`
+      CREATE FUNCTION hang() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN OLD; END';
+      CREATE TRIGGER hang BEFORE DELETE ON grants FOR EACH ROW WHEN (OLD.user_id = 'alice') EXECUTE FUNCTION hang()`);
+    await failing('DELETE', 'grants', async () => {
+      expect((await revoke('alice')).status).toBe(202);
+    });
+    const waiting = () =>
+      bed.sql(`SELECT pid, xact_start FROM pg_stat_activity
+        WHERE pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted)`);
+    let before: Record<string, unknown>[] = [];
+    await until(async () => (before = await waiting()).length > 0);
+    control().failNext('revoke', { status: 503, body: '' });
+    expect((await revoke('bob')).status).toBe(202);
+    await until(async () => (await statusOf('bob')) === undefined);
+    expect(await waiting()).toEqual(before);
+    await bed.sql('SELECT pg_advisory_unlock(4711)');
+    await finished();
+    await bed.sql('DROP FUNCTION hang CASCADE');
+    expect(await statusOf('alice')).toBeUndefined();
+    expect(asked()).toBe(3);
+  });
+
   test('ends no other grant with a token that was dead before', async () => {
     await connect('alice');
     const [token] = control().liveRefreshTokens(ALICE.sub, 'default');

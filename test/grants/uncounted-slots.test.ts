@@ -50,6 +50,14 @@ async function bookOthers(count: number, { sub }: { readonly sub: string }, take
   );
 }
 
+/** A token of a user of its own. */
+const bookOne = (sub: string) =>
+  bed.sql(
+    `INSERT INTO refresh_tokens (user_id, fingerprint, account_sub, client, current, issued_at, last_used_at, prefix_hash, sha512_hash)
+     VALUES ($1, convert_to($1, 'UTF8'), $1, 'default', false, now(), now(), '', '')`,
+    [sub],
+  );
+
 /** Whether a consent comes only after a sign-in, which shows the account. */
 async function mustIdentify(): Promise<boolean> {
   const link = await bed.api.connectUrl({ user_id: 'newcomer', scope: YOUTUBE });
@@ -101,4 +109,33 @@ test('a newer token of an account that is not verified yet keeps no evicted toke
   });
   const ended = await bed.sql(`SELECT user_id FROM refresh_tokens WHERE end_reason = 'slot_eviction'`);
   expect(ended.length).toBeGreaterThan(0);
+});
+
+test('accounts whose count always fails keep no other from being counted', async () => {
+  const failing = ['fail-1', 'fail-2', 'fail-3', 'fail-4'];
+  await bed.sql(`CREATE TRIGGER refuse BEFORE UPDATE OF slots_taken ON refresh_tokens FOR EACH ROW
+    WHEN (NEW.account_sub LIKE 'fail-%') EXECUTE FUNCTION refuse()`);
+  for (const sub of failing) await bookOne(sub);
+  await bookOthers(1, ALICE, null);
+  const uncounted = async () => {
+    const rows = await bed.sql(
+      'SELECT account_sub FROM refresh_tokens WHERE slots_taken > $1 ORDER BY account_sub',
+      [LIMIT],
+    );
+    return rows.map((row) => row['account_sub']);
+  };
+  expect(await uncounted()).toEqual(expect.arrayContaining(failing));
+  try {
+    await until(async () => {
+      bed.clock.advance(61);
+      return (await uncounted()).length < failing.length + 1;
+    });
+    expect(await uncounted()).toEqual(failing);
+  } finally {
+    await bed.sql('DROP TRIGGER refuse ON refresh_tokens');
+  }
+  await until(async () => {
+    bed.clock.advance(61);
+    return (await uncounted()).length === 0;
+  });
 });

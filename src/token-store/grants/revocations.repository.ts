@@ -119,10 +119,13 @@ export class RevocationsRepository {
     return this.#take(DUE, leaseMs);
   }
 
-  /** Ends an attempt without a result; the next one may begin after the backoff. */
-  async postpone({ id, attemptId }: RevocationAttempt, backoffMs: number): Promise<void> {
+  /**
+   * Ends an attempt without a result; the next one may begin after the backoff.
+   * @param isCounted false where it is as if it had not been
+   */
+  async postpone({ id, attemptId }: RevocationAttempt, backoffMs: number, isCounted: boolean): Promise<void> {
     await this.database.$executeRaw`
-      UPDATE revocations SET attempt_id = NULL, next_attempt_at = clock_timestamp() + ${backoffMs} * interval '1 millisecond'
+      UPDATE revocations SET attempt_id = NULL, attempts = attempts - ${isCounted ? 0 : 1}, next_attempt_at = clock_timestamp() + ${backoffMs} * interval '1 millisecond'
       WHERE id = ${id}::uuid AND attempt_id = ${attemptId}::uuid AND finished_at IS NULL`;
   }
 

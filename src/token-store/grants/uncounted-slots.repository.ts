@@ -25,32 +25,59 @@ const MAX_FAILURES = 3;
  */
 @Injectable()
 export class UncountedSlotsRepository {
+  /** By client: accounts whose count failed and was not repeated with success. */
+  readonly #failed = new Map<string, Set<string>>();
+
   constructor(
     private readonly database: Database,
     private readonly bookings: SlotBookings,
     private readonly bookRefreshToken: BookRefreshToken,
   ) {}
 
-  /** Counts them, account by account. @throws what the first of those that failed threw: they are counted at the next run */
-  async countAll(clients: Iterable<string>, now: Date, shutdown: AbortSignal): Promise<void> {
+  /**
+   * Counts them, account by account; those of the accounts that failed before come last.
+   * @throws what the first of those that failed threw: they are counted at a later run
+   */
+  async countAll(clients: readonly string[], now: Date, shutdown: AbortSignal): Promise<void> {
     const failures: unknown[] = [];
-    for (const client of clients) {
-      const accounts = Map.groupBy(await this.#find(client, now), ({ accountSub }) => accountSub);
-      for (const tokens of accounts.values()) {
+    const count = async (client: string, failed: Set<string>, isAgain: boolean) => {
+      const accounts = Map.groupBy(
+        await this.#find(client, [...failed], isAgain, now),
+        ({ accountSub }) => accountSub,
+      );
+      // The longest ago first. What is not found any more has no slots to be counted.
+      for (const accountSub of isAgain ? [...failed] : accounts.keys()) {
         if (shutdown.aborted || failures.length >= MAX_FAILURES) break;
-        await this.#count(client, tokens, now).catch((error: unknown) => failures.push(error));
+        failed.delete(accountSub);
+        await this.#count(client, accounts.get(accountSub) ?? [], now).catch((error: unknown) => {
+          failures.push(error);
+          failed.add(accountSub);
+        });
       }
-    }
+    };
+    for (const isAgain of [false, true])
+      for (const client of clients) {
+        if (shutdown.aborted || failures.length >= MAX_FAILURES) break;
+        await count(client, this.#failedOf(client), isAgain);
+      }
     if (failures.length > 0) throw failures[0];
   }
 
-  #find(client: string, now: Date): Promise<Uncounted[]> {
+  #failedOf(client: string): Set<string> {
+    const failed = this.#failed.get(client) ?? new Set();
+    this.#failed.set(client, failed);
+    return failed;
+  }
+
+  #find(client: string, failed: readonly string[], isAgain: boolean, now: Date): Promise<Uncounted[]> {
+    if (isAgain && failed.length === 0) return Promise.resolve([]);
     return alongIndex<Uncounted>(
       this.database,
       Prisma.sql`SELECT user_id AS "userId", fingerprint, sequence, account_sub AS "accountSub", account_verified AS "accountVerified",
           grant_id AS "grantId", age_unknown AS "ageUnknown"
         FROM refresh_tokens WHERE client = ${client} AND slots_taken = ${UNCOUNTED} AND ended_at IS NULL
-          AND last_used_at < ${new Date(now.getTime() - SETTLED_MS)} LIMIT ${MAX_TOKENS}`,
+          AND last_used_at < ${new Date(now.getTime() - SETTLED_MS)}
+          AND (account_sub = ANY (${failed}::text[])) = ${isAgain} LIMIT ${MAX_TOKENS}`,
     );
   }
 
