@@ -33,16 +33,13 @@ outside of it, after a garbage collection; _resident_ is what the operating syst
       const broker = await Inspected.at(port);
       try {
         const held: Held[] = [];
-        const all: string[] = [];
+        let before = 0;
         for (const users of SIZES.map((each) => effort.some(each))) {
-          const fresh = Array.from(
-            { length: users - all.length },
-            (_, index) => `user-${all.length + index}`,
-          );
+          const fresh = Array.from({ length: users - before }, (_, index) => `user-${before + index}`);
           for (let at = 0; at < fresh.length; at += SEEDED_AT_ONCE)
             await seedGrants(fleet, database, fresh.slice(at, at + SEEDED_AT_ONCE), 3500, SCOPES);
           for (let call = 0; call < 2; call++) await askAll(url, fresh, key, CONNECTIONS);
-          all.push(...fresh);
+          before = users;
           const filled = await broker.memory();
           await broker.collectGarbage();
           held.push({ users, filled, settled: await broker.memory() });
