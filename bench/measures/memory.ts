@@ -31,24 +31,28 @@ outside of it, after a garbage collection; _resident_ is what the operating syst
     const more = { CACHE_USERS: '1000000', CACHE_MAX_AGE_SECONDS: '3600', ...settings };
     return withFleet(databaseUrl, 1, more, async ({ fleet, url, key, database }) => {
       const broker = await Inspected.at(port);
-      const held: Held[] = [];
-      const all: string[] = [];
-      for (const users of SIZES.map((each) => effort.some(each))) {
-        const fresh = Array.from({ length: users - all.length }, (_, index) => `user-${all.length + index}`);
-        for (let at = 0; at < fresh.length; at += SEEDED_AT_ONCE)
-          await seedGrants(fleet, database, fresh.slice(at, at + SEEDED_AT_ONCE), 3500, SCOPES);
-        for (let call = 0; call < 2; call++) await askAll(url, fresh, key, CONNECTIONS);
-        all.push(...fresh);
-        const filled = await broker.memory();
-        await broker.collectGarbage();
-        held.push({ users, filled, settled: await broker.memory() });
-        const metrics = await (await fetch(`${url}/metrics`)).text();
-        // A broker that lost its changes on the way has cleared its caches.
-        if (!metrics.includes(`token_broker_cache_entries{cache="responses"} ${users}\n`))
-          throw new Error(`Not all of ${users} users were in memory.`);
+      try {
+        const held: Held[] = [];
+        let before = 0;
+        for (const users of SIZES.map((each) => effort.some(each))) {
+          const fresh = Array.from({ length: users - before }, (_, index) => `user-${before + index}`);
+          for (let at = 0; at < fresh.length; at += SEEDED_AT_ONCE)
+            await seedGrants(fleet, database, fresh.slice(at, at + SEEDED_AT_ONCE), 3500, SCOPES);
+          for (let call = 0; call < 2; call++) await askAll(url, fresh, key, CONNECTIONS);
+          before = users;
+          const filled = await broker.memory();
+          await broker.collectGarbage();
+          held.push({ users, filled, settled: await broker.memory() });
+          const metrics = await (await fetch(`${url}/metrics`)).text();
+          // A broker that lost its changes on the way has cleared its caches.
+          if (!metrics.includes(`token_broker_cache_entries{cache="responses"} ${users}\n`))
+            throw new Error(`Not all of ${users} users were in memory.`);
+        }
+        return held;
+      } finally {
+        // A process that ends waits for the one that inspects it.
+        broker.close();
       }
-      broker.close();
-      return held;
     });
   },
   rows(held) {
