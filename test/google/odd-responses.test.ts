@@ -419,6 +419,8 @@ describe('an odd response from Google', () => {
           expect(await connect(user, { scope: '' })).toEqual([{ ...UNUSED, account_verified: false }]);
         } finally {
           bed.google.control.clearFaults();
+          // The broker remembers for a while that the keys could not be fetched.
+          await bed.restart();
         }
       });
 
