@@ -48,8 +48,8 @@ export const distributed: Measure<Distributed> = {
   name: 'distributed',
   title: 'Tables distributed by Citus',
   explanation: `One broker with ${whole(USERS)} users on one PostgreSQL, and one on the same tables distributed over the workers of a Citus cluster, whose coordinator
-is that PostgreSQL: cold reads and refreshes, one call after the other, then ${CONNECTIONS} at a time, both in turn in each round. All servers share the cores, so the
-figures show what distribution costs, and nothing of how it scales.`,
+is that PostgreSQL: cold reads and refreshes, one call after the other, then ${CONNECTIONS} at a time, both in turn in each round, after ${whole(REFRESHED_BEFORE)}
+refreshes of each. All servers share the cores, so the figures show what distribution costs, and nothing of how it scales.`,
   isLong: true,
   take: async (_url, { citus, rounds, some }) => {
     if (citus === null) throw new LeftOut('it needs a Citus cluster: --citus URL');

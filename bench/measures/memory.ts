@@ -12,7 +12,7 @@ interface Held {
   readonly settled: Memory;
 }
 
-const SIZES = [20_000, 1_000_000];
+const SIZES = [20_000, 100_000];
 const SEEDED_AT_ONCE = 5000;
 const CONNECTIONS = 16;
 const GOAL = 4000;
