@@ -182,7 +182,7 @@ describe('the connections to a worker', () => {
       await openBoth();
       expect(await ask(refused)).toBe(0);
       // No connection was lost for it, and none is used until an operator may have acted.
-      expect(pool.connections.idleCount).toBe(2);
+      await until(() => pool.connections.idleCount === 2);
       expect(await ask(PID)).toBe(0);
     } finally {
       await pool.end();
