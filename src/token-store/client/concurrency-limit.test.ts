@@ -54,6 +54,22 @@ describe('a limit of what is under way', () => {
     expect(begun).toEqual(['a', 'c']);
   });
 
+  test('refuses nothing of a burst that waits for longer, while what is under way is answered', async () => {
+    const limit = new ConcurrencyLimit(1, WAIT_MS);
+    const answer = () => new Promise<string>((resolve) => setTimeout(resolve, WAIT_MS / 4, 'answered'));
+    const burst = Array.from({ length: 20 }, () => limit.run('one', answer));
+    expect(await Promise.all(burst)).toEqual(burst.map(() => 'answered'));
+  });
+
+  test('refuses what waits while all that is under way fails', async () => {
+    const limit = new ConcurrencyLimit(1, WAIT_MS);
+    const fail = () =>
+      new Promise<string>((_, reject) => setTimeout(reject, WAIT_MS / 4, new Error('no answer')));
+    const burst = await Promise.allSettled(Array.from({ length: 20 }, () => limit.run('one', fail)));
+    const reasons = burst.map((each) => (each.status === 'rejected' ? String(each.reason) : ''));
+    expect(reasons.filter((reason) => reason.includes('Timed out')).length).toBeGreaterThan(5);
+  });
+
   test('gives the place of work that failed to the next', async () => {
     const limit = new ConcurrencyLimit(1, 10_000);
     const failed = limit.run('one', () => Promise.reject(new Error('no')));

@@ -5,6 +5,8 @@
 
 interface Subject {
   running: number;
+  /** By performance.now(): when some of it was last answered, or began to wait for an answer. */
+  answeredAt: number;
   /** In the order in which they came. */
   readonly waiting: Set<() => void>;
 }
@@ -12,7 +14,7 @@ interface Subject {
 export class ConcurrencyLimit {
   readonly #subjects = new Map<string, Subject>();
 
-  /** @param waitMs how long work waits for what is under way */
+  /** @param waitMs how long work waits while nothing of what is under way is answered: a burst only waits for its turn */
   constructor(
     private readonly max: number,
     private readonly waitMs: number,
@@ -20,12 +22,18 @@ export class ConcurrencyLimit {
 
   /** @throws where what is under way did not end in time: as the pool does where no connection comes free */
   async run<Result>(about: string, work: () => Promise<Result>): Promise<Result> {
-    const subject = this.#subjects.get(about) ?? { running: 0, waiting: new Set() };
+    const subject = this.#subjects.get(about) ?? {
+      running: 0,
+      answeredAt: performance.now(),
+      waiting: new Set(),
+    };
     this.#subjects.set(about, subject);
     if (subject.running < this.max) subject.running++;
     else await this.#turn(subject);
     try {
-      return await work();
+      const result = await work();
+      subject.answeredAt = performance.now();
+      return result;
     } finally {
       const [next] = subject.waiting;
       if (next) next();
@@ -35,18 +43,27 @@ export class ConcurrencyLimit {
   }
 
   /** The place passes to the next in the queue. */
-  #turn({ waiting }: Subject): Promise<void> {
+  #turn(subject: Subject): Promise<void> {
     return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout;
       const begin = () => {
         clearTimeout(timer);
-        waiting.delete(begin);
+        subject.waiting.delete(begin);
         resolve();
       };
-      const timer = setTimeout(() => {
-        waiting.delete(begin);
+      const startedAt = performance.now();
+      const check = () => {
+        const silentMs = performance.now() - Math.max(startedAt, subject.answeredAt);
+        // Timers may fire a moment early.
+        if (silentMs < this.waitMs - 1) {
+          timer = setTimeout(check, this.waitMs - silentMs).unref();
+          return;
+        }
+        subject.waiting.delete(begin);
         reject(new Error('Timed out: earlier statements of the same kind were not answered.'));
-      }, this.waitMs).unref();
-      waiting.add(begin);
+      };
+      timer = setTimeout(check, this.waitMs).unref();
+      subject.waiting.add(begin);
     });
   }
 }
