@@ -40,6 +40,8 @@ describe('the address of the console', () => {
     ['http://127.0.0.1:9000', 0],
     ['http://admin.internal:9000', 1],
     ['http://10.0.0.5:9000', 1],
+    // Its own rule names it as a fault.
+    ['http://admin.internal:99999', 0],
   ])('may be %s with as many as %i faults, since the session cookie is sent there', (url, count) => {
     const { faults } = consoleOf({
       ADMIN_PORT: 9000,

@@ -42,10 +42,9 @@ export function readConsole(
     );
   }
   const url = (ADMIN_PORT === null ? null : ADMIN_URL) ?? environment.PUBLIC_URL;
-  // PUBLIC_URL has a rule of its own.
-  const isPlain =
-    url === ADMIN_URL && new URL(url).protocol === 'http:' && !isLocalHost(new URL(url).hostname);
-  if (isPlain) {
+  // PUBLIC_URL has a rule of its own, and so has an ADMIN_URL that is no URL.
+  const isOwn = url === ADMIN_URL && URL.canParse(url);
+  if (isOwn && new URL(url).protocol === 'http:' && !isLocalHost(new URL(url).hostname)) {
     faults.push(
       'ADMIN_URL must be https outside localhost: the code and the session cookie of an operator are sent there',
     );

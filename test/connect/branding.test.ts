@@ -86,10 +86,10 @@ describe("an app's branding", () => {
   });
 
   test('may have a logo of its own server, and the policy of the page allows this image and no other', async () => {
-    const { key } = await otherService({ logo: 'https://cdn.acme.example/a;b/logo,1.png?v=2' });
+    const { key } = await otherService({ logo: "https://cdn.acme.example/a;b/$'logo,1.png?v=2" });
     const page = await pageOf(await ticketFor({}, new Api(bed.url, key)));
-    expect(page.html).toContain('src="https://cdn.acme.example/a;b/logo,1.png?v=2"');
-    expect(policyOf(page)).toContain("img-src 'self' data: https://cdn.acme.example/a%3Bb/logo%2C1.png;");
+    expect(page.html).toContain(`src="https://cdn.acme.example/a;b/$'logo,1.png?v=2"`);
+    expect(policyOf(page)).toContain("img-src 'self' data: https://cdn.acme.example/a%3Bb/$'logo%2C1.png;");
     expect(policyOf(page).match(/https:/g)).toHaveLength(1);
     expect(policyOf(await pageOf(`${bed.url}/connect?ticket=x`))).not.toContain('https:');
   });

@@ -201,9 +201,14 @@ function readTokenFile({ tokenFile, keyFile, jwtFile, credentialFile = '-' }: Op
   return file;
 }
 
-/** Empty, or an access token of Google by its prefix. */
+/** Empty, or an access token of Google by its prefix. What cannot be read was written by no sidecar of this user. */
 function mayBeToken(size: number, file: string): boolean {
-  return size === 0 || (size < MAX_TOKEN_BYTES && ACCESS_TOKEN.test(readTextFile(file)));
+  if (size === 0) return true;
+  try {
+    return size < MAX_TOKEN_BYTES && ACCESS_TOKEN.test(readTextFile(file));
+  } catch {
+    return false;
+  }
 }
 
 function readPort(given: string): number {
