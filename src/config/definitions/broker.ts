@@ -46,7 +46,7 @@ export const BROKER_SETTINGS = {
     min: 0,
     max: 10_000_000,
     doc: 'For how many users one broker process caches grants and tokens; 0: every request reads the database.',
-    more: 'A process takes 289 MB and 3.3 kB a user, garbage included: 356 MB with the default ([what was measured](scaling.md#memory), and how a million fit).',
+    more: 'A process takes 283 MB and 2.8 kB a user, garbage included: 339 MB with the default ([what was measured](scaling.md#memory), and how a million fit).',
     example: '200000',
   }),
   CACHE_WITHOUT_DATABASE_SECONDS: integer({
