@@ -32,11 +32,14 @@ export async function changeByUser<Result>(
   { first, users, each, lock, last }: Parts<Result>,
 ): Promise<Result | null> {
   if (!database.isDistributed()) {
-    return database.$transaction(async (tx) => {
+    const change = await database.$transaction(async (tx) => {
+      // A process finds out with its first connection.
+      if (database.isDistributed()) return 'distributed';
       if (first && !(await first(tx))) return null;
       await each(tx, null);
-      return last(tx);
+      return { result: await last(tx) };
     });
+    if (change !== 'distributed') return change && change.result;
   }
   if (first && !(await database.$transaction(first))) return null;
   const visited = new Map<string, string>();

@@ -61,6 +61,22 @@ describe('a limit of what is under way', () => {
     expect(await Promise.all(burst)).toEqual(burst.map(() => 'answered'));
   });
 
+  test('refuses nothing while its subject answers otherwise', async () => {
+    let isAnswering = true;
+    const limit = new ConcurrencyLimit(1, WAIT_MS, (about) => about === 'one' && isAnswering);
+    const { end, of } = work();
+    const locked = limit.run('one', of('locked'));
+    let isRefused = false;
+    const next = limit.run('one', of('next')).catch(() => (isRefused = true));
+    await new Promise((resolve) => setTimeout(resolve, WAIT_MS * 4));
+    expect(isRefused).toBe(false);
+    isAnswering = false;
+    await next;
+    expect(isRefused).toBe(true);
+    end('locked');
+    expect(await locked).toBe('locked');
+  });
+
   test('refuses what waits while all that is under way fails', async () => {
     const limit = new ConcurrencyLimit(1, WAIT_MS);
     const fail = () =>

@@ -14,10 +14,14 @@ interface Subject {
 export class ConcurrencyLimit {
   readonly #subjects = new Map<string, Subject>();
 
-  /** @param waitMs how long work waits while nothing of what is under way is answered: a burst only waits for its turn */
+  /**
+   * @param waitMs how long work waits while nothing of what is under way is answered: a burst only waits for its turn
+   * @param isAnswering whether something else shows that the subject answers: then what is under way waits for a lock, which ends
+   */
   constructor(
     private readonly max: number,
     private readonly waitMs: number,
+    private readonly isAnswering: (about: string) => boolean = () => false,
   ) {}
 
   /** @throws where what is under way did not end in time: as the pool does where no connection comes free */
@@ -29,7 +33,7 @@ export class ConcurrencyLimit {
     };
     this.#subjects.set(about, subject);
     if (subject.running < this.max) subject.running++;
-    else await this.#turn(subject);
+    else await this.#turn(about, subject);
     try {
       const result = await work();
       subject.answeredAt = performance.now();
@@ -43,7 +47,7 @@ export class ConcurrencyLimit {
   }
 
   /** The place passes to the next in the queue. */
-  #turn(subject: Subject): Promise<void> {
+  #turn(about: string, subject: Subject): Promise<void> {
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout;
       const begin = () => {
@@ -53,6 +57,7 @@ export class ConcurrencyLimit {
       };
       const startedAt = performance.now();
       const check = () => {
+        if (this.isAnswering(about)) subject.answeredAt = performance.now();
         const silentMs = performance.now() - Math.max(startedAt, subject.answeredAt);
         // Timers may fire a moment early.
         if (silentMs < this.waitMs - 1) {

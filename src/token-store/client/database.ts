@@ -69,7 +69,8 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
     this.#pool = pool;
     this.#informing = poolOf(INFORMING);
     const share = Math.max(1, Math.floor(settings.databasePoolSize / SHARE_OF_A_WORKER));
-    this.#ofServer = new ConcurrencyLimit(share, WAIT_FOR_SHARE_MS);
+    const isHeard = (server: string) => this.workers.isHeard(server === ALL_SERVERS ? undefined : server);
+    this.#ofServer = new ConcurrencyLimit(share, WAIT_FOR_SHARE_MS, isHeard);
     this.#servers = servers;
     this.workers = new WorkerPools(settings);
     // Notifications received through the pooler of this pool prove that it keeps sessions.

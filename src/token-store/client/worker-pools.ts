@@ -75,6 +75,12 @@ export class WorkerPools {
     return this.#shards.shardOf(userId)?.worker ?? null;
   }
 
+  /** Whether the changes of a worker are received; without a name, of each. */
+  isHeard(worker?: string): boolean {
+    const workers = worker === undefined ? [...this.#workers.values()] : [this.#workers.get(worker)];
+    return workers.every((each) => (each?.run() ?? null) !== null);
+  }
+
   /** @returns null where the statements about this user go through the coordinator */
   placeOf(userId: string): { readonly pool: WorkerPool; readonly shard: UserShard } | null {
     const shard = this.#shards.shardOf(userId);
