@@ -34,8 +34,10 @@ beforeAll(async () => {
   fleet = await startFleet(asRuntime(url), 1, { GOOGLE_TIMEOUT_MS: '3000' });
   key = await seedService(fleet, database);
 }, 60_000);
-afterEach(() => {
+afterEach(async () => {
   fleet.google.control.reset();
+  // Three processes each, which would go on to use the processor of the next test.
+  await Promise.all(fleet.replicas.slice(1).map((broker) => broker.end('SIGKILL')));
 });
 afterAll(async () => {
   await fleet.stop();

@@ -7,10 +7,12 @@ import { databaseFiles } from './database-files.mjs';
 
 /**
  * After the others, and each alone: they cut off servers, kill them, and move rows logically, which waits for the transactions of all
- * databases of a server; or count what a busy machine answers late.
+ * databases of a server; or have many processes and callers, and count what a busy machine answers late.
  */
 export const ALONE = [
   'test/http/limits.test.ts',
+  'test/tokens/replicas.test.ts',
+  'test/operations/workers.test.ts',
   'test/database/cluster-nodes.test.ts',
   'test/database/cluster-workers.test.ts',
   'test/database/cluster-security-events.test.ts',

@@ -6,7 +6,7 @@ import pg from 'pg';
 import { type Fleet, startFleet } from '../../sandbox/fleet/fleet.js';
 import { seedGrants, seedService } from '../../sandbox/fleet/seed.js';
 import { Api } from './api.js';
-import { inEachForm, runSql, servers } from './cluster.js';
+import { dropCopy, inEachForm, runSql, servers } from './cluster.js';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.js';
 import { asRuntime, createDatabase } from './test-bed.js';
 
@@ -74,6 +74,7 @@ export async function startClusterFleet(replicas: number): Promise<ClusterFleet>
       await fleet.stop();
       await database.end();
       for (const proxy of proxies.values()) await proxy.close();
+      await dropCopy(url);
     },
   };
 }

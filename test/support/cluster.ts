@@ -4,7 +4,7 @@
  */
 import { test } from '@jest/globals';
 import pg from 'pg';
-import { createDistributedDatabase } from '../../sandbox/trial/citus.js';
+import { createDistributedDatabase, dropDatabase } from '../../sandbox/trial/citus.js';
 import { BLOCKED_SESSIONS } from './until.js';
 
 /** The addresses of all servers, the coordinator first; null on one PostgreSQL. */
@@ -12,12 +12,21 @@ export const servers = JSON.parse(process.env['TEST_CITUS_SERVERS'] ?? 'null') a
 
 /** Makes a copy of the migrated template. */
 export async function copyTemplate(base: string, name: string): Promise<void> {
-  for (const server of servers ?? [base]) {
+  const copy = async (server: string) => {
     const client = new pg.Client({ connectionString: `${server}postgres` });
     await client.connect();
     await client.query(`CREATE DATABASE ${name} TEMPLATE migrated`);
     await client.end();
-  }
+  };
+  await Promise.all((servers ?? [base]).map(copy));
+}
+
+/**
+ * Drops a copy whose test has ended, on a cluster: there each database has processes of its own at each server, which look for deadlocks
+ * and prepared transactions every other second. On one PostgreSQL the run's end drops all.
+ */
+export async function dropCopy(url: string): Promise<void> {
+  await dropDatabase(servers ?? [], new URL(url).pathname.slice(1));
 }
 
 /** Skipped on a cluster, where it is otherwise: docs/citus.md. */
@@ -49,7 +58,7 @@ export async function runSql(database: pg.Client, query: string, values?: unknow
   const inserted = GRANTS_OF_SEVERAL.exec(query);
   if (inserted) return insertEach(database, inserted[1] ?? '', inserted[2] ?? '', values);
   try {
-    if (OF_TRIGGERS.test(query)) await database.query('SET citus.enable_unsafe_triggers = on');
+    if (OF_TRIGGERS.test(query)) return await runEach(database, query);
     return (await database.query<Record<string, unknown>>(query, values)).rows;
   } catch (error) {
     const { message } = error as Error;
@@ -71,6 +80,15 @@ export function inEachForm(database: pg.Client) {
 }
 
 type Rows = Record<string, unknown>[];
+
+/** Of what changes triggers, the coordinator sends the whole text to the workers, which take one statement at a time. */
+async function runEach(database: pg.Client, query: string): Promise<Rows> {
+  await database.query('SET citus.enable_unsafe_triggers = on');
+  let rows: Rows = [];
+  for (const [statement] of query.matchAll(/(?:\$\$[^]*?\$\$|[^;])+/g))
+    if (statement.trim() !== '') ({ rows } = await database.query<Record<string, unknown>>(statement));
+  return rows;
+}
 
 async function changeEachUser(database: pg.Client, query: string, values?: unknown[]): Promise<Rows> {
   const { rows: users } = await database.query<{ user_id: string }>('SELECT DISTINCT user_id FROM grants');

@@ -5,6 +5,8 @@ import { createDistributedDatabase, serversOf } from '../../dist/sandbox/trial/c
 import { migrate } from '../../dist/src/token-store/migrations/migrate.js';
 import { grantPrivileges } from '../../dist/src/token-store/migrations/runtime-privileges.js';
 
+/** Of each table, in place of 32: each test file copies all of them, at each server. */
+const SHARDS = 8;
 const FOLDER = new URL('../../prisma/migrations', import.meta.url).pathname;
 
 /** @param url of a database at the coordinator, as a superuser; it has citus, and its servers were added to it */
@@ -24,6 +26,7 @@ export default async function startCitus(url, role) {
   }
   const [coordinator = ''] = bases;
   await createDistributedDatabase(bases, 'migrated');
+  await query(`${coordinator}postgres`, `ALTER DATABASE migrated SET citus.shard_count = ${SHARDS}`);
   await migrate(`${coordinator}migrated`, FOLDER, { distribute: true, say: (line) => console.log(line) });
   const password = new URL(url).password || randomUUID();
   const known = await query(`${coordinator}migrated`, `SELECT 1 FROM pg_roles WHERE rolname = '${role}'`);

@@ -24,7 +24,7 @@ import { ServiceRegistry } from '../../src/services/service-registry.js';
 import { ChangeFeed } from '../../src/token-store/change-feed/change-feed.js';
 import { generateWebhookSecret, WebhookRegistry } from '../../src/webhooks/webhook-registry.js';
 import { Api } from './api.js';
-import { copyTemplate, runSql } from './cluster.js';
+import { copyTemplate, dropCopy, runSql } from './cluster.js';
 import { checkStatements } from './sent-statements.js';
 
 // nestjs-pino keeps the log of the first broker of a process; here one broker follows another. It exports no reset.
@@ -237,6 +237,7 @@ export async function startTestBed(
       await app.close();
       await database.end();
       await google.close();
+      await dropCopy(databaseUrl);
       rmSync(folder, { recursive: true, force: true });
       checkStatements();
     },

@@ -83,9 +83,10 @@ const quiet = async (count: number, { app }: Pick<TestBed, 'app'> = bed) => {
 const pile = async (count: number, inSeconds = 0) => {
   const ids = Array.from({ length: count }, (_, index) => `msg_${index}`);
   await bed.sql(
-    `INSERT INTO outbox_events (id, webhook_id, type, payload, created_at, next_attempt_at)
-     SELECT id, (SELECT id FROM webhooks), 'grant.connected', '{"type":"grant.connected","timestamp":"2026-01-01T00:00:00.000Z","data":{}}', now(), $2
-     FROM unnest($1::text[]) AS id`,
+    // Two rows of the same microsecond have no order of their own.
+    `INSERT INTO outbox_events (sequence, id, webhook_id, type, payload, created_at, next_attempt_at)
+     SELECT n, id, (SELECT id FROM webhooks), 'grant.connected', '{"type":"grant.connected","timestamp":"2026-01-01T00:00:00.000Z","data":{}}', now(), $2
+     FROM unnest($1::text[]) WITH ORDINALITY AS each (id, n)`,
     [ids, new Date(bed.clock.now().getTime() + inSeconds * 1000)],
   );
   return ids;
