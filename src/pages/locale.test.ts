@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { inMinutes, localeOf, plural } from './locale.js';
+import { inMinutes, localeOf, onDay, plural } from './locale.js';
 
 describe('the language of a page', () => {
   test.each([
@@ -42,5 +42,18 @@ describe('a number in a message', () => {
     ['id', 25, 'dalam 25 menit'],
   ] as const)('is a time from now in %s for %d', (locale, minutes, text) => {
     expect(inMinutes(locale, minutes)).toBe(text);
+  });
+});
+
+describe('a day in a message', () => {
+  test.each([
+    ['en', '2026-10-01', 'October 1, 2026'],
+    ['de', '2026-10-01', '1. Oktober 2026'],
+    ['id', '2026-10-01', '1 Oktober 2026'],
+    ['fr', '2026-10-01', '1er octobre 2026'],
+    ['fr', '2026-10-10', '10 octobre 2026'],
+    ['fr', '2026-10-21', '21 octobre 2026'],
+  ] as const)('is written as in %s, for %s', (locale, day, text) => {
+    expect(onDay(locale, new Date(day))).toBe(text);
   });
 });

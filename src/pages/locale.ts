@@ -49,7 +49,9 @@ export function plural(locale: Locale, count: number, forms: Forms): string {
 
 /** A day, as a person writes it. */
 export function onDay(locale: Locale, day: Date): string {
-  return new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone: 'UTC' }).format(day);
+  const text = new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone: 'UTC' }).format(day);
+  // French has an ordinal for the first of a month, which Intl does not write.
+  return locale === 'fr' ? text.replace(/^1\b/, '1er') : text;
 }
 
 /** A duration from now, such as "in 5 minutes". */

@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { ChangeFeed } from '../../src/token-store/change-feed/change-feed.js';
 import { Api } from '../support/api.js';
@@ -9,6 +10,7 @@ import { exhaustive, fewOf } from '../support/exhaustive.js';
 import { LocalIssuer, SigningKey } from '../support/local-issuer.js';
 import { pngOf } from '../support/png.js';
 import { ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
+import { until } from '../support/until.js';
 import { startTokenBroker, tokenBroker } from './token-broker.js';
 
 let bed: TestBed;
@@ -317,6 +319,27 @@ describe('a file that is applied', () => {
     } finally {
       await bed.sql('DROP TRIGGER refused ON webhooks; DROP FUNCTION refuse()');
     }
+  });
+
+  test.each([
+    ['disables', 'webhooks: { crm: { url: "https://crm.example/hook", enabled: false } }', 'disabled'],
+    ['deletes', 'webhooks: {}', 'deleted'],
+  ])('%s a webhook at once while replicas change what waits for it', async (_, changed, why) => {
+    await apply('webhooks: { crm: { url: "https://crm.example/hook" } }');
+    await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+    const replica = new pg.Client({ connectionString: bed.ownerUrl });
+    await replica.connect();
+    try {
+      await replica.query(`BEGIN; UPDATE outbox_events SET attempts = attempts WHERE user_id = 'alice'`);
+      const applied = apply(changed, ['--prune']);
+      await until(async () => (await bed.sql('SELECT 1 FROM webhooks WHERE disabled_at IS NULL')).length === 0);
+      await replica.query('COMMIT');
+      expect((await applied).code).toBe(0);
+    } finally {
+      await replica.end();
+    }
+    const events = await bed.sql('SELECT last_error, abandoned_at IS NOT NULL AS ended FROM outbox_events');
+    expect(events).toEqual([{ last_error: why, ended: true }]);
   });
 
   test('writes new secrets into a private file where it is asked to, and never over another one', async () => {

@@ -12,7 +12,7 @@ export const CONNECT_DE: ConnectMessages = {
     onlyThatAccount: 'das von der App verlangte und kein anderes',
     asks: (app) => ['Damit darf ', app],
     promise:
-      'Die App bekommt nur das und was Sie ihr früher erlaubt haben. Sie erfährt auch, welches Konto Sie gewählt haben.',
+      'Die App bekommt nur, was hier genannt ist und was Sie ihr bereits erlaubt haben. Sie erfährt auch, welches Konto Sie gewählt haben.',
     next: 'Das Konto und die Berechtigungen wählen Sie auf der nächsten Seite; sie gehört Google.',
     button: 'Weiter zu Google',
     cancel: 'Abbrechen',
@@ -103,9 +103,9 @@ export const CONNECT_DE: ConnectMessages = {
       ' zurück und beginnen Sie dort neu.',
     ],
     otherAccount: (former) => [
-      'Das ist ein anderes Konto als bisher: ',
+      'Das ist ein anderes Konto als bisher. Weiterhin nicht verbunden: ',
       former,
-      ' ist weiterhin nicht verbunden.',
+      '.',
     ],
     wrongAccount: 'Ein anderes Google-Konto ist nötig',
     wrongAccountBody: (app, chosen, wanted) => [

@@ -123,9 +123,9 @@ export const CONNECT_EN = {
       ', and start again there.',
     ],
     otherAccount: (former: MessagePart): MessagePart => [
-      'This is another account than before: ',
+      'This is another account than before. Still not connected: ',
       former,
-      ' is still not connected.',
+      '.',
     ],
     wrongAccount: 'Another Google account is needed',
     wrongAccountBody: (app: MessagePart, chosen: MessagePart, wanted: MessagePart): MessagePart => [

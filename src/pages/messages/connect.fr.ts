@@ -10,7 +10,7 @@ export const CONNECT_FR: ConnectMessages = {
     onlyAccount: (email) => [email, ', et aucun autre'],
     onlyDomain: (domain) => ['un compte du domaine ', domain, ', et aucun autre'],
     onlyThatAccount: 'celui que l’application demande, et aucun autre',
-    asks: (app) => [app, ' pourra'],
+    asks: (app) => ['Avec cet accès, ', app, ' peut'],
     promise:
       'L’application n’obtient rien de plus que cela et ce que vous lui avez déjà accordé. Elle apprend aussi quel compte vous avez choisi.',
     next: 'Vous choisissez le compte et les autorisations sur la page suivante, qui est celle de Google.',
@@ -40,7 +40,7 @@ export const CONNECT_FR: ConnectMessages = {
   tryAgain: 'Réessayer',
   startAgain: 'Recommencer',
   back: (app) => ['Retour à ', app],
-  getHelp: (app) => ['Obtenir l’aide de l’application ', app],
+  getHelp: (app) => ['Demander de l’aide à ', app],
   mention: (code) => ['Si vous demandez de l’aide, indiquez ', code, '.'],
   errorLine: (status, code, request) => [`Erreur ${status} `, code, ', requête ', request],
   result: {
@@ -64,8 +64,8 @@ export const CONNECT_FR: ConnectMessages = {
       'Certaines fonctions de l’application ',
       app,
       plural('fr', count, {
-        one: ' nécessitent cette autorisation et risquent de ne pas marcher sans elle.',
-        other: ' nécessitent ces # autorisations et risquent de ne pas marcher sans elles.',
+        one: ' nécessitent cette autorisation et risquent de ne pas fonctionner sans elle.',
+        other: ' nécessitent ces # autorisations et risquent de ne pas fonctionner sans elles.',
       }),
     ],
     held: 'Compte déjà associé',
@@ -93,7 +93,7 @@ export const CONNECT_FR: ConnectMessages = {
     ],
     unfinished: 'Pas encore terminé',
     unfinishedBody: (app) => [
-      'Si la page de Google est encore ouverte, continuez‑y. Sinon, recommencez avec le lien de l’application ',
+      'Si la page de Google est encore ouverte, continuez-y. Sinon, recommencez avec le lien de l’application ',
       app,
       '.',
     ],
@@ -108,9 +108,9 @@ export const CONNECT_FR: ConnectMessages = {
     expired: 'Cela a pris trop de temps',
     expiredBody: (app) => ['Rien n’a été enregistré. Retournez à ', app, ' et recommencez.'],
     otherAccount: (former) => [
-      'Ce n’est pas le même compte qu’avant\u00a0: ',
+      'Ce n’est pas le même compte qu’avant. Toujours sans association\u00a0: ',
       former,
-      ' n’est toujours pas associé.',
+      '.',
     ],
     wrongAccount: 'Il faut un autre compte Google',
     wrongAccountBody: (app, chosen, wanted) => [
@@ -129,7 +129,7 @@ export const CONNECT_FR: ConnectMessages = {
     title: 'Ouvrez ce lien dans votre navigateur',
     body: (app) => [
       'Vous utilisez un navigateur intégré à une autre application. Google n’y permet pas de se connecter, car une telle ' +
-        'application pourrait tout lire. Ouvrez le lien dans Safari, Chrome ou Firefox, et associez‑y votre compte à ',
+        'application pourrait tout lire. Ouvrez le lien dans Safari, Chrome ou Firefox, et associez-y votre compte à ',
       app,
       '.',
     ],
@@ -153,7 +153,7 @@ export const CONNECT_FR: ConnectMessages = {
     ],
     denied: 'Non autorisé',
     deniedBody: 'Vous n’avez pas donné l’autorisation. Retournez au terminal\u00a0; il indique la suite.',
-    failed: 'Cela n’a pas marché',
+    failed: 'Cela n’a pas fonctionné',
     failedBody: 'Retournez au terminal\u00a0; il en dit plus.',
     waiting: 'En attente de Google',
     waitingBody: 'Ouvrez l’adresse que le terminal affiche. Google vous ramènera ensuite ici.',

@@ -7,9 +7,9 @@ export const CONNECT_ID: ConnectMessages = {
     lead: (app) => [app, ' meminta izin untuk menggunakan akun Google Anda.'],
     user: (app) => ['Akun Anda di ', app],
     account: 'Akun Google',
-    onlyAccount: (email) => [email, ', tidak bisa akun lain'],
-    onlyDomain: (domain) => ['salah satu akun ', domain, ', tidak bisa akun lain'],
-    onlyThatAccount: 'akun yang diminta aplikasi, tidak bisa akun lain',
+    onlyAccount: (email) => [email, ', bukan akun lain'],
+    onlyDomain: (domain) => ['salah satu akun ', domain, ', bukan akun lain'],
+    onlyThatAccount: 'akun yang diminta aplikasi, bukan akun lain',
     asks: (app) => ['Dengan ini ', app, ' dapat'],
     promise:
       'Aplikasi tidak mendapat lebih dari ini dan yang sudah Anda izinkan sebelumnya. Aplikasi juga mengetahui akun mana yang Anda pilih.',
@@ -78,7 +78,7 @@ export const CONNECT_ID: ConnectMessages = {
     ],
     waiting: 'Hampir selesai',
     waitingBody: (app) => [
-      'Jawaban Google masih disimpan. Muat ulang halaman ini sebentar lagi. Jika tetap seperti ini, buka link dari ',
+      'Jawaban Google masih dalam proses penyimpanan. Muat ulang halaman ini sebentar lagi. Jika tetap seperti ini, buka link dari ',
       app,
       ' sekali lagi.',
     ],

@@ -70,8 +70,8 @@ export const MY_GRANTS_DE: MyGrantsMessages = {
       'Google beendet alle Berechtigungen von ',
       account,
       plural('de', count, {
-        one: ' gemeinsam: # weitere Verbindung endet mit dieser, möglicherweise die eines anderen Benutzers.',
-        other: ' gemeinsam: # weitere Verbindungen enden mit dieser, möglicherweise die anderer Benutzer.',
+        one: ' gemeinsam: # weitere Verbindung endet mit dieser, möglicherweise die eines anderen Nutzers.',
+        other: ' gemeinsam: # weitere Verbindungen enden mit dieser, möglicherweise die anderer Nutzer.',
       }),
     ],
     own: 'Damit endet auch, was Sie in anderen Verbindungen erlaubt haben',

@@ -17,7 +17,7 @@ export const MY_GRANTS_FR: MyGrantsMessages = {
     ],
   },
   lead: (app, user) => ['Comptes Google associés à ', app, ' pour ', user, '.'],
-  none: (app) => [app, ' n’est associé à aucun de vos comptes Google.'],
+  none: (app) => ['Aucun de vos comptes Google n’est associé à ', app, '.'],
   status: {
     active: 'Associé',
     partial: 'Associé en partie',
@@ -39,7 +39,7 @@ export const MY_GRANTS_FR: MyGrantsMessages = {
   allowRest: 'Autoriser le reste',
   disconnect: 'Dissocier',
   onlyShown: (app) => [
-    'Pour mettre fin à un accès, adressez-vous à ',
+    'Pour mettre fin à une association, adressez-vous à ',
     app,
     ', ou faites-le dans votre compte Google.',
   ],
@@ -72,12 +72,12 @@ export const MY_GRANTS_FR: MyGrantsMessages = {
       'Google met fin à toutes les autorisations du compte ',
       account,
       plural('fr', count, {
-        one: ' en même temps\u00a0: # autre accès prend fin avec celui-ci, peut-être celui d’un autre utilisateur.',
+        one: ' en même temps\u00a0: # autre association prend fin avec celle-ci, peut-être celle d’un autre utilisateur.',
         other:
-          ' en même temps\u00a0: # autres accès prennent fin avec celui-ci, peut-être ceux d’autres utilisateurs.',
+          ' en même temps\u00a0: # autres associations prennent fin avec celle-ci, peut-être celles d’autres utilisateurs.',
       }),
     ],
-    own: 'Cela met aussi fin à ce que vous aviez autorisé par ailleurs',
+    own: 'Cela met aussi fin à ce que vous avez autorisé par d’autres associations de ce compte',
     loses: 'Ce qui ne sera plus possible',
     keep: 'Conserver',
   },
@@ -85,7 +85,7 @@ export const MY_GRANTS_FR: MyGrantsMessages = {
     revoked: 'Compte dissocié. Google a mis fin à l’autorisation, et elle a été supprimée ici.',
     revoking: 'Compte dissocié. Google doit encore le confirmer\u00a0; inutile d’attendre.',
     deleted: 'Compte dissocié. Ce qui était enregistré ici a été supprimé.',
-    kept: 'Il n’est pas possible de mettre fin à cet accès pour le moment. Adressez-vous aux responsables de l’application.',
+    kept: 'Il n’est pas possible de mettre fin à cette association pour le moment. Adressez-vous aux responsables de l’application.',
     gone: 'Cela a changé entre-temps. Voici l’état actuel.',
   },
   connected: {

@@ -34,7 +34,7 @@ export const PROBLEMS_DE: ProblemMessages = {
     },
     state_missing: {
       title: 'Diese Seite lässt sich nicht direkt öffnen',
-      detail: `Nur Google schickt Browser hierher. ${START_AGAIN}`,
+      detail: `Hierher gelangt man nur über die Seite von Google. ${START_AGAIN}`,
     },
     malformed_response: {
       title: 'Diese Antwort ist unbrauchbar',
@@ -83,7 +83,7 @@ export const PROBLEMS_DE: ProblemMessages = {
     slots_full: {
       title: 'Dieses Google-Konto ist zu oft verbunden',
       detail:
-        'Google würde die älteste Verbindung beenden, die eine andere Person noch verwendet. Trennen Sie eine nicht mehr nötige, oder verwenden Sie ein anderes Google-Konto.',
+        'Google würde die älteste Verbindung dieses Kontos beenden; eine andere Person verwendet sie noch. Trennen Sie eine nicht mehr benötigte, oder verwenden Sie ein anderes Google-Konto.',
     },
     google_unavailable: {
       title: 'Google antwortet nicht',

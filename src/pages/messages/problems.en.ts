@@ -39,7 +39,7 @@ export const PROBLEMS_EN = {
     },
     state_missing: {
       title: 'This page cannot be opened by itself',
-      detail: `Only Google sends browsers here. ${START_AGAIN}`,
+      detail: `You can get here only from the page of Google. ${START_AGAIN}`,
     },
     malformed_response: {
       title: 'This answer cannot be used',
@@ -87,7 +87,7 @@ export const PROBLEMS_EN = {
     slots_full: {
       title: 'This Google account is connected too often',
       detail:
-        'Google would end its oldest connection, which another user still uses. Disconnect one that is not needed, or use another Google account.',
+        'Google would end the oldest connection of this account, one that another user still uses. Disconnect one that is not needed, or use another Google account.',
     },
     google_unavailable: {
       title: 'Google does not answer',

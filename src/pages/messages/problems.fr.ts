@@ -6,9 +6,9 @@ const ASK = 'Vous ne pouvez pas corriger cela\u00a0: adressez-vous aux responsab
 export const PROBLEMS_FR: ProblemMessages = {
   reasons: {
     ticket_used: {
-      title: 'Ce lien appartient à un autre navigateur',
+      title: 'Ce lien est réservé à un autre navigateur',
       detail:
-        'Il a été ouvert dans un autre navigateur et ne fonctionne que dans celui-ci. Continuez dans ce navigateur, ou retournez à l’application d’où vous venez et recommencez ici.',
+        'Il a été ouvert dans un autre navigateur et ne fonctionne que dans ce dernier. Continuez-y, ou retournez à l’application d’où vous venez et recommencez ici.',
     },
     ticket_expired: {
       title: 'Ce lien a expiré',
@@ -19,14 +19,14 @@ export const PROBLEMS_FR: ProblemMessages = {
       detail: `L’application l’a retiré. ${START_AGAIN}`,
     },
     ticket_invalid: {
-      title: 'Ce lien ne marche pas',
+      title: 'Ce lien ne fonctionne pas',
       detail:
         'Il est endommagé ou incomplet. Ouvrez-le exactement comme l’application vous l’a donné, ou recommencez dans l’application.',
     },
     other_site: {
       title: 'Veuillez ouvrir le lien vous-même',
       detail:
-        'Un autre site vous a envoyé ici. Ouvrez le lien que l’application vous a donné et appuyez sur son bouton.',
+        'Un autre site vous a envoyé ici. Ouvrez le lien que l’application vous a donné et appuyez sur le bouton de la page qui s’affiche.',
     },
     state_unknown: {
       title: 'Cette page ne peut pas être ouverte directement',
@@ -34,7 +34,7 @@ export const PROBLEMS_FR: ProblemMessages = {
     },
     state_missing: {
       title: 'Cette page ne peut pas être ouverte directement',
-      detail: `Seul Google envoie des navigateurs ici. ${START_AGAIN}`,
+      detail: `On n’arrive ici qu’en passant par la page de Google. ${START_AGAIN}`,
     },
     malformed_response: {
       title: 'Cette réponse est inutilisable',
@@ -57,7 +57,7 @@ export const PROBLEMS_FR: ProblemMessages = {
     other_browser: {
       title: 'Veuillez recommencer dans ce navigateur',
       detail:
-        'Cette association a commencé dans un autre navigateur, ou son cookie a disparu. Retournez au navigateur du début, ou recommencez dans l’application.',
+        'Cette association a commencé dans un autre navigateur, ou son cookie a disparu. Retournez au navigateur dans lequel vous avez commencé, ou recommencez dans l’application.',
     },
   },
   codes: {
@@ -80,9 +80,9 @@ export const PROBLEMS_FR: ProblemMessages = {
       detail: 'Beaucoup de demandes sont venues de votre réseau. Attendez une minute, puis réessayez.',
     },
     slots_full: {
-      title: 'Ce compte Google est associé trop souvent',
+      title: 'Ce compte Google a trop d’associations',
       detail:
-        'Google mettrait fin à sa plus ancienne association, qu’un autre utilisateur emploie encore. Supprimez-en une qui ne sert plus, ou utilisez un autre compte Google.',
+        'Google mettrait fin à l’association la plus ancienne de ce compte, alors qu’un autre utilisateur s’en sert encore. Mettez fin à une association qui ne sert plus, ou utilisez un autre compte Google.',
     },
     google_unavailable: {
       title: 'Google ne répond pas',
@@ -101,7 +101,7 @@ export const PROBLEMS_FR: ProblemMessages = {
     },
   },
   failed: {
-    title: 'Cela n’a pas marché',
+    title: 'Cela n’a pas fonctionné',
     notAllowed: `L’application ne peut plus demander cela. Rien n’a été enregistré. ${ASK}`,
   },
   failures: {
@@ -110,7 +110,7 @@ export const PROBLEMS_FR: ProblemMessages = {
     org_internal:
       'Seuls les comptes de l’organisation à laquelle appartient cette application peuvent l’utiliser. Choisissez un compte de cette organisation.',
     policy_rejected:
-      'L’administrateur de votre Google Workspace n’autorise pas cette application ou l’une de ses autorisations. Demandez-lui de l’autoriser.',
+      'L’administrateur de votre Google Workspace n’a pas approuvé cette application ou l’une des autorisations qu’elle demande. Demandez-lui de l’approuver.',
     code_rejected:
       'Google a rejeté le code de connexion. Il a peut-être déjà été utilisé. Recommencez dans l’application.',
     scope_rejected: `Google ne connaît pas l’une des autorisations demandées. Rien n’a été enregistré. ${ASK}`,

@@ -6,13 +6,13 @@ const ASK = 'Anda tidak dapat memperbaikinya: hubungi pengelola aplikasi.';
 export const PROBLEMS_ID: ProblemMessages = {
   reasons: {
     ticket_used: {
-      title: 'Link ini milik browser lain',
+      title: 'Link ini hanya berlaku di browser lain',
       detail:
         'Link ini dibuka di browser lain dan hanya berfungsi di sana. Lanjutkan di browser itu, atau kembali ke aplikasi asal Anda dan mulai lagi di sini.',
     },
     ticket_expired: {
       title: 'Link ini sudah tidak berlaku',
-      detail: `Link ini lebih lama dari 30 menit. ${START_AGAIN}`,
+      detail: `Link ini dibuat lebih dari 30 menit yang lalu. ${START_AGAIN}`,
     },
     ticket_cancelled: {
       title: 'Link ini telah ditarik',
@@ -24,7 +24,7 @@ export const PROBLEMS_ID: ProblemMessages = {
         'Link rusak atau tidak lengkap. Buka persis seperti yang diberikan aplikasi, atau mulai lagi di aplikasi.',
     },
     other_site: {
-      title: 'Buka sendiri link-nya',
+      title: 'Silakan buka sendiri link ini',
       detail:
         'Situs lain mengirim Anda ke sini. Buka link yang diberikan aplikasi, lalu tekan tombol di sana.',
     },
@@ -34,7 +34,7 @@ export const PROBLEMS_ID: ProblemMessages = {
     },
     state_missing: {
       title: 'Halaman ini tidak dapat dibuka secara langsung',
-      detail: `Hanya Google yang mengirim browser ke sini. ${START_AGAIN}`,
+      detail: `Halaman ini hanya dapat dicapai melalui halaman Google. ${START_AGAIN}`,
     },
     malformed_response: {
       title: 'Jawaban ini tidak dapat digunakan',
@@ -79,9 +79,9 @@ export const PROBLEMS_ID: ProblemMessages = {
       detail: 'Banyak permintaan datang dari jaringan Anda. Tunggu satu menit, lalu coba lagi.',
     },
     slots_full: {
-      title: 'Akun Google ini terlalu sering dihubungkan',
+      title: 'Koneksi akun Google ini terlalu banyak',
       detail:
-        'Google akan mengakhiri koneksi terlamanya, yang masih digunakan pengguna lain. Putuskan koneksi yang tidak diperlukan, atau gunakan akun Google lain.',
+        'Google akan mengakhiri koneksi terlama akun ini, padahal koneksi itu masih digunakan pengguna lain. Putuskan koneksi yang tidak diperlukan, atau gunakan akun Google lain.',
     },
     google_unavailable: {
       title: 'Google tidak menjawab',
@@ -109,7 +109,7 @@ export const PROBLEMS_ID: ProblemMessages = {
     org_internal:
       'Hanya akun dari organisasi pemilik aplikasi ini yang dapat menggunakannya. Pilih akun dari organisasi tersebut.',
     policy_rejected:
-      'Administrator Google Workspace Anda tidak mengizinkan aplikasi ini atau salah satu izinnya. Minta administrator untuk mengizinkannya.',
+      'Administrator Google Workspace Anda belum menyetujui aplikasi ini atau salah satu izin yang dimintanya. Mintalah persetujuan administrator.',
     code_rejected: 'Google menolak kode login. Mungkin kode itu sudah digunakan. Mulai lagi di aplikasi.',
     scope_rejected: `Google tidak mengenal salah satu izin yang diminta. Tidak ada yang disimpan. ${ASK}`,
     no_refresh_token: 'Google hanya memberikan akses sementara. Tidak ada yang disimpan; coba lagi.',

@@ -182,7 +182,7 @@ export const DE: ScopeWords = {
     composeMail: 'Gmail-Nachrichten in Ihrem Namen schreiben und senden',
     sendMail: 'E-Mails in Ihrem Namen senden',
     insertMail: 'Nachrichten zu Ihrem Gmail-Postfach hinzufügen',
-    uploadVideos: 'Videos auf YouTube hochladen und verwalten',
+    uploadVideos: 'Ihre YouTube-Videos hochladen und verwalten',
     createAnalytics: 'Google-Analytics-Konten für Sie erstellen',
     deleteAnalyticsUsers: 'Besucherdaten aus Google Analytics löschen',
     deleteTagContainers: 'Ihre Container in Tag Manager löschen',

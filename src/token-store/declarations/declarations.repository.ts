@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import type { Webhook } from '../../domain/webhook/webhook.js';
 import type { WebhookSecrets } from '../../domain/webhook/webhook-secrets.js';
 import { Sealer } from '../../sealing/sealer.js';
@@ -61,6 +61,8 @@ const ATTEMPTS = 3;
 /** Reads and writes what a file declares, each in one transaction: what was read is what is changed, in full or not at all. */
 @Injectable()
 export class DeclarationsRepository {
+  readonly #log = new Logger(DeclarationsRepository.name);
+
   constructor(
     private readonly database: Database,
     private readonly sealer: Sealer,
@@ -83,11 +85,23 @@ export class DeclarationsRepository {
     for (let attempt = 1; ; attempt++) {
       try {
         const decided = await this.#attempt(decide, now, beforeCommit);
-        if (decided.writes) for (const kind of kindsOf(decided.writes)) this.changes.publish({ kind });
+        if (decided.writes) await this.#finish(decided.writes, now);
         return decided;
       } catch (error) {
         if (attempt === ATTEMPTS || !isConflict(error)) throw error;
       }
+    }
+  }
+
+  /** What is done after the commit, and cannot undo it. */
+  async #finish(writes: DeclarationWrites, now: Date): Promise<void> {
+    for (const kind of kindsOf(writes)) this.changes.publish({ kind });
+    const disabled = writes.changeWebhooks.filter(({ after }) => after.disabledAt !== null);
+    try {
+      for (const { after } of disabled) await this.webhooks.giveUpWaiting(after.id, now, 'disabled');
+      for (const id of writes.removeWebhooks) await this.webhooks.giveUpWaiting(id, now, 'deleted');
+    } catch (error) {
+      this.#log.warn({ err: error }, 'events of a webhook that gets none any more are given up later, by a job');
     }
   }
 

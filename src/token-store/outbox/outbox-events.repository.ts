@@ -129,18 +129,22 @@ export class OutboxEventsRepository {
     });
   }
 
-  /** Abandons what no webhook is there for, such as events of one that was deleted while they were stored. */
+  /**
+   * Gives up what no enabled webhook is there for: events of one that was deleted or disabled while they were stored, or whose process ended
+   * before it gave them up.
+   */
   async abandonOrphans(now: Date, shutdown?: AbortSignal): Promise<void> {
     // An event is of a webhook that was there before it: one that is not found now was deleted.
     const waiting = await this.database.$queryRaw<{ webhook: string | null }[]>`
       SELECT DISTINCT webhook_id AS webhook FROM outbox_events WHERE delivered_at IS NULL AND abandoned_at IS NULL`;
     if (waiting.length === 0) return;
-    const known = await this.database.webhook.findMany({ select: { id: true } });
-    const deleted = waiting.filter(({ webhook }) => !known.some(({ id }) => id === webhook));
-    if (deleted.length === 0) return;
-    const ids = deleted.flatMap(({ webhook }) => webhook ?? []);
-    const orphaned = Prisma.sql`(webhook_id IS NULL OR webhook_id = ANY(${ids}))`;
-    await abandonWaiting(this.database, orphaned, 'deleted', now, shutdown);
+    const known = await this.database.webhook.findMany({ select: { id: true, disabledAt: true } });
+    const ids = waiting.flatMap(({ webhook }) => webhook ?? []);
+    const deleted = ids.filter((id) => !known.some((webhook) => webhook.id === id));
+    const disabled = known.filter((webhook) => webhook.disabledAt !== null).map(({ id }) => id);
+    const ofDeleted = Prisma.sql`(webhook_id IS NULL OR webhook_id = ANY(${deleted}))`;
+    await abandonWaiting(this.database, ofDeleted, 'deleted', now, shutdown);
+    await abandonWaiting(this.database, Prisma.sql`webhook_id = ANY(${disabled})`, 'disabled', now, shutdown);
   }
 
   /** Deletes what was delivered or abandoned before a time. */
@@ -158,7 +162,7 @@ export class OutboxEventsRepository {
 }
 
 /**
- * Gives up what waits, a batch in each statement: also in the transaction of another change.
+ * Gives up what waits, a batch in each statement.
  * @param which webhook it is of
  */
 export async function abandonWaiting(

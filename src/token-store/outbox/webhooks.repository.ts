@@ -63,7 +63,7 @@ export class WebhooksRepository {
   }
 
   /**
-   * Compare-and-set.
+   * Compare-and-set. Within a transaction neither published nor are its events given up: `giveUpWaiting`, after the commit.
    * @returns false when it changed or went since it was read, or the new name is taken
    */
   async replace(
@@ -79,17 +79,28 @@ export class WebhooksRepository {
       where: { id: before.id, sealedSecrets: before.sealedSecrets },
       data: isEnabled ? { ...data, failingSince: null } : data,
     });
-    if (after.disabledAt !== null && count > 0) await abandon(client, after.id, after.disabledAt, 'disabled');
-    if (client === this.database) this.changes.publish({ kind: 'webhooks' });
+    if (client !== this.database) return count > 0;
+    if (after.disabledAt !== null && count > 0)
+      await this.giveUpWaiting(after.id, after.disabledAt, 'disabled');
+    this.changes.publish({ kind: 'webhooks' });
     return count > 0;
   }
 
-  /** Its events go nowhere from then on. */
+  /** Its events go nowhere from then on. Within a transaction as `replace`. */
   async remove(id: string, now: Date, client: Prisma.TransactionClient = this.database): Promise<boolean> {
     const { count } = await client.webhook.deleteMany({ where: { id } });
-    if (count > 0) await abandon(client, id, now, 'deleted');
-    if (client === this.database) this.changes.publish({ kind: 'webhooks' });
+    if (client !== this.database) return count > 0;
+    if (count > 0) await this.giveUpWaiting(id, now, 'deleted');
+    this.changes.publish({ kind: 'webhooks' });
     return count > 0;
+  }
+
+  /**
+   * Gives up what waits for a webhook that gets nothing any more. It stays for a while, and may be replayed. In no transaction: these rows
+   * can be many, and replicas change them all the time.
+   */
+  giveUpWaiting(id: string, now: Date, why: 'disabled' | 'deleted'): Promise<void> {
+    return abandonWaiting(this.database, Prisma.sql`webhook_id = ${id}`, why, now);
   }
 
   /** @returns null where the row is not as the broker wrote it; that was reported */
@@ -152,14 +163,4 @@ function boundOf({ id, name, url, events, services, createdAt, disabledAt, disab
 
 function fromRow(row: Row): StoredWebhook {
   return { ...row, disabledReason: row.disabledReason as DisabledReason | null };
-}
-
-/** What waits for a webhook that gets nothing any more. It stays for a while, and may be replayed. */
-function abandon(
-  client: Prisma.TransactionClient,
-  webhookId: string,
-  now: Date,
-  lastError: string,
-): Promise<void> {
-  return abandonWaiting(client, Prisma.sql`webhook_id = ${webhookId}`, lastError, now);
 }
