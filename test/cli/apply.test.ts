@@ -326,13 +326,15 @@ describe('a file that is applied', () => {
     ['deletes', 'webhooks: {}', 'deleted'],
   ])('%s a webhook at once while replicas change what waits for it', async (_, changed, why) => {
     await apply('webhooks: { crm: { url: "https://crm.example/hook" } }');
-    await bed.api.connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
+    await (await bed.service()).connect({ user_id: 'alice', scope: YOUTUBE }, { account: ALICE.email });
     const replica = new pg.Client({ connectionString: bed.ownerUrl });
     await replica.connect();
     try {
       await replica.query(`BEGIN; UPDATE outbox_events SET attempts = attempts WHERE user_id = 'alice'`);
       const applied = apply(changed, ['--prune']);
-      await until(async () => (await bed.sql('SELECT 1 FROM webhooks WHERE disabled_at IS NULL')).length === 0);
+      await until(
+        async () => (await bed.sql('SELECT 1 FROM webhooks WHERE disabled_at IS NULL')).length === 0,
+      );
       await replica.query('COMMIT');
       expect((await applied).code).toBe(0);
     } finally {

@@ -101,7 +101,10 @@ export class DeclarationsRepository {
       for (const { after } of disabled) await this.webhooks.giveUpWaiting(after.id, now, 'disabled');
       for (const id of writes.removeWebhooks) await this.webhooks.giveUpWaiting(id, now, 'deleted');
     } catch (error) {
-      this.#log.warn({ err: error }, 'events of a webhook that gets none any more are given up later, by a job');
+      this.#log.warn(
+        { err: error },
+        'events of a webhook that gets none any more are given up later, by a job',
+      );
     }
   }
 
