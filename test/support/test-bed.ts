@@ -24,7 +24,7 @@ import { ServiceRegistry } from '../../src/services/service-registry.js';
 import { ChangeFeed } from '../../src/token-store/change-feed/change-feed.js';
 import { generateWebhookSecret, WebhookRegistry } from '../../src/webhooks/webhook-registry.js';
 import { Api } from './api.js';
-import { copyTemplate, dropCopy, runSql } from './cluster.js';
+import { copyTemplate, dropCopy, isCluster, runSql } from './cluster.js';
 import { checkStatements } from './sent-statements.js';
 
 // nestjs-pino keeps the log of the first broker of a process; here one broker follows another. It exports no reset.
@@ -142,8 +142,8 @@ export async function startTestBed(
     GOOGLE_TIMEOUT_MS: '2000',
     RETURN_TO_ORIGINS: APP,
     BROWSER_RATE_LIMIT: '100000',
-    // Each session costs processor time, and a broker opens all of them at its start.
-    DATABASE_POOL_SIZE: '4',
+    // Each session costs processor time, and a broker opens all of them at its start. On a cluster a quarter is for one worker.
+    DATABASE_POOL_SIZE: isCluster ? '8' : '4',
     LOG_LEVEL: 'trace',
     ...(typeof overrides === 'function' ? await overrides(asRuntime(databaseUrl), databaseUrl) : overrides),
   };
