@@ -510,7 +510,7 @@ describe('the slots of an account with an imported token', () => {
     const refusal = await bed.api
       .connect(ticket, { account: ALICE.email })
       .catch((error: unknown) => String(error));
-    expect(refusal).toContain('which another user still uses');
+    expect(refusal).toContain('one that another user still uses');
   });
 
   exhaustive.test('lose none to an import, and a token that Google accepts has not ended', async () => {

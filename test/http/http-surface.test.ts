@@ -212,7 +212,7 @@ describe('every route', () => {
 
   test.each([
     ['/connect', 'This link does not work', 'open the link exactly as the app gave it to you'],
-    ['/callback', 'This page cannot be opened by itself', 'You can get here only from the page of Google.'],
+    ['/callback', 'This page cannot be opened by itself', 'This page can only be reached from Google’s own.'],
     ['/callback?state=a&state=b', 'This answer cannot be used', 'It is not as Google sends it.'],
   ])('shows an error page in words for people, as %s does', async (path, title, words) => {
     const { text } = await new Browser().open(`${bed.url}${path}`);

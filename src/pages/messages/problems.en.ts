@@ -39,7 +39,7 @@ export const PROBLEMS_EN = {
     },
     state_missing: {
       title: 'This page cannot be opened by itself',
-      detail: `You can get here only from the page of Google. ${START_AGAIN}`,
+      detail: `This page can only be reached from Google’s own. ${START_AGAIN}`,
     },
     malformed_response: {
       title: 'This answer cannot be used',
