@@ -416,7 +416,9 @@ describe('the figures that all replicas share', () => {
       });
       const lines = await now();
       expect(valueOf(lines, 'webhook_backlog')).toBeNull();
-      expect(valueOf(lines, 'database_pool_max_connections', { server: 'database' })).toBe(4);
+      expect(valueOf(lines, 'database_pool_max_connections', { server: 'database' })).toBe(
+        Number(bed.settings['DATABASE_POOL_SIZE']),
+      );
       expect(valueOf(lines, 'database_pool_connections')).toBeGreaterThan(0);
       expect(valueOf(lines, 'database_pool_connections', { state: 'in_use' })).toBeGreaterThan(0);
     } finally {

@@ -85,7 +85,7 @@ type Rows = Record<string, unknown>[];
 async function runEach(database: pg.Client, query: string): Promise<Rows> {
   await database.query('SET citus.enable_unsafe_triggers = on');
   let rows: Rows = [];
-  for (const [statement] of query.matchAll(/(?:\$\$[^]*?\$\$|[^;])+/g))
+  for (const [statement] of query.matchAll(/(?:\$\$[^]*?\$\$|'[^']*'|[^;'])+/g))
     if (statement.trim() !== '') ({ rows } = await database.query<Record<string, unknown>>(statement));
   return rows;
 }
