@@ -99,6 +99,11 @@ test('a webhook with a backlog can be disabled and removed', async () => {
   await wait();
   await registry.disable(id);
   expect(await left('outbox_events', isWaiting)).toBe(0);
+  // As a process leaves them that ended before it gave them up.
+  await wait();
+  bed.clock.advance(DAY);
+  await until(async () => (await left('outbox_events', isWaiting)) === 0);
+  expect(await left('outbox_events', "last_error = 'disabled'")).toBe(ROWS);
   await wait();
   await registry.remove(id);
   expect(await left('outbox_events', isWaiting)).toBe(0);

@@ -35,3 +35,21 @@ test('a change by user also visits those who came since it began, or consented a
 test('a change by user without a lock concerns those who are there when it begins', async () => {
   expect(await visitsOf([{ a: '1' }, { a: '1', c: '1' }], false)).toEqual(['a', 'last']);
 });
+
+test('a change by user that begins before the first connection finds out then that there are several servers', async () => {
+  let isKnown = false;
+  const fresh = {
+    isDistributed: () => isKnown,
+    $transaction: (run: (tx: Prisma.TransactionClient) => Promise<unknown>) => {
+      isKnown = true;
+      return run({} as never);
+    },
+  } as unknown as Database;
+  const visited: (string | null)[] = [];
+  const result = await changeByUser(fresh, {
+    users: () => Promise.resolve(new Map([['a', '1']])),
+    each: (_, user) => Promise.resolve(void visited.push(user)),
+    last: () => Promise.resolve('last'),
+  });
+  expect([visited, result]).toEqual([['a'], 'last']);
+});

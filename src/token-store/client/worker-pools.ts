@@ -78,7 +78,7 @@ export class WorkerPools {
   /** Whether the changes of a worker are received; without a name, of each. */
   isHeard(worker?: string): boolean {
     const workers = worker === undefined ? [...this.#workers.values()] : [this.#workers.get(worker)];
-    return workers.every((each) => (each?.run() ?? null) !== null);
+    return workers.length > 0 && workers.every((each) => (each?.run() ?? null) !== null);
   }
 
   /** @returns null where the statements about this user go through the coordinator */
