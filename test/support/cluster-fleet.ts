@@ -10,6 +10,13 @@ import { dropCopy, inEachForm, runSql, servers } from './cluster.js';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.js';
 import { asRuntime, createDatabase } from './test-bed.js';
 
+const GOOGLE_TIMEOUT_MS = 25_000;
+/**
+ * That of a refresh. It must outlast what a test does while a worker is away (14 to 20 seconds on two busy cores): else another
+ * replica asks Google with the former refresh token, which the stand-in has ended.
+ */
+export const LEASE_MS = 2 * GOOGLE_TIMEOUT_MS + 2000;
+
 export interface ClusterFleet {
   readonly fleet: Fleet;
   /** Its name, at each server. */
@@ -44,9 +51,7 @@ export async function startClusterFleet(replicas: number): Promise<ClusterFleet>
   }
   const fleet = await startFleet(asRuntime(url), replicas, {
     BROWSER_RATE_LIMIT: '100000',
-    // A lease lasts twice as long and two seconds more. It must outlast what a test does while a worker is away (5 to 13 seconds on two
-    // busy cores): else another replica asks Google with the former refresh token, which the stand-in has ended.
-    GOOGLE_TIMEOUT_MS: '15000',
+    GOOGLE_TIMEOUT_MS: String(GOOGLE_TIMEOUT_MS),
   });
   fleet.google.control.setSlotLimit(1_000_000);
   const key = await seedService(fleet, database);

@@ -3,7 +3,7 @@
  * read, and users disconnected. Owns no fault: tests move, cut and kill meanwhile, and compare what was answered.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ClusterFleet } from './cluster-fleet.js';
+import { type ClusterFleet, LEASE_MS } from './cluster-fleet.js';
 import { until } from './until.js';
 
 /** A disconnect reaches other replicas within a heartbeat or two; then no replica trusts what it remembers. */
@@ -13,8 +13,6 @@ export const NOTICED_MS = 1000;
 const DISCONNECT_MS = 100;
 /** Of each worker, before the load: so that users who are gone are asked for all the time. */
 const GONE_BEFORE = 5;
-/** A replica that was killed may have had the lease. */
-const LEASE_MS = 40_000;
 /** Of each worker, for `disconnectOthers`. */
 const KEPT = 20;
 
@@ -153,11 +151,11 @@ export class ClusterLoad {
     for (const user of this.ids.keys()) {
       if (this.#leaving.has(user)) continue;
       let status = 0;
-      // A server that has come back refuses once more.
+      // A server that has come back refuses once more, and a replica that was killed may have had the lease.
       await until(async () => {
         ({ status } = await newest.token(user));
         return status === 200;
-      }, LEASE_MS).catch(() => undefined);
+      }, LEASE_MS + 8000).catch(() => undefined);
       if (status !== 200) lost.push(`${user}: ${status}`);
     }
     const heardAt = (user: string) => (this.#disconnected.get(user) ?? Infinity) + HEARD_MS;
