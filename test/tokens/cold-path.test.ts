@@ -11,6 +11,7 @@ import { readConfiguration } from '../../src/config/read-configuration.js';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
 import { ChangeFeed } from '../../src/token-store/change-feed/change-feed.js';
 import { TokenIssuer } from '../../src/tokens/token-issuer.js';
+import { sendRaw } from '../support/raw-http.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 import { until } from '../support/until.js';
 
@@ -200,3 +201,16 @@ test('a service that was revoked is refused', async () => {
   await bed.sql('UPDATE services SET revoked_at = now() WHERE id = $1', [api.key.split('_')[1]]);
   await until(async () => (await api.token('alice')).status === 401);
 });
+
+test.each(['account=nobody%40example.com', 'scope=https%3A%2F%2Fexample.com%2Fnone', 'x'])(
+  'a path with the fragment %s is refused, and changes no later call of the same credential',
+  async (fragment) => {
+    const { api } = bed;
+    const head = `Host: broker.example.com\r\nAuthorization: Bearer ${api.key}\r\nConnection: close`;
+    const refused = await sendRaw(bed.url, `GET /tokens/alice#${fragment} HTTP/1.1\r\n${head}\r\n\r\n`);
+    expect(refused.status).toBe(400);
+    forget('alice');
+    expect((await api.token('alice')).status).toBe(200);
+    expect((await api.token(encodeURIComponent('x#account=nobody'))).body['code']).toBe('not_connected');
+  },
+);
