@@ -25,10 +25,13 @@ const SETTINGS = {
 
 /** One real PostgreSQL for all tests, with a migrated template; each test file copies it into a database of its own. */
 export default async function start() {
-  if (process.env.TEST_CITUS_URL) return startCitus(process.env.TEST_CITUS_URL, RUNTIME_ROLE);
   const parent = mkdtempSync(join(tmpdir(), 'token-broker-test-'));
   // When root runs the tests, PostgreSQL runs as another user and must get there.
   chmodSync(parent, 0o755);
+  globalThis.testFolder = parent;
+  // What tests make with tmpdir(), and what they start, is removed with it at the end.
+  process.env.TMPDIR = parent;
+  if (process.env.TEST_CITUS_URL) return startCitus(process.env.TEST_CITUS_URL, RUNTIME_ROLE);
   const folder = join(parent, 'postgres');
   const flags = Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const password = randomUUID();
@@ -42,5 +45,5 @@ export default async function start() {
   await client.end();
   await grantPrivileges(postgres.url('migrated'), RUNTIME_ROLE);
   process.env.TEST_POSTGRES_URL = postgres.url('');
-  globalThis.testPostgres = { postgres, folder };
+  globalThis.testPostgres = postgres;
 }
