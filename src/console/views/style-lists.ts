@@ -73,13 +73,13 @@ tfoot td, tfoot th { font-weight: 600; }
   .cards tbody td:has(> div:empty) { display: none; }
   .cards td code { white-space: normal; }
   .account, .meaning, .cards .gauge { min-width: 0; }
+  .timeline li { grid-template-columns: minmax(0, 1fr); }
+  .moment { display: flex; flex-wrap: wrap; gap: 0 .5rem; }
 }
 @media (max-width: 24rem) {
   .scroll { margin: 0 -1rem -1rem; }
   .cards tbody tr { padding-inline: 1rem; }
   .cards tbody td { grid-template-columns: 5.5rem minmax(0, 1fr); }
-  .timeline li { grid-template-columns: minmax(0, 1fr); }
-  .moment { display: flex; flex-wrap: wrap; gap: 0 .5rem; }
   .card > .actions { margin-inline: -1rem; padding-inline: 1rem; }
 }
 `;
