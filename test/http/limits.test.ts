@@ -230,6 +230,47 @@ describe('exempt routes', () => {
   });
 });
 
+describe('pages for browsers', () => {
+  const SITES = ['cross-site', 'same-site'];
+  const EMBEDDED = [
+    { 'sec-fetch-dest': 'image' },
+    { 'sec-fetch-dest': 'iframe' },
+    { 'sec-fetch-dest': 'empty' },
+    { 'sec-fetch-dest': 'document', 'sec-purpose': 'prefetch' },
+  ];
+
+  test.each(['/logos/1', '/connect', '/callback?code=x'])(
+    'count what pages of others embed and load ahead apart, as with %s',
+    async (path) => {
+      await bed.restart({ BROWSER_RATE_LIMIT: '4' });
+      const embedded = SITES.flatMap((site) =>
+        EMBEDDED.map((headers) => ({ ...headers, 'sec-fetch-site': site })),
+      );
+      const statuses = [];
+      for (const headers of embedded) statuses.push(await navigate(path, headers));
+      expect(statuses.map((status) => status === 429)).toEqual([
+        ...Array.from({ length: 4 }, () => false),
+        ...Array.from({ length: 4 }, () => true),
+      ]);
+      // What people open, with any browser, and what the broker's own pages load.
+      const opened = [
+        { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'document' },
+        { 'sec-fetch-site': 'none', 'sec-fetch-dest': 'document' },
+        { 'sec-fetch-site': 'same-origin', 'sec-fetch-dest': 'image' },
+        {},
+      ];
+      for (const headers of opened) expect(await navigate(path, headers)).not.toBe(429);
+      for (const headers of opened) expect(await navigate(path, headers)).toBe(429);
+    },
+  );
+
+  async function navigate(path: string, headers: Record<string, string>): Promise<number> {
+    const response = await fetch(`${bed.url}${path}`, { headers, redirect: 'manual' });
+    await response.arrayBuffer();
+    return response.status;
+  }
+});
+
 describe('security events', () => {
   const subject = () => ({ subject_type: 'iss-sub', iss: `${bed.google.url}/`, sub: ALICE.sub });
   const deliver = (to: string | null = `${bed.url}/security-events/google`) =>

@@ -6,6 +6,7 @@ import { RATE_LIMITED } from '../../domain/metrics/call-metrics.js';
 import type { Counter } from '../../domain/metrics/instruments.js';
 import type { Meter } from '../../domain/metrics/meter.js';
 import { callerOf } from '../caller.decorator.js';
+import { isEmbeddedElsewhere } from '../fetch-metadata.js';
 import { credentialDigest, handedOver } from '../request-context.js';
 import type { ClientAddresses } from './client-address.js';
 import { FixedWindowCounter, networkOf } from './fixed-window-counter.js';
@@ -85,7 +86,10 @@ export class RateLimits {
     const { name, counts, counter } = byAddress;
     const network = this.#networkOf(request);
     const now = performance.now();
-    if (counts === 'requests') return this.#refusalOf(name, counter, counter.add(network, now), reply);
+    if (counts === 'requests') {
+      const counted = isEmbeddedElsewhere(request) ? `${network} embedded` : network;
+      return this.#refusalOf(name, counter, counter.add(counted, now), reply);
+    }
     const waitMs = counter.peek(network, now);
     if (waitMs === 0 || byService === null) return undefined;
     const mayVerify = credentialDigest(request) !== undefined && this.#verifications.mayBegin;
