@@ -9,6 +9,7 @@ import { Settings } from '../config/settings.js';
 import { endOf } from '../domain/connect/connect-end.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Public } from '../http/caller.decorator.js';
+import { isNavigation } from '../http/fetch-metadata.js';
 import { allowFormToLeave, assertOwnPage, sendAppPage, sendFormPage } from '../http/page-responses.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { connectPage } from '../pages/connect-page.js';
@@ -133,9 +134,4 @@ export class ConnectController {
     } else await respondToBrowser(reply, stored, outcome);
     return true;
   }
-}
-
-/** A person's browser opens the page (Fetch Metadata, W3C), and no preview of the link or page loaded ahead. */
-function isNavigation({ headers }: FastifyRequest): boolean {
-  return headers['sec-fetch-dest'] === 'document' && headers['sec-purpose'] === undefined;
 }

@@ -51,6 +51,12 @@ describe('a browser that Google refuses', () => {
     expect(isEmbeddedBrowser(userAgent)).toBe(false);
   });
 
+  test('is recognised by the first thousand characters of what it says, and nothing behind these is read', () => {
+    const padded = (length: number) => `${ANDROID}; ${'x'.repeat(length)}; wv)`;
+    expect(isEmbeddedBrowser(padded(800))).toBe(true);
+    expect(isEmbeddedBrowser(padded(1000))).toBe(false);
+  });
+
   test('on Android opens the link in the default browser by an intent, where it is https', () => {
     const link = 'https://broker.example.com/connect?ticket=ct_a';
     expect(intentLink(`${ANDROID}; wv)`, link)).toMatch(

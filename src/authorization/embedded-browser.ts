@@ -14,8 +14,12 @@ const IOS = /\b(iPhone|iPad|iPod)\b/;
 const IOS_BROWSER = /\bSafari\//;
 /** Google's own search app opens links in Safari's view, where Google signs in. */
 const ALLOWED = /\bGSA\//;
+/** Longer than that of any browser. A header may have 16 kB, and a pattern can take time that grows with the square of the length. */
+const MAX_LENGTH = 1000;
 
-export function isEmbeddedBrowser(userAgent: string | undefined): boolean {
+/** @param header as it was sent */
+export function isEmbeddedBrowser(header: string | undefined): boolean {
+  const userAgent = header?.slice(0, MAX_LENGTH);
   if (userAgent === undefined || ALLOWED.test(userAgent)) return false;
   if (APPS.test(userAgent) || ANDROID_WEBVIEW.test(userAgent)) return true;
   return IOS.test(userAgent) && userAgent.includes('AppleWebKit/') && !IOS_BROWSER.test(userAgent);

@@ -96,18 +96,22 @@ export class ConnectTickets {
       requestId,
       secretHash: this.#hashOf(secret),
     });
-    return { id, url: this.#link(`ct_${id}_${secret}`, request.purpose), expiresAt };
+    const url = this.#link(`ct_${id}_${secret}`, request.purpose);
+    this.#countLink(request.purpose);
+    return { id, url, expiresAt };
   }
 
   /** A sealed link. @throws {BrokerError} `invalid_request`: the ticket is too long for a link */
   async sealedLink(request: ConnectRequest): Promise<ConnectLink> {
     const expiresAt = this.#expiry(this.clock.now());
-    return { url: await this.#seal(request, expiresAt), expiresAt };
+    const url = await this.#seal(request, expiresAt);
+    this.#countLink();
+    return { url, expiresAt };
   }
 
   /**
    * Another link for the same connect, which expires with the first one; without its reasons where they are too long for a
-   * sealed one.
+   * sealed one. Each load of a page makes one: it counts from its first use on.
    * @returns null after the first link has expired, and where a sealed one cannot carry the request
    */
   async retryLink(request: ConnectRequest): Promise<string | null> {
@@ -200,9 +204,12 @@ export class ConnectTickets {
     return this.#link(sealed);
   }
 
-  /** Counted here: links of services, of the operator, of refusals and of pages are all made by it. */
-  #link(ticket: string, purpose: TicketPurpose = 'connect'): string {
+  /** Links of services, of the operator, of refusals and of the page of a user's grants. */
+  #countLink(purpose: TicketPurpose = 'connect'): void {
     if (purpose === 'connect') this.metrics.step('link', 'ok');
+  }
+
+  #link(ticket: string, purpose: TicketPurpose = 'connect'): string {
     return `${this.settings.publicUrl}${PATHS[purpose]}?ticket=${ticket}`;
   }
 

@@ -19,16 +19,23 @@ export function decodeCellUser(text: string): string | null {
   return user !== null && encodeURIComponent(user) === text ? user : null;
 }
 
-const USER_PATH = /^\/(?:tokens|users)\/([^/?]+)/;
+/** The request target may have a scheme and a host (RFC 9112 section 3.2.2). */
+const ORIGIN = /^https?:\/\/[^/?]*/i;
 
 /** Refuses a path in which the id has another text: a request in the other one comes to another cell. */
 export function refuseOtherUserPaths(server: FastifyInstance, cell: string | null): void {
   if (cell === null) return;
   server.addHook('onRequest', (request, _reply, done) => {
-    const [, text] = USER_PATH.exec(request.url) ?? [];
-    const isRefused = text !== undefined && kindOf(request) === 'service' && decodeCellUser(text) === null;
+    const { userId } = request.params as { readonly userId?: string };
+    const isRefused = userId !== undefined && kindOf(request) === 'service' && !hasOnlyText(request, userId);
     done(isRefused ? invalidRequest({ userId: CELL_USER_RULE }) : undefined);
   });
+}
+
+/** Whether the path is written as its route is, and the id as `encodeURIComponent` does it. The router decodes both. */
+function hasOnlyText({ routeOptions, url }: FastifyRequest, userId: string): boolean {
+  const [path = ''] = url.replace(ORIGIN, '').split('?', 1);
+  return path === routeOptions.url?.replace(':userId', () => encodeURIComponent(userId));
 }
 
 /**

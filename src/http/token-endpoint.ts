@@ -49,8 +49,13 @@ export function takeRoutedPath(request: IncomingMessage, cell: string | null): v
   if (user !== undefined) request.headers[CELL_USER_HEADER] = user;
 }
 
-/** @param url of a request, as it came */
-export function isTokenEndpoint(url: string): boolean {
+/** By the route, since the router decodes a path; what has none, such as another method, by its path as it came. */
+export function isTokenEndpoint({ routeOptions, url }: FastifyRequest): boolean {
+  return routeOptions.url === undefined ? isTokenEndpointUrl(url) : routeOptions.url === TOKEN_ENDPOINT;
+}
+
+/** @param url of a request that the router has not seen */
+export function isTokenEndpointUrl(url: string): boolean {
   return pathOf(url) === TOKEN_ENDPOINT;
 }
 

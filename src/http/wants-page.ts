@@ -14,7 +14,7 @@ import { isTokenEndpoint } from './token-endpoint.js';
 export function wantsPage(request: FastifyRequest): boolean {
   const { accept, authorization } = request.headers;
   const kind = kindOf(request);
-  if (accept === undefined || isTokenEndpoint(request.url) || kind === 'security-events') return false;
+  if (accept === undefined || isTokenEndpoint(request) || kind === 'security-events') return false;
   return (authorization === undefined || kind === 'browser') && prefersHtml(accept);
 }
 

@@ -37,11 +37,12 @@ export class ServiceAuthGuard implements CanActivate {
     const reply = http.getResponse<FastifyReply>();
     const hasDelegation =
       request.routeOptions.config.hasCredentialInBody && this.#takeCredential(request, reply);
-    const caller = hasDelegation
-      ? await this.#authenticateDelegated(request)
-      : await this.#authenticate(request);
+    const limits = rateLimitsOf(request);
+    const caller = await limits.verify(request, reply, () =>
+      hasDelegation ? this.#authenticateDelegated(request) : this.#authenticate(request),
+    );
     setCaller(request, caller);
-    rateLimitsOf(request).authenticated(request, reply, caller.service.id);
+    limits.authenticated(request, reply, caller.service.id);
     return true;
   }
 

@@ -145,6 +145,16 @@ describe('the page of a user', () => {
     expect(text).toContain('Who must act: user');
   });
 
+  test.each(['constructor', 'toString', '__proto__', 'something'])(
+    'has no notice where the address says that %s was done',
+    async (done) => {
+      const { status, text } = await operator.get(`/console/users/alice?done=${done}`);
+      expect(status).toBe(200);
+      expect(text).not.toContain('class="notice');
+      expect((await operator.get('/console/users/alice?done=deleted')).text).toContain('class="notice');
+    },
+  );
+
   test('is there for a user without grants', async () => {
     const { status, text } = await operator.get('/console/users/unknown');
     expect(status).toBe(200);

@@ -1,5 +1,6 @@
 /** The pages of webhooks and of the audit trail. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { AuditEventsRepository } from '../../src/token-store/audit/audit-events.repository.js';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
 import { exhaustive } from '../support/exhaustive.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
@@ -160,6 +161,26 @@ describe('the page of the audit trail', () => {
     const first = await viewer.get('/console/audit?user=many');
     const next = /href="([^"]*)" rel="next"/.exec(first.text)?.[1]?.replaceAll('&amp;', '&') ?? '';
     expect((await viewer.get(next)).status).toBe(200);
+  });
+
+  test('is not read where only the headers of the file are asked for', async () => {
+    await bed.sql(
+      `INSERT INTO audit_trail (id, at, action, outcome, actor, user_id, details, last_at, count)
+       SELECT gen_random_uuid(), now() - n * interval '1 second', 'grant.import', 'ok', 'x', 'heads', '{}', now(), 1
+       FROM generate_series(1, 501) AS n`,
+    );
+    const find = jest.spyOn(bed.app.get(AuditEventsRepository), 'find');
+    try {
+      const { status, headers, text } = await viewer.head('/console/audit.csv?user=heads');
+      expect([status, text]).toEqual([200, '']);
+      expect(headers.get('content-type')).toBe('text/csv; charset=utf-8');
+      expect(headers.get('content-disposition')).toContain('.csv"');
+      expect((await viewer.get('/console/audit.csv?user=heads')).text.split('\r\n')).toHaveLength(503);
+      // Two pages, for the second request.
+      expect(find).toHaveBeenCalledTimes(2);
+    } finally {
+      find.mockRestore();
+    }
   });
 
   test('is behind the sign-in, as a file too', async () => {

@@ -1,6 +1,7 @@
 /** Rate limits: what a caller without a valid credential can cost others, and what it cannot. */
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -8,7 +9,7 @@ import { generateKeyPair, SignJWT } from 'jose';
 import { ServiceRegistry } from '../../src/services/service-registry.js';
 import { Api, Browser } from '../support/api.js';
 import { LocalIssuer, SigningKey } from '../support/local-issuer.js';
-import { sendRaw } from '../support/raw-http.js';
+import { openSocket, sendRaw } from '../support/raw-http.js';
 import { ALICE, startTestBed, type TestBed } from '../support/test-bed.js';
 
 const AUDIENCE = 'https://broker.example.com';
@@ -125,6 +126,23 @@ describe('invalid credentials', () => {
       ).toBe(404);
   });
 
+  test('whose bodies do not come leave a service at their address every new JWT', async () => {
+    await bed.restart({ BROWSER_RATE_LIMIT: '3' });
+    const subject = `slow-${randomUUID()}`;
+    await bed.app
+      .get(ServiceRegistry)
+      .createForIdentity(`jwt ${randomUUID()}`, ANYTHING, { issuer: issuer.url, subject });
+    await flood(10, () => statusOf('/tokens/alice', { authorization: forgedKey() }));
+    const sockets = await Promise.all(Array.from({ length: 10 }, () => beginTicket()));
+    try {
+      expect(
+        await statusOf('/tokens/alice', { authorization: `Bearer ${await jwt(signingKey, subject)}` }),
+      ).toBe(404);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+    }
+  });
+
   test('include a revoked key, however long it was valid before', async () => {
     await bed.restart({ BROWSER_RATE_LIMIT: '3' });
     const name = `revoked ${randomUUID()}`;
@@ -157,6 +175,17 @@ describe('invalid credentials', () => {
     expect(await statusOf('/tokens/alice', { authorization: forgedKey() })).toBe(429);
     expect((await bed.api.token('alice')).status).toBe(404);
   });
+
+  /** A request whose body never comes. It is there once the broker says that it reads the body, or that it does not. */
+  async function beginTicket(): Promise<Socket> {
+    const socket = openSocket(bed.url);
+    socket.write(
+      `POST /connect/tickets HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x.y.${randomUUID()}\r\nExpect: 100-continue\r\n` +
+        'Content-Type: application/json\r\nContent-Length: 100\r\n\r\n',
+    );
+    await new Promise((received) => socket.once('data', received));
+    return socket;
+  }
 
   function postTicket(body: string): Promise<number> {
     const headers = { 'content-type': 'application/json', authorization: forgedKey() };
@@ -199,6 +228,47 @@ describe('exempt routes', () => {
       expect([await statusOf(path), await statusOf(path), await statusOf(path)]).toEqual([first, first, 429]);
     }
   });
+});
+
+describe('pages for browsers', () => {
+  const SITES = ['cross-site', 'same-site'];
+  const EMBEDDED = [
+    { 'sec-fetch-dest': 'image' },
+    { 'sec-fetch-dest': 'iframe' },
+    { 'sec-fetch-dest': 'empty' },
+    { 'sec-fetch-dest': 'document', 'sec-purpose': 'prefetch' },
+  ];
+
+  test.each(['/logos/1', '/connect', '/callback?code=x'])(
+    'count what pages of others embed and load ahead apart, as with %s',
+    async (path) => {
+      await bed.restart({ BROWSER_RATE_LIMIT: '4' });
+      const embedded = SITES.flatMap((site) =>
+        EMBEDDED.map((headers) => ({ ...headers, 'sec-fetch-site': site })),
+      );
+      const statuses = [];
+      for (const headers of embedded) statuses.push(await navigate(path, headers));
+      expect(statuses.map((status) => status === 429)).toEqual([
+        ...Array.from({ length: 4 }, () => false),
+        ...Array.from({ length: 4 }, () => true),
+      ]);
+      // What people open, with any browser, and what the broker's own pages load.
+      const opened = [
+        { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'document' },
+        { 'sec-fetch-site': 'none', 'sec-fetch-dest': 'document' },
+        { 'sec-fetch-site': 'same-origin', 'sec-fetch-dest': 'image' },
+        {},
+      ];
+      for (const headers of opened) expect(await navigate(path, headers)).not.toBe(429);
+      for (const headers of opened) expect(await navigate(path, headers)).toBe(429);
+    },
+  );
+
+  async function navigate(path: string, headers: Record<string, string>): Promise<number> {
+    const response = await fetch(`${bed.url}${path}`, { headers, redirect: 'manual' });
+    await response.arrayBuffer();
+    return response.status;
+  }
 });
 
 describe('security events', () => {

@@ -10,6 +10,7 @@ import type { Metric } from '../../src/domain/metrics/definition.js';
 import { PROBLEMS } from '../../src/http/problem/problem-table.js';
 import { CountGrantsJob } from '../../src/operations/count-grants.job.js';
 import { Metrics } from '../../src/operations/metrics.js';
+import { Browser } from '../support/api.js';
 import { coldUsers } from '../support/cold-users.js';
 import { exhaustive } from '../support/exhaustive.js';
 import { linesOf, type MetricLine, scrape, valueOf } from '../support/metric-lines.js';
@@ -272,6 +273,23 @@ describe('a connect', () => {
       }
       const page = await bed.api.post('/connect/tickets', { purpose: 'manage', user_id: USER });
       expect(page.status).toBe(201);
+    });
+  });
+});
+
+describe('the page of a result', () => {
+  test('counts no step, however often it is loaded with a link to try again', async () => {
+    const { id, url } = await bed.api.ticket({ user_id: `${USER}-e`, scope: YOUTUBE });
+    const browser = new Browser();
+    await browser.begin(url);
+    const steps = ['link', 'open', 'google'].map(
+      (step) => ['connect_steps_total', { step, outcome: 'ok' }, 0] as const,
+    );
+    await changes(steps, async () => {
+      for (let load = 0; load < 3; load++)
+        expect((await browser.open(`${bed.url}/connect/result?ticket=${id}`)).text).toContain(
+          '/connect?ticket=',
+        );
     });
   });
 });

@@ -2,18 +2,20 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { freePort } from '../../sandbox/trial/postgres.js';
 import { readConfiguration } from '../../src/config/read-configuration.js';
 import { OAUTH_ERRORS } from '../../src/http/problem/oauth-error.js';
 import { PROBLEMS } from '../../src/http/problem/problem-table.js';
 import { ServiceRegistry } from '../../src/services/service-registry.js';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
+import { TokenIssuer } from '../../src/tokens/token-issuer.js';
 import { type ApiResponse, type Api, Browser } from '../support/api.js';
 import { LocalIssuer, SigningKey } from '../support/local-issuer.js';
 import { sendRaw } from '../support/raw-http.js';
 import { ADS, ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
 import { ACCESS_TOKEN_TYPE, EXCHANGE, JWT_TYPE, postForm } from '../support/token-endpoint.js';
+import { until } from '../support/until.js';
 
 const AUDIENCE = 'https://broker.example.com';
 const NO_RIGHTS = { audit: false, disconnect: false, revoke: false, force: false, import: false };
@@ -565,6 +567,64 @@ test.each([
     // No user id in the log.
     expect(bed.log().slice(from)).toContain('"path":"/oauth2/token"');
     expect(bed.log().slice(from)).not.toContain(path);
+  },
+);
+
+test.each(['/oauth2/%74oken', '/%6Fauth2/token?x=y', 'http://broker.example.com/oauth2/token'])(
+  'the endpoint refuses in the form of OAuth when it is written %s',
+  async (target) => {
+    const post = async (changes: Record<string, string>) => {
+      const form = { grant_type: EXCHANGE, subject_token: bed.api.key, subject_token_type: JWT_TYPE };
+      const named = { audience: audience('not-there'), scope: YOUTUBE };
+      const body = new URLSearchParams({ ...form, ...named, ...changes }).toString();
+      return sendRaw(
+        bed.url,
+        `POST ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept: text/html\r\n` +
+          `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      );
+    };
+    expectOAuthError(await post({}), 400, 'invalid_grant');
+    expectOAuthError(await post({ audience: 'x' }), 400, 'invalid_target');
+    const stranger = await post({ subject_token: 'x' });
+    expectOAuthError(stranger, 401, 'invalid_client');
+    expect(stranger.headers.get('www-authenticate')).toBe('Bearer realm="token-broker"');
+  },
+);
+
+test('a refusal that was asked for by another text of the path is found in the cache by its own', async () => {
+  const issue = jest.spyOn(bed.app.get(TokenIssuer), 'issue');
+  try {
+    const form = { grant_type: EXCHANGE, subject_token: bed.api.key, subject_token_type: JWT_TYPE };
+    let users = 0;
+    // A refusal is not kept where a service has just changed.
+    await until(async () => {
+      const body = new URLSearchParams({ ...form, audience: audience(`no-${++users}`), scope: YOUTUBE });
+      issue.mockClear();
+      for (const path of ['/oauth2/%74oken', '/oauth2/token'])
+        expect((await fetch(`${bed.url}${path}`, { method: 'POST', body })).ok).toBe(false);
+      return issue.mock.calls.length === 1;
+    });
+  } finally {
+    issue.mockRestore();
+  }
+});
+
+test.each(['/%74okens/al%69ce', '/%75sers/al%69ce/grants', 'http://x/tokens/al%69ce', '/tokens/al%69ce'])(
+  'a cell refuses another text of the user id, in %s',
+  async (target) => {
+    await bed.restart({ CELL: 'eu1' });
+    try {
+      const get = (path: string) =>
+        sendRaw(
+          bed.url,
+          `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${bed.api.key}\r\nConnection: close\r\n\r\n`,
+        );
+      const refused = await get(target);
+      expect([refused.status, refused.text]).toEqual([400, expect.stringContaining('"userId":')]);
+      expect((await get('http://x/tokens/alice')).status).toBe(200);
+    } finally {
+      await bed.restart();
+    }
   },
 );
 

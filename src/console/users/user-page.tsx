@@ -43,7 +43,8 @@ const DONE: Readonly<Record<string, Done>> = {
 
 /** A user: every grant with its state, slots and timeline, and what can be done. */
 export function userPage({ person, now, userId, histories, next, done }: UserFacts): string {
-  const notice = done === null ? undefined : DONE[done];
+  // The address says it: `constructor` is what every object inherits.
+  const notice = done !== null && Object.hasOwn(DONE, done) ? DONE[done] : undefined;
   const own = userPath(userId);
   return renderConsole(
     <Layout

@@ -91,7 +91,7 @@ export const CONNECTS = counter({
 
 export const CONNECT_STEPS = counter({
   name: 'token_broker_connect_steps_total',
-  help: 'Steps of connects: a link made, opened, its browser sent to Google and back, the code exchanged, confirmed.',
+  help: 'Steps of connects: a link made (except those to try again), opened, its browser sent to Google and back, the code exchanged, confirmed.',
   unit: 'connects',
   labels: {
     step: ['link', 'open', 'google', 'response', 'exchange', 'confirm'],

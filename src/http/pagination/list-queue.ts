@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import type { Service } from '../../domain/access/policy.js';
 import { BrokerError } from '../../domain/errors.js';
 
 /** Lists that one process reads concurrently. Token requests do not wait for them. */
@@ -8,17 +7,22 @@ const MAX_WAITING = 20;
 
 type Wake = () => void;
 
+/** Whose list it is: a service, or a person at the console. */
+interface Reader {
+  readonly id: string;
+}
+
 /**
  * A fair queue for lists: few are read concurrently, so that they take neither connections nor the event loop from token
- * requests. Services take turns: one with many requests waits behind its own.
+ * requests. Readers take turns: one with many requests waits behind its own.
  */
 @Injectable()
 export class ListQueue {
   #running = 0;
   readonly #waiting = new Map<string, Wake[]>();
 
-  /** @throws {BrokerError} `rate_limited` when too many requests of this service wait */
-  async run<Result>({ id }: Service, read: () => Promise<Result>): Promise<Result> {
+  /** @throws {BrokerError} `rate_limited` when too many requests of this reader wait */
+  async run<Result>({ id }: Reader, read: () => Promise<Result>): Promise<Result> {
     if (this.#running >= MAX_CONCURRENT) await this.#turn(id);
     else this.#running++;
     try {
@@ -46,7 +50,7 @@ export class ListQueue {
     });
   }
 
-  /** The first request of the service whose last turn is longest ago. */
+  /** The first request of the reader whose last turn is longest ago. */
   #next(): Wake | undefined {
     const [first] = this.#waiting;
     if (!first) return undefined;

@@ -36,7 +36,7 @@ export function sendProblem(
     return;
   }
   void reply.status(problem.status).headers(problemHeaders(problem, publicUrl));
-  if (isTokenEndpoint(request.url)) {
+  if (isTokenEndpoint(request)) {
     const { status, body } = toOAuthError(problem, fault);
     void reply.status(status).headers({ ...OAUTH_HEADERS, ...challengeOf(request, status) });
     void reply.send(JSON.stringify(body));
@@ -78,8 +78,9 @@ function challengeOf(request: FastifyRequest, status: number): Readonly<Record<s
  * RFC 6750 section 3.1: `invalid_token` says that a bearer token was sent, and is wrong. The token endpoint has it in the body,
  * and a client that authenticates itself in the header gets a challenge of the scheme that it used (RFC 6749 section 5.2).
  */
-function challengeFor({ url, headers: { authorization = '' } }: FastifyRequest): string {
-  if (isTokenEndpoint(url))
+function challengeFor(request: FastifyRequest): string {
+  const { authorization = '' } = request.headers;
+  if (isTokenEndpoint(request))
     return /^Basic(?: |$)/i.test(authorization) ? `Basic ${REALM}` : `Bearer ${REALM}`;
   return /^Bearer +\S/i.test(authorization) ? `Bearer ${REALM}, error="invalid_token"` : `Bearer ${REALM}`;
 }

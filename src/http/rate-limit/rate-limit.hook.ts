@@ -6,6 +6,7 @@ import { RATE_LIMITED } from '../../domain/metrics/call-metrics.js';
 import type { Counter } from '../../domain/metrics/instruments.js';
 import type { Meter } from '../../domain/metrics/meter.js';
 import { callerOf } from '../caller.decorator.js';
+import { isEmbeddedElsewhere } from '../fetch-metadata.js';
 import { credentialDigest, handedOver } from '../request-context.js';
 import type { ClientAddresses } from './client-address.js';
 import { FixedWindowCounter, networkOf } from './fixed-window-counter.js';
@@ -19,11 +20,10 @@ import {
   SERVICE_LIMIT,
   WITHOUT_ROUTE,
 } from './route-limits.js';
+import { Verifications } from './verifications.js';
 
 /** Cached digests of verified credentials; a JWT is a new one every few minutes. */
 const MAX_VERIFIED = 50_000;
-/** How many credentials from addresses over their limit are verified concurrently. */
-const MAX_VERIFYING = 8;
 
 /** @returns the id of the service whose key the request has; null for any other credential. From a cache, perhaps stale */
 export type ServiceOfKey = (request: FastifyRequest) => string | null;
@@ -46,7 +46,7 @@ export class RateLimits {
   readonly #verified = new LRUCache<string, string>(cacheBound(MAX_VERIFIED));
   readonly #refusals: Counter<typeof RATE_LIMITED.labels>;
   readonly #excused = new WeakSet<FastifyRequest>();
-  #verifying = 0;
+  readonly #verifications = new Verifications();
 
   constructor(
     rates: RatesPerMinute,
@@ -86,10 +86,32 @@ export class RateLimits {
     const { name, counts, counter } = byAddress;
     const network = this.#networkOf(request);
     const now = performance.now();
-    if (counts === 'requests') return this.#refusalOf(name, counter, counter.add(network, now), reply);
+    if (counts === 'requests') {
+      const counted = isEmbeddedElsewhere(request) ? `${network} embedded` : network;
+      return this.#refusalOf(name, counter, counter.add(counted, now), reply);
+    }
     const waitMs = counter.peek(network, now);
-    const mayVerify = waitMs === 0 || byService === null || this.#mayVerify(request, reply);
+    if (waitMs === 0 || byService === null) return undefined;
+    const mayVerify = credentialDigest(request) !== undefined && this.#verifications.mayBegin;
     return mayVerify ? undefined : this.#refusalOf(name, counter, waitMs, reply);
+  }
+
+  /**
+   * Verifies the credential of a request: once its body is read, so that no slow request keeps others from it.
+   * @throws {BrokerError} `rate_limited`: too many of addresses over their limit are verified now; and what `verify` throws
+   */
+  async verify<Result>(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    verify: () => Promise<Result>,
+  ): Promise<Result> {
+    const byAddress = request.countedFor === null ? this.#byAddress.get(kindOf(request)) : undefined;
+    const waitMs = byAddress?.counter.peek(this.#networkOf(request), performance.now()) ?? 0;
+    if (!byAddress || waitMs === 0) return verify();
+    const { name, counter } = byAddress;
+    const refusal = this.#verifications.mayBegin ? undefined : this.#refusalOf(name, counter, waitMs, reply);
+    if (refusal) throw refusal;
+    return this.#verifications.run(verify);
   }
 
   /**
@@ -190,19 +212,6 @@ export class RateLimits {
     const seconds = Math.ceil(waitMs / 1000);
     void reply.headers({ 'x-ratelimit-remaining': 0, 'x-ratelimit-reset': seconds });
     return tooMany(perMinute, seconds);
-  }
-
-  /**
-   * A service behind the same address as an attacker must still be able to authenticate with a new JWT, or with its key while
-   * services are not cached. A few may at a time, which bounds the work; the refusal of the others is `rate_limited`.
-   */
-  #mayVerify(request: FastifyRequest, reply: FastifyReply): boolean {
-    if (credentialDigest(request) === undefined || this.#verifying >= MAX_VERIFYING) return false;
-    this.#verifying++;
-    reply.raw.once('close', () => {
-      this.#verifying--;
-    });
-    return true;
   }
 
   #networkOf(request: FastifyRequest): string {

@@ -8,7 +8,7 @@ import { requestId } from '../logging/logger.js';
 import { type Problem, problemOf, refusedByFramework } from '../problem/problem.js';
 import { OAUTH_HEADERS, PROBLEM_HEADERS, problemHeaders, sendProblem } from '../problem/send-problem.js';
 import { toOAuthError } from '../problem/oauth-error.js';
-import { isTokenEndpoint } from '../token-endpoint.js';
+import { isTokenEndpointUrl } from '../token-endpoint.js';
 import type { RateLimits } from '../rate-limit/rate-limit.hook.js';
 
 /** How long a response may take to arrive before the connection is destroyed. */
@@ -110,7 +110,7 @@ export class RawResponses {
 
   /** As send-problem.ts sends it. */
   #formOf(problem: Problem, request?: IncomingMessage): RawResponse {
-    const { status, body, headers } = isTokenEndpoint(request?.url ?? '')
+    const { status, body, headers } = isTokenEndpointUrl(request?.url ?? '')
       ? { ...toOAuthError(problem), headers: OAUTH_HEADERS }
       : { status: problem.status, body: problem, headers: PROBLEM_HEADERS };
     const all = { ...problemHeaders(problem, this.publicUrl), ...headers };
