@@ -162,7 +162,7 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
     }
   }
 
-  /** Whether all pooled connections are at this server: change-listener.ts, SERVER. */
+  /** Whether all pooled connections are at this server: session.ts, SERVER_RUN_SQL. */
   reachesOnly(server: string): boolean {
     return this.#servers.areAll(server);
   }

@@ -6,13 +6,12 @@
 import type pg from 'pg';
 import { Logger } from '@nestjs/common';
 import type { Settings } from '../../config/settings.js';
-import { SERVER } from '../change-feed/change-listener.js';
 import { type UserShard, UserShards } from '../distributed/user-shards.js';
 import { type ServerPlace, workerAddress } from './address-source.js';
 import { codesOf, databaseFault } from './database-error.js';
 import { DatabasePool } from './database-pool.js';
 import { NamedStatements } from './named-statements.js';
-import { STATEMENT_TIMEOUT_MS } from './session.js';
+import { SERVER_RUN_SQL, STATEMENT_TIMEOUT_MS } from './session.js';
 
 /** What fails later than this is not tried again through the coordinator: no call waits twice for a server that is silent. */
 const REPEATED_WITHIN_MS = 500;
@@ -46,7 +45,7 @@ export interface UserStatement {
 
 /** A worker to which the broker listens. */
 export interface ListenedWorker extends ServerPlace {
-  /** Which run of it is listened to (change-listener.ts, SERVER); null while its changes are not received. */
+  /** Which run of it is listened to (session.ts, SERVER_RUN_SQL); null while its changes are not received. */
   readonly run: () => string | null;
 }
 
@@ -221,7 +220,7 @@ export class WorkerPool {
   }
 
   async #admit(client: pg.ClientBase): Promise<void> {
-    const { rows } = await client.query<{ server: string }>(`SELECT ${SERVER} AS server`);
+    const { rows } = await client.query<{ server: string }>(`SELECT ${SERVER_RUN_SQL} AS server`);
     if (rows[0]?.server !== this.run)
       throw new Error('Another server than the one that is listened to answers at the address of a worker.');
   }
