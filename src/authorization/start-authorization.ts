@@ -140,7 +140,7 @@ export class StartAuthorization {
       includeGranted: includesGranted(connectRequest, extendableGrants(grants, sub)),
       locale,
     });
-    await this.progress.resume(ticket, requestId, LIFETIME_SECONDS);
+    await this.progress.releaseClaim(ticket, requestId, LIFETIME_SECONDS);
     return consentUrl;
   }
 

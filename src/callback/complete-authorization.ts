@@ -27,7 +27,7 @@ export type Completion =
       readonly kind: 'outcome';
       readonly ticket: ConnectTicket;
       readonly outcome: ConnectOutcome;
-      /** The ticket could not be ended: resume-connects.ts ends it, and reports the outcome. */
+      /** The ticket could not be ended: finish-without-browser.ts ends it, and reports the outcome. */
       readonly isReportedLater?: boolean;
     }
   /** The browser must go to Google again. */
@@ -75,7 +75,7 @@ export class CompleteAuthorization {
       // A user who says no late is not asked again.
       if (answer.kind === 'denied') return this.#end(ticket, answer, requestId);
       if (validated.kind === 'late') return this.#end(ticket, TOO_LATE, requestId);
-      return this.#resume(ticket, validated.browserKey, requestId, response.locale);
+      return this.#beginAgain(ticket, validated.browserKey, requestId, response.locale);
     }
     const { locale } = response;
     const visit: AuthorizationVisit = {
@@ -87,7 +87,7 @@ export class CompleteAuthorization {
     };
     const next = await this.#handle(visit, response).catch(async (fault: unknown) => {
       // The code is used up, and this browser may begin again at once.
-      await this.progress.resume(ticket, requestId, 0).catch(() => undefined);
+      await this.progress.releaseClaim(ticket, requestId, 0).catch(() => undefined);
       throw fault;
     });
     if ('consentUrl' in next) return { kind: 'redirect', ticket, consentUrl: next.consentUrl };
@@ -96,7 +96,7 @@ export class CompleteAuthorization {
 
   /**
    * A grant has ended its ticket already.
-   * @param exchangeId of an exchange that became nothing. It goes once the ticket has ended; else resume-connects.ts does both
+   * @param exchangeId of an exchange that became nothing. It goes once the ticket has ended; else finish-without-browser.ts does both
    */
   async #end(
     ticket: ConnectTicket,
@@ -122,7 +122,7 @@ export class CompleteAuthorization {
     return { kind: 'outcome', ticket, outcome, isReportedLater: ended === null && exchangeId !== null };
   }
 
-  async #resume(
+  async #beginAgain(
     ticket: ConnectTicket,
     browserKey: Secret,
     requestId: string,

@@ -113,7 +113,7 @@ export class AuthorizationResponseValidator {
       isUsed = await this.requests.consume(stateHash, now);
       return isUsed;
     } finally {
-      if (!isUsed) await this.progress.resume(ticket, requestId, 0).catch(() => undefined);
+      if (!isUsed) await this.progress.releaseClaim(ticket, requestId, 0).catch(() => undefined);
     }
   }
 

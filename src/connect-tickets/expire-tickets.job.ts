@@ -60,7 +60,7 @@ export class ExpireTicketsJob implements OnModuleInit {
     // The time of a page is over: no connect has ended.
     if (connectRequest.purpose === 'manage') return;
     const { serviceId, userId, client, scopes } = connectRequest;
-    this.metrics.ended({ ...endOf(outcome, connectRequest, requestId ?? ''), isResumed: true });
+    this.metrics.ended({ ...endOf(outcome, connectRequest, requestId ?? ''), isWithoutBrowser: true });
     this.audit.record({
       at: this.clock.now(),
       action: 'connect.consent',

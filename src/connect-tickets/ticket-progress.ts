@@ -109,10 +109,11 @@ export class TicketProgress {
   }
 
   /**
-   * The browser is sent to Google once more: the exchange brought no grant.
-   * @param before as it was before the exchange, which kept it open for longer
+   * Ends `claim`: another response of the ticket may be exchanged.
+   * @param before as it was before the claim, which kept it open for longer
+   * @param extendSeconds 0; or how long the user may take at Google once more
    */
-  async resume(before: ConnectTicket, requestId: string, seconds: number): Promise<void> {
+  async releaseClaim(before: ConnectTicket, requestId: string, extendSeconds: number): Promise<void> {
     const found = await this.tickets.find(before.id);
     if (!found) return;
     await this.#repeat(found, (current) =>
@@ -121,7 +122,7 @@ export class TicketProgress {
         : {
             requestId,
             exchangingUntil: null,
-            expiresAt: latest(before.expiresAt, after(this.clock.now(), seconds)),
+            expiresAt: latest(before.expiresAt, after(this.clock.now(), extendSeconds)),
           },
     );
   }
