@@ -15,7 +15,7 @@ import { errorPage } from '../pages/error-page.js';
 import { resultPage, unfinishedPage, waitingPage } from '../pages/result-page.js';
 import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 import { BrowserBinding } from './browser-binding-cookie.js';
-import { appAddress, callbackRefusal, redirectTo } from './browser-response.js';
+import { appAddress, callbackRefusal, readRefusalReason, redirectTo } from './browser-response.js';
 import { PageContexts } from './page-contexts.js';
 import { ResultQuery } from './connect-page.dto.js';
 
@@ -44,8 +44,8 @@ export class ConnectResultController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     if (refused !== undefined || id === undefined) {
-      const refusal = callbackRefusal(refused ?? '') ?? callbackRefusal('state_missing');
-      await sendRefusal(request, reply, problemOf(refusal, refusedRequest ?? request.id));
+      const reason = readRefusalReason(refused ?? '') ?? 'state_missing';
+      await sendRefusal(request, reply, problemOf(callbackRefusal(reason), refusedRequest ?? request.id));
       return;
     }
     const ticket = await this.store.find(id);

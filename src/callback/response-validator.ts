@@ -5,7 +5,6 @@ import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { TicketWatch } from '../connect-tickets/ticket-watch.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { type ConnectTicket, isExchanging, stateAt } from '../domain/connect/connect-ticket.js';
-import type { BrokerError } from '../domain/errors.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
@@ -74,18 +73,19 @@ export class AuthorizationResponseValidator {
   ): Promise<Validated> {
     const stateHash = this.sealer.fingerprint(state, 'state');
     const request = await this.requests.find(stateHash);
-    if (!request) throw refused('state_unknown');
+    if (!request) throw callbackRefusal('state_unknown');
     onRequest(request.connectRequest);
     const ticketId = ticketIdOf(request);
     const key = browserKey(ticketId);
     // RFC 6749 section 10.12: only the browser that started may finish.
     const binding = key && this.sealer.fingerprint(key, 'browser-key');
-    if (!key || !binding || !timingSafeEqual(binding, request.browserHash)) throw refused('other_browser');
+    if (!key || !binding || !timingSafeEqual(binding, request.browserHash))
+      throw callbackRefusal('other_browser');
     // RFC 9207 section 2.4. Google has not always sent iss, so a missing one is accepted.
-    if (iss !== null && !this.google.isIssuer(iss)) throw refused('wrong_issuer');
+    if (iss !== null && !this.google.isIssuer(iss)) throw callbackRefusal('wrong_issuer');
     for (;;) {
       const ticket = await this.#whenFree(ticketId, callerSignal);
-      if (!ticket) throw refused('state_unknown');
+      if (!ticket) throw callbackRefusal('state_unknown');
       const now = this.clock.now();
       if (ticket.outcome || isExchanging(ticket, now)) return { kind: 'settled', ticket };
       if (stateAt(ticket, now) === 'expired') return { kind: 'late', ticket };
@@ -128,10 +128,4 @@ export class AuthorizationResponseValidator {
       callerSignal,
     );
   }
-}
-
-function refused(reason: string): BrokerError {
-  const refusal = callbackRefusal(reason);
-  if (!refusal) throw new Error(`There is no text for ${reason}.`);
-  return refusal;
 }
