@@ -79,7 +79,7 @@ export class StartAuthorization {
     locale: string | null,
   ): Promise<Start> {
     const stored = await this.progress.findOrAdd(id, connectRequest);
-    const hash = this.sealer.fingerprint(browserKey, 'browser-key');
+    const hash = hashOfBrowserKey(this.sealer, browserKey);
     const ticket = stored && (await this.progress.begin(stored, hash, requestId, LIFETIME_SECONDS));
     if (!ticket) throw ticketUsed();
     if (ticket.outcome) return { kind: 'settled', ticket };
@@ -204,6 +204,11 @@ export class StartAuthorization {
 /** Whether to send include_granted_scopes: the service may say no. */
 function includesGranted({ includeGranted }: ConnectRequest, extendable: readonly Grant[]): boolean {
   return includeGranted !== false && extendable.length > 0;
+}
+
+/** What is stored of a browser's key; the key itself is in its cookie (browser-binding-cookie.ts). */
+export function hashOfBrowserKey(sealer: Sealer, key: Secret): Uint8Array<ArrayBuffer> {
+  return sealer.fingerprint(key, 'browser-key');
 }
 
 /** 256 bits, in the 43 characters that PKCE asks of a verifier (RFC 7636 section 4.1). @param cell in front of what a router reads */

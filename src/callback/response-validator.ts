@@ -1,5 +1,5 @@
-import { timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { BrowserBinding } from '../authorization/browser-binding-cookie.js';
 import { callbackRefusal } from '../authorization/browser-response.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { TicketWatch } from '../connect-tickets/ticket-watch.js';
@@ -56,6 +56,7 @@ export class AuthorizationResponseValidator {
     private readonly clock: Clock,
     private readonly requests: AuthorizationRequestsRepository,
     private readonly tickets: ConnectTicketsRepository,
+    private readonly binding: BrowserBinding,
     private readonly progress: TicketProgress,
     private readonly watch: TicketWatch,
   ) {}
@@ -78,9 +79,7 @@ export class AuthorizationResponseValidator {
     const ticketId = ticketIdOf(request);
     const key = browserKey(ticketId);
     // RFC 6749 section 10.12: only the browser that started may finish.
-    const binding = key && this.sealer.fingerprint(key, 'browser-key');
-    if (!key || !binding || !timingSafeEqual(binding, request.browserHash))
-      throw callbackRefusal('other_browser');
+    if (!key || !this.binding.isBoundTo(request, key)) throw callbackRefusal('other_browser');
     // RFC 9207 section 2.4. Google has not always sent iss, so a missing one is accepted.
     if (iss !== null && !this.google.isIssuer(iss)) throw callbackRefusal('wrong_issuer');
     for (;;) {
