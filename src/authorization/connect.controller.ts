@@ -9,7 +9,13 @@ import { Settings } from '../config/settings.js';
 import { endOf } from '../domain/connect/connect-end.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Public } from '../http/caller.decorator.js';
-import { allowFormToLeave, assertOwnPage, sendAppPage, sendFormPage } from '../http/page-responses.js';
+import {
+  allowFormToLeave,
+  assertOwnPage,
+  isNavigation,
+  sendAppPage,
+  sendFormPage,
+} from '../http/page-responses.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { connectPage } from '../pages/connect-page.js';
 import { embeddedPage } from '../pages/embedded-page.js';
@@ -133,9 +139,4 @@ export class ConnectController {
     } else await respondToBrowser(reply, stored, outcome);
     return true;
   }
-}
-
-/** A person's browser opens the page (Fetch Metadata, W3C), and no preview of the link or page loaded ahead. */
-function isNavigation({ headers }: FastifyRequest): boolean {
-  return headers['sec-fetch-dest'] === 'document' && headers['sec-purpose'] === undefined;
 }

@@ -5,7 +5,7 @@ import { StartAuthorization } from '../authorization/start-authorization.js';
 import { ConnectTickets } from '../connect-tickets/connect-tickets.service.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { authorityEnded } from '../domain/connect/connect-authority.js';
-import { type ConnectOutcome, outcomeOfRefusal } from '../domain/connect/connect-outcome.js';
+import { type ConnectOutcome, outcomeOfRefusal, STATE_EXPIRED } from '../domain/connect/connect-outcome.js';
 import { type ConnectRequest, meetsRequirement } from '../domain/connect/connect-request.js';
 import { type ConnectTicket, FINISHING_SECONDS } from '../domain/connect/connect-ticket.js';
 import { BrokerError } from '../domain/errors.js';
@@ -34,8 +34,6 @@ export type Completion =
   | { readonly kind: 'redirect'; readonly ticket: ConnectTicket; readonly consentUrl: string }
   /** Another call decided, or is about to: this one changed nothing. */
   | { readonly kind: 'settled'; readonly ticket: ConnectTicket };
-
-const TOO_LATE = { kind: 'expired', cause: 'state_expired' } as const;
 
 /** How a code becomes a grant: validate the response, exchange the code once, store the result, verify it, make the grant. */
 @Injectable()
@@ -74,7 +72,7 @@ export class CompleteAuthorization {
       const answer = outcomeOfResponse(response);
       // A user who says no late is not asked again.
       if (answer.kind === 'denied') return this.#end(ticket, answer, requestId);
-      if (validated.kind === 'late') return this.#end(ticket, TOO_LATE, requestId);
+      if (validated.kind === 'late') return this.#end(ticket, STATE_EXPIRED, requestId);
       return this.#beginAgain(ticket, validated.browserKey, requestId, response.locale);
     }
     const { locale } = response;
@@ -137,7 +135,7 @@ export class CompleteAuthorization {
     } catch (fault) {
       if (!(fault instanceof BrokerError)) throw fault;
       const isLate = fault.extensions['reason'] === 'ticket_expired';
-      return this.#end(ticket, isLate ? TOO_LATE : outcomeOfRefusal(fault), requestId);
+      return this.#end(ticket, isLate ? STATE_EXPIRED : outcomeOfRefusal(fault), requestId);
     }
   }
 

@@ -93,3 +93,8 @@ export async function sendAppPage(
   allowLogo(reply, context);
   await sendPage(reply, html);
 }
+
+/** A person's browser opens the page (Fetch Metadata, W3C), and no preview of the link or page loaded ahead. */
+export function isNavigation({ headers }: FastifyRequest): boolean {
+  return headers['sec-fetch-dest'] === 'document' && headers['sec-purpose'] === undefined;
+}

@@ -11,6 +11,7 @@ import type { ConnectTicket } from '../domain/connect/connect-ticket.js';
 import { BrokerError } from '../domain/errors.js';
 import { aboutConnect } from '../connect-tickets/connect-audit.js';
 import { auditNoteOf } from '../http/audit.decorator.js';
+import { isNavigation } from '../http/page-responses.js';
 import { ServiceCache } from '../services/service-cache.js';
 import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 
@@ -57,8 +58,7 @@ export class MyGrantsSessions {
   async show({ id, stored }: OpenedTicket, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     // Not renewed: the key of another tab, which may have pressed the button, stays.
     if (!this.binding.read(request, id)) this.binding.ensure(request, reply, id);
-    const isNavigation = request.headers['sec-fetch-dest'] === 'document' && !request.headers['sec-purpose'];
-    if (stored && isNavigation) await this.progress.markOpened(stored, request.id);
+    if (stored && isNavigation(request)) await this.progress.markOpened(stored, request.id);
   }
 
   /** Binds the ticket to this browser. @returns its id */
