@@ -75,7 +75,7 @@ export class WorkerPools {
   }
 
   /** Whether the changes of a worker are received; without a name, of each. */
-  isHeard(worker?: string): boolean {
+  receivesChanges(worker?: string): boolean {
     const workers = worker === undefined ? [...this.#workers.values()] : [this.#workers.get(worker)];
     return workers.length > 0 && workers.every((each) => (each?.run() ?? null) !== null);
   }
