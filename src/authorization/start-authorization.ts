@@ -70,7 +70,7 @@ export class StartAuthorization {
    * Begins a connect, or resumes it: each time with a state, nonce and verifier of its own.
    * @param browserKey of the browser's cookie; the callback requires it
    * @param locale of this browser, where the ticket names none
-   * @throws {BrokerError} `invalid_request` when another browser has begun; `slots_full` when it would harm another user
+   * @throws {BrokerError} `invalid_request` when another browser has begun; `slots_full` when it would evict another user's refresh token
    */
   async begin(
     { id, connectRequest }: Pick<OpenedTicket, 'id' | 'connectRequest'>,

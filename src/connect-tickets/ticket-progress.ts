@@ -11,7 +11,7 @@ import {
 import { after, Clock } from '../domain/ports/clock.js';
 import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 
-/** How long a sealed ticket without a link may take: the operator's, at the command line. */
+/** How long a connect without a link may take: the operator's, at the command line. */
 const LIFETIME_MS = 30 * 60_000;
 
 /** One that only begins to exist. */
@@ -83,8 +83,8 @@ export class TicketProgress {
   }
 
   /**
-   * Binds it to the browser that pressed the button; the visit to Google may take longer than the link was valid. That of a page
-   * leads to no visit.
+   * Binds it to the browser that pressed the button; the visit to Google may take longer than the link was valid. A ticket with
+   * `purpose: 'manage'` leads to no visit.
    * @returns null when it is bound to another browser; otherwise the ticket, which may have ended
    */
   async begin(

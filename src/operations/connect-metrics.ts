@@ -44,7 +44,7 @@ export class ConnectMetrics {
     if (step === 'google' && outcome === 'ok') this.activity.add('connects.started');
   }
 
-  /** The end of a page's ticket is that of no connect. */
+  /** A ticket with `purpose: 'manage'` is not a connect: not counted. */
   ended(end: ConnectEnd): void {
     const { outcome, cause, connectRequest, requestId, isWithoutBrowser } = end;
     if (connectRequest?.purpose === 'manage') return;

@@ -1,7 +1,8 @@
 /**
  * Connections to the workers over which the tables are distributed, past the coordinator, for statements about one user. Whether a
  * worker may be asked is for those who listen to it (change-feed/cluster-changes.ts), where the rows of a user are for
- * distributed/user-shards.ts. Owns no time of the database and not whether tables are distributed: database-pool.ts, PooledServers.
+ * distributed/user-shards.ts. Does not own the reading of the database's clock, nor whether tables
+ * are distributed (database-pool.ts, PooledServers).
  */
 import type pg from 'pg';
 import { Logger } from '@nestjs/common';
