@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiProperty, ApiPropertyOptional, ApiResponse } from '@nestjs/swagger';
-import { statusTexts } from '../http/openapi.js';
+import { statusTexts } from '../http/problem-docs.decorator.js';
 import { OAUTH_ERROR_CODES, OAUTH_ERRORS } from '../http/problem/oauth-error.js';
 import { CLIENT_FAULTS, PROBLEMS } from '../http/problem/problem-table.js';
 import { REFRESH_TOKEN, TOKEN_EXCHANGE } from '../http/token-endpoint.js';
