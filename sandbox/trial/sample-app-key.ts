@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { INestApplicationContext } from '@nestjs/common';
-import { readKey, sameHash } from '../../src/services/service-key.js';
+import { isKeyOf, readKey } from '../../src/services/service-key.js';
 import { ServiceRegistry } from '../../src/services/service-registry.js';
 import { ServicesRepository } from '../../src/token-store/services/services.repository.js';
 import type { DataFolder } from './data-folder.js';
@@ -14,19 +14,18 @@ const MAY_ALL = { clients: ['*'], scopes: ['*'], users: ['*'], ...RIGHTS };
 export async function sampleAppKey(broker: INestApplicationContext, folder: DataFolder): Promise<string> {
   const path = folder.file(FILE);
   const kept = existsSync(path) ? readFileSync(path, 'utf8') : '';
-  if (await isInForce(broker, kept)) return kept;
+  if (await isUsable(broker, kept)) return kept;
   const name = await freeName(broker);
   const { key } = await broker.get(ServiceRegistry).create(name, MAY_ALL);
   return folder.write(FILE, key.reveal());
 }
 
-async function isInForce(broker: INestApplicationContext, text: string): Promise<boolean> {
+async function isUsable(broker: INestApplicationContext, text: string): Promise<boolean> {
   const presented = readKey(text);
   const service = presented && (await broker.get(ServicesRepository).find(presented.id));
   // A service from before services had these rights could not do what the sample app and the examples in /docs do.
   const isAble = service?.policy.disconnect && service.policy.revoke && service.policy.import;
-  const held = service?.revokedAt || !isAble ? undefined : service.credential;
-  return held?.kind === 'key' && !!presented && sameHash(held.keyHash, presented.hash);
+  return !!presented && !!service && !service.revokedAt && !!isAble && isKeyOf(service, presented);
 }
 
 /** A service keeps its name, also when its key is lost. */

@@ -14,7 +14,7 @@ import { DatabaseHealth } from '../token-store/client/database-health.js';
 import { GrantCache, tokenIdOf, type UserGrants } from './grant-cache.js';
 import { RefreshResults } from './refresh-results.js';
 import { throwRepeatable, TokenErrors } from './token-errors.js';
-import type { GrantRequest, TokenOrigin, TokenRequest } from './token-request.js';
+import type { GrantRequest, IssuedTokenSource, TokenRequest } from './token-request.js';
 import { TokenRefresher } from './token-refresher.js';
 
 /** Versions of a grant that one request sees before it gives up: consents and disconnects rarely come in a row. */
@@ -27,7 +27,7 @@ const OWN_MIN_TTL_SECONDS = 120;
 export interface IssuedToken {
   readonly grant: Grant;
   readonly token: AccessToken;
-  readonly source: TokenOrigin;
+  readonly source: IssuedTokenSource;
   /** The cache entries that the token came from; null where its response may not be cached. */
   readonly cached: { readonly user: UserGrants; readonly token: CachedToken } | null;
 }

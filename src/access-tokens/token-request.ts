@@ -2,6 +2,7 @@ import type { Service } from '../domain/access/policy.js';
 import type { GoogleFailure } from '../domain/google/google-failure.js';
 import type { GoogleClient } from '../domain/google/oauth.js';
 import type { AccessToken, Diagnosis } from '../domain/grant/grant.js';
+import type { TokenSource } from '../domain/metrics/call-metrics.js';
 
 /** Which grant a service means, and the scopes that it needs. */
 export interface GrantRequest {
@@ -30,7 +31,7 @@ export interface TokenRequest extends GrantRequest {
  * `refresh`: Google issued the token while the call waited. `store`: the broker had it, in the database or, as long as the database
  * does not accept it, in memory.
  */
-export type TokenOrigin = 'store' | 'refresh';
+export type IssuedTokenSource = Extract<TokenSource, 'store' | 'refresh'>;
 
 /** Every failure of a refresh travels as one of these values; `TokenErrors.ofRefresh` turns it into an error. */
 export type RefreshFailure =
@@ -45,7 +46,7 @@ export type RefreshFailure =
   | { readonly kind: 'unsaved'; readonly retryAfterSeconds: number };
 
 export type RefreshResult =
-  | { readonly kind: 'token'; readonly token: AccessToken; readonly source: TokenOrigin }
+  | { readonly kind: 'token'; readonly token: AccessToken; readonly source: IssuedTokenSource }
   /** A consent, a disconnect, another refresh or Google changed the grant: read it again. */
   | { readonly kind: 'changed' }
   | RefreshFailure;

@@ -8,7 +8,7 @@ import type { Service } from '../domain/access/policy.js';
 import { ADWORDS } from '../domain/google/scopes.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
-import { ApiProblems } from '../http/openapi.js';
+import { ApiProblems } from '../http/problem-docs.decorator.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
 import { disconnectSignal } from '../http/request-context.js';
 import { UserPath } from '../http/validation/user.dto.js';

@@ -6,7 +6,7 @@ import { assertMay, type Service } from '../domain/access/policy.js';
 import { invalidRequest } from '../domain/errors.js';
 import { exportCursor, readExportCursor } from '../domain/list-position.js';
 import { Caller } from '../http/caller.decorator.js';
-import { ApiProblems } from '../http/openapi.js';
+import { ApiProblems } from '../http/problem-docs.decorator.js';
 import { ListQueue } from '../http/pagination/list-queue.js';
 import { AuditExportRepository } from '../token-store/audit/audit-export.repository.js';
 import { NDJSON, toExportLine } from './audit-formats.js';

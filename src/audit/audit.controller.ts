@@ -2,7 +2,7 @@ import { Controller, Get, Header, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Service } from '../domain/access/policy.js';
 import { Caller } from '../http/caller.decorator.js';
-import { ApiProblems } from '../http/openapi.js';
+import { ApiProblems } from '../http/problem-docs.decorator.js';
 import { ListQueue } from '../http/pagination/list-queue.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
 import { AuditPageQuery } from './audit.dto.js';

@@ -6,7 +6,7 @@ import { Settings } from '../config/settings.js';
 import type { ConnectTicket } from '../domain/connect/connect-ticket.js';
 import { Secret } from '../domain/secret.js';
 import { Sealer } from '../sealing/sealer.js';
-import { randomSecret } from './start-authorization.js';
+import { hashOfBrowserKey, randomSecret } from './start-authorization.js';
 
 /** Longer than a connect may take: the browser that began sees the outcome again. */
 const COOKIE_SECONDS = 2 * 3600;
@@ -50,7 +50,7 @@ export class BrowserBinding {
   }
 
   hashOf(key: Secret): Uint8Array<ArrayBuffer> {
-    return this.sealer.fingerprint(key, 'browser-key');
+    return hashOfBrowserKey(this.sealer, key);
   }
 
   /** Whether this browser began the connect. No browser has begun one that is not bound. */

@@ -45,17 +45,22 @@ function resultAddress(ticketId: string): string {
 const GO_BACK = 'Go back to the app; if it is not connected, start again there.';
 
 /** Why an authorization response is refused, in words for its user. */
-const WHAT: Readonly<Record<string, string>> = {
+const WHAT = {
   state_missing: 'This page is only for browsers that Google sends back.',
   malformed_response: 'This answer is not as Google sends it.',
   state_unknown: 'This answer belongs to no connect that is in progress.',
   other_browser:
     'This connect was started in another browser, or its cookie is gone. If you have that browser open, continue there.',
   wrong_issuer: 'This answer does not come from Google.',
-};
+} as const;
 
-/** @returns null for a reason that is none of these: anyone can make an address */
-export function callbackRefusal(reason: string): BrokerError | null {
-  const what = Object.hasOwn(WHAT, reason) ? WHAT[reason] : undefined;
-  return what === undefined ? null : new BrokerError('invalid_request', `${what} ${GO_BACK}`, { reason });
+type CallbackRefusalReason = keyof typeof WHAT;
+
+export function callbackRefusal(reason: CallbackRefusalReason): BrokerError {
+  return new BrokerError('invalid_request', `${WHAT[reason]} ${GO_BACK}`, { reason });
+}
+
+/** @returns null for a text that is no such reason: anyone can make an address */
+export function readRefusalReason(text: string): CallbackRefusalReason | null {
+  return Object.hasOwn(WHAT, text) ? (text as CallbackRefusalReason) : null;
 }

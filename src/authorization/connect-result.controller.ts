@@ -2,7 +2,7 @@ import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ConnectTickets } from '../connect-tickets/connect-tickets.service.js';
-import { type ConnectOutcome, mayTryAgain } from '../domain/connect/connect-outcome.js';
+import { type ConnectOutcome, mayTryAgain, STATE_EXPIRED } from '../domain/connect/connect-outcome.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { isExchanging, stateAt } from '../domain/connect/connect-ticket.js';
 import type { Account } from '../domain/grant/grant.js';
@@ -15,11 +15,9 @@ import { errorPage } from '../pages/error-page.js';
 import { resultPage, unfinishedPage, waitingPage } from '../pages/result-page.js';
 import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 import { BrowserBinding } from './browser-binding-cookie.js';
-import { appAddress, callbackRefusal, redirectTo } from './browser-response.js';
+import { appAddress, callbackRefusal, readRefusalReason, redirectTo } from './browser-response.js';
 import { PageContexts } from './page-contexts.js';
 import { ResultQuery } from './connect-page.dto.js';
-
-const TOO_LATE = { kind: 'expired', cause: 'state_expired' } as const;
 
 /**
  * What a browser sees after Google, at an address without code and state, which it can load as often as it likes. Changes and
@@ -44,8 +42,8 @@ export class ConnectResultController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     if (refused !== undefined || id === undefined) {
-      const refusal = callbackRefusal(refused ?? '') ?? callbackRefusal('state_missing');
-      await sendRefusal(request, reply, problemOf(refusal, refusedRequest ?? request.id));
+      const reason = readRefusalReason(refused ?? '') ?? 'state_missing';
+      await sendRefusal(request, reply, problemOf(callbackRefusal(reason), refusedRequest ?? request.id));
       return;
     }
     const ticket = await this.store.find(id);
@@ -57,7 +55,7 @@ export class ConnectResultController {
     const { connectRequest } = ticket;
     const now = this.clock.now();
     // Before a job says so.
-    const outcome = stateAt(ticket, now) === 'expired' ? TOO_LATE : ticket.outcome;
+    const outcome = stateAt(ticket, now) === 'expired' ? STATE_EXPIRED : ticket.outcome;
     const address = appAddress(connectRequest, outcome);
     if (address !== null) {
       await redirectTo(reply, address);

@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { BrokerError } from '../domain/errors.js';
-import { harmedByNewToken, slotsOf } from '../domain/grant/slots.js';
+import { evictedOfOtherUser, slotsOf } from '../domain/grant/slots.js';
 import { Clock } from '../domain/ports/clock.js';
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
 
@@ -22,7 +22,7 @@ export class SlotCheck {
   ) {}
 
   /**
-   * Whether the user must sign in before the consent, because another account is full than the one that was checked: the user may
+   * Whether the user must sign in before the consent, because some account other than the checked one has no free slot: the user may
    * choose it, and a consent with an account that is refused afterwards takes a slot all the same.
    */
   async mustIdentify(request: ConnectRequest): Promise<boolean> {
@@ -40,9 +40,9 @@ export class SlotCheck {
     if (sub === null) return;
     const live = await this.ledger.liveTokens(sub, request.client, this.clock.now());
     const slots = slotsOf(live, this.settings.slotLimit);
-    const harmed = harmedByNewToken(slots, request.userId);
-    if (!harmed) return;
-    const evicted = { grant: harmed.grantId, client: request.client, forced: request.force };
+    const token = evictedOfOtherUser(slots, request.userId);
+    if (!token) return;
+    const evicted = { grant: token.grantId, client: request.client, forced: request.force };
     this.#log.warn(evicted, 'a connect would end the grant of another user');
     if (request.force) return;
     throw new BrokerError(

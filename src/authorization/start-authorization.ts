@@ -70,7 +70,7 @@ export class StartAuthorization {
    * Begins a connect, or resumes it: each time with a state, nonce and verifier of its own.
    * @param browserKey of the browser's cookie; the callback requires it
    * @param locale of this browser, where the ticket names none
-   * @throws {BrokerError} `invalid_request` when another browser has begun; `slots_full` when it would harm another user
+   * @throws {BrokerError} `invalid_request` when another browser has begun; `slots_full` when it would evict another user's refresh token
    */
   async begin(
     { id, connectRequest }: Pick<OpenedTicket, 'id' | 'connectRequest'>,
@@ -79,7 +79,7 @@ export class StartAuthorization {
     locale: string | null,
   ): Promise<Start> {
     const stored = await this.progress.findOrAdd(id, connectRequest);
-    const hash = this.sealer.fingerprint(browserKey, 'browser-key');
+    const hash = hashOfBrowserKey(this.sealer, browserKey);
     const ticket = stored && (await this.progress.begin(stored, hash, requestId, LIFETIME_SECONDS));
     if (!ticket) throw ticketUsed();
     if (ticket.outcome) return { kind: 'settled', ticket };
@@ -140,7 +140,7 @@ export class StartAuthorization {
       includeGranted: includesGranted(connectRequest, extendableGrants(grants, sub)),
       locale,
     });
-    await this.progress.resume(ticket, requestId, LIFETIME_SECONDS);
+    await this.progress.releaseClaim(ticket, requestId, LIFETIME_SECONDS);
     return consentUrl;
   }
 
@@ -204,6 +204,11 @@ export class StartAuthorization {
 /** Whether to send include_granted_scopes: the service may say no. */
 function includesGranted({ includeGranted }: ConnectRequest, extendable: readonly Grant[]): boolean {
   return includeGranted !== false && extendable.length > 0;
+}
+
+/** What is stored of a browser's key; the key itself is in its cookie (browser-binding-cookie.ts). */
+export function hashOfBrowserKey(sealer: Sealer, key: Secret): Uint8Array<ArrayBuffer> {
+  return sealer.fingerprint(key, 'browser-key');
 }
 
 /** 256 bits, in the 43 characters that PKCE asks of a verifier (RFC 7636 section 4.1). @param cell in front of what a router reads */

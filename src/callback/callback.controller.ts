@@ -46,7 +46,7 @@ export class CallbackController {
     @Audit() audit: AuditNote,
   ): Promise<void> {
     const state = parameter(request, 'state', 256);
-    if (state === null) throw callbackRefusal('state_missing') ?? malformed('state');
+    if (state === null) throw callbackRefusal('state_missing');
     const code = parameter(request, 'code', 1024);
     const response: AuthorizationResponse = {
       state: new Secret(state),

@@ -8,8 +8,8 @@ import { ReadTicketEnd } from './read-ticket-end.js';
 import { FinishExchange } from './finish-exchange.js';
 import { PendingConsents } from './pending-consents.js';
 import { AuthorizationResponseValidator } from './response-validator.js';
-import { ResumeConnects } from './resume-connects.js';
-import { ResumeConnectsJob } from './resume-connects.job.js';
+import { FinishWithoutBrowser } from './finish-without-browser.js';
+import { FinishDueExchangesJob } from './finish-due-exchanges.job.js';
 
 /**
  * Owns the second half of the authorization code flow: the state, cookie and issuer checks, the one exchange of the
@@ -27,8 +27,8 @@ import { ResumeConnectsJob } from './resume-connects.job.js';
     FinishExchange,
     PendingConsents,
     ConfirmPendingConsent,
-    ResumeConnects,
-    ResumeConnectsJob,
+    FinishWithoutBrowser,
+    FinishDueExchangesJob,
   ],
 })
 export class CallbackModule {}

@@ -18,7 +18,7 @@ import {
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
 import { FinishExchange } from './finish-exchange.js';
 
-/** Longer than a browser's request works on an exchange; then resume-connects.job.ts may claim it. */
+/** Longer than a browser's request works on an exchange; then finish-due-exchanges.job.ts may claim it. */
 const CLAIM_SECONDS = 60;
 /** How long the broker tries to finish a connect without its browser. */
 const LIFETIME_SECONDS = 24 * 3600;

@@ -5,7 +5,7 @@ import { StartAuthorization } from '../authorization/start-authorization.js';
 import { ConnectTickets } from '../connect-tickets/connect-tickets.service.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { authorityEnded } from '../domain/connect/connect-authority.js';
-import { type ConnectOutcome, outcomeOfRefusal } from '../domain/connect/connect-outcome.js';
+import { type ConnectOutcome, outcomeOfRefusal, STATE_EXPIRED } from '../domain/connect/connect-outcome.js';
 import { type ConnectRequest, meetsRequirement } from '../domain/connect/connect-request.js';
 import { type ConnectTicket, FINISHING_SECONDS } from '../domain/connect/connect-ticket.js';
 import { BrokerError } from '../domain/errors.js';
@@ -27,15 +27,13 @@ export type Completion =
       readonly kind: 'outcome';
       readonly ticket: ConnectTicket;
       readonly outcome: ConnectOutcome;
-      /** The ticket could not be ended: resume-connects.ts ends it, and reports the outcome. */
+      /** The ticket could not be ended: finish-without-browser.ts ends it, and reports the outcome. */
       readonly isReportedLater?: boolean;
     }
   /** The browser must go to Google again. */
   | { readonly kind: 'redirect'; readonly ticket: ConnectTicket; readonly consentUrl: string }
   /** Another call decided, or is about to: this one changed nothing. */
   | { readonly kind: 'settled'; readonly ticket: ConnectTicket };
-
-const TOO_LATE = { kind: 'expired', cause: 'state_expired' } as const;
 
 /** How a code becomes a grant: validate the response, exchange the code once, store the result, verify it, make the grant. */
 @Injectable()
@@ -74,8 +72,8 @@ export class CompleteAuthorization {
       const answer = outcomeOfResponse(response);
       // A user who says no late is not asked again.
       if (answer.kind === 'denied') return this.#end(ticket, answer, requestId);
-      if (validated.kind === 'late') return this.#end(ticket, TOO_LATE, requestId);
-      return this.#resume(ticket, validated.browserKey, requestId, response.locale);
+      if (validated.kind === 'late') return this.#end(ticket, STATE_EXPIRED, requestId);
+      return this.#beginAgain(ticket, validated.browserKey, requestId, response.locale);
     }
     const { locale } = response;
     const visit: AuthorizationVisit = {
@@ -87,7 +85,7 @@ export class CompleteAuthorization {
     };
     const next = await this.#handle(visit, response).catch(async (fault: unknown) => {
       // The code is used up, and this browser may begin again at once.
-      await this.progress.resume(ticket, requestId, 0).catch(() => undefined);
+      await this.progress.releaseClaim(ticket, requestId, 0).catch(() => undefined);
       throw fault;
     });
     if ('consentUrl' in next) return { kind: 'redirect', ticket, consentUrl: next.consentUrl };
@@ -96,7 +94,7 @@ export class CompleteAuthorization {
 
   /**
    * A grant has ended its ticket already.
-   * @param exchangeId of an exchange that became nothing. It goes once the ticket has ended; else resume-connects.ts does both
+   * @param exchangeId of an exchange that became nothing. It goes once the ticket has ended; else finish-without-browser.ts does both
    */
   async #end(
     ticket: ConnectTicket,
@@ -122,7 +120,7 @@ export class CompleteAuthorization {
     return { kind: 'outcome', ticket, outcome, isReportedLater: ended === null && exchangeId !== null };
   }
 
-  async #resume(
+  async #beginAgain(
     ticket: ConnectTicket,
     browserKey: Secret,
     requestId: string,
@@ -137,7 +135,7 @@ export class CompleteAuthorization {
     } catch (fault) {
       if (!(fault instanceof BrokerError)) throw fault;
       const isLate = fault.extensions['reason'] === 'ticket_expired';
-      return this.#end(ticket, isLate ? TOO_LATE : outcomeOfRefusal(fault), requestId);
+      return this.#end(ticket, isLate ? STATE_EXPIRED : outcomeOfRefusal(fault), requestId);
     }
   }
 

@@ -9,7 +9,7 @@ import { Secret } from '../domain/secret.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { assertCellUser } from '../http/cell-user.js';
-import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
+import { ApiBodyProblems, ApiProblems } from '../http/problem-docs.decorator.js';
 import { NoQuery } from '../http/validation/no-query.dto.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { CompletionDto } from './completions.dto.js';

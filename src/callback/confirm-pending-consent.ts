@@ -21,7 +21,7 @@ import { GrantsRepository } from '../token-store/grants/grants.repository.js';
 import { OUTCOME_WITHOUT_REFRESH_TOKEN } from './consent-outcome.js';
 import { ReadTicketEnd } from './read-ticket-end.js';
 import { PendingConsents } from './pending-consents.js';
-import { ResumeConnects } from './resume-connects.js';
+import { FinishWithoutBrowser } from './finish-without-browser.js';
 
 interface Confirmed {
   readonly grant: Grant;
@@ -36,7 +36,7 @@ export class ConfirmPendingConsent {
     private readonly grants: GrantsRepository,
     private readonly pending: PendingConsentsRepository,
     private readonly pendingConsents: PendingConsents,
-    private readonly resumeConnects: ResumeConnects,
+    private readonly finishWithoutBrowser: FinishWithoutBrowser,
     private readonly ticketEnd: ReadTicketEnd,
     private readonly progress: TicketProgress,
   ) {}
@@ -111,7 +111,7 @@ export class ConfirmPendingConsent {
   ): Promise<PendingConsent | null> {
     const consent = await this.pending.find(codeHash, this.clock.now());
     if (consent) return consent;
-    await this.resumeConnects.finishByCode(codeHash, assertMayConfirm, requestId);
+    await this.finishWithoutBrowser.finishByCode(codeHash, assertMayConfirm, requestId);
     return this.pending.find(codeHash, this.clock.now());
   }
 }

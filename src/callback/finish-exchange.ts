@@ -38,7 +38,7 @@ export function leavesNoGrant({ kind }: FinishedExchange): boolean {
 
 /**
  * Turns a stored exchange into a grant, a consent that awaits confirmation, or a failure. Runs in the browser's request,
- * and later without it (resume-connects.ts) until it succeeds or expires; the checks are the same.
+ * and later without it (finish-without-browser.ts) until it succeeds or expires; the checks are the same.
  */
 @Injectable()
 export class FinishExchange {
@@ -76,7 +76,7 @@ export class FinishExchange {
     });
   }
 
-  /** Leaves the exchange to resume-connects.job.ts; the browser neither waits nor starts again. */
+  /** Leaves the exchange to finish-due-exchanges.job.ts; the browser neither waits nor starts again. */
   async postpone(
     { id }: Pick<PendingExchange, 'id'>,
     code: string | null,

@@ -1,11 +1,10 @@
-import { timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { BrowserBinding } from '../authorization/browser-binding-cookie.js';
 import { callbackRefusal } from '../authorization/browser-response.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { TicketWatch } from '../connect-tickets/ticket-watch.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
 import { type ConnectTicket, isExchanging, stateAt } from '../domain/connect/connect-ticket.js';
-import type { BrokerError } from '../domain/errors.js';
 import { Clock } from '../domain/ports/clock.js';
 import type { Secret } from '../domain/secret.js';
 import { GoogleOAuthClient } from '../google/oauth/google-oauth.client.js';
@@ -57,6 +56,7 @@ export class AuthorizationResponseValidator {
     private readonly clock: Clock,
     private readonly requests: AuthorizationRequestsRepository,
     private readonly tickets: ConnectTicketsRepository,
+    private readonly binding: BrowserBinding,
     private readonly progress: TicketProgress,
     private readonly watch: TicketWatch,
   ) {}
@@ -74,18 +74,17 @@ export class AuthorizationResponseValidator {
   ): Promise<Validated> {
     const stateHash = this.sealer.fingerprint(state, 'state');
     const request = await this.requests.find(stateHash);
-    if (!request) throw refused('state_unknown');
+    if (!request) throw callbackRefusal('state_unknown');
     onRequest(request.connectRequest);
     const ticketId = ticketIdOf(request);
     const key = browserKey(ticketId);
     // RFC 6749 section 10.12: only the browser that started may finish.
-    const binding = key && this.sealer.fingerprint(key, 'browser-key');
-    if (!key || !binding || !timingSafeEqual(binding, request.browserHash)) throw refused('other_browser');
+    if (!key || !this.binding.isBoundTo(request, key)) throw callbackRefusal('other_browser');
     // RFC 9207 section 2.4. Google has not always sent iss, so a missing one is accepted.
-    if (iss !== null && !this.google.isIssuer(iss)) throw refused('wrong_issuer');
+    if (iss !== null && !this.google.isIssuer(iss)) throw callbackRefusal('wrong_issuer');
     for (;;) {
       const ticket = await this.#whenFree(ticketId, callerSignal);
-      if (!ticket) throw refused('state_unknown');
+      if (!ticket) throw callbackRefusal('state_unknown');
       const now = this.clock.now();
       if (ticket.outcome || isExchanging(ticket, now)) return { kind: 'settled', ticket };
       if (stateAt(ticket, now) === 'expired') return { kind: 'late', ticket };
@@ -113,7 +112,7 @@ export class AuthorizationResponseValidator {
       isUsed = await this.requests.consume(stateHash, now);
       return isUsed;
     } finally {
-      if (!isUsed) await this.progress.resume(ticket, requestId, 0).catch(() => undefined);
+      if (!isUsed) await this.progress.releaseClaim(ticket, requestId, 0).catch(() => undefined);
     }
   }
 
@@ -128,10 +127,4 @@ export class AuthorizationResponseValidator {
       callerSignal,
     );
   }
-}
-
-function refused(reason: string): BrokerError {
-  const refusal = callbackRefusal(reason);
-  if (!refusal) throw new Error(`There is no text for ${reason}.`);
-  return refusal;
 }

@@ -1,3 +1,4 @@
+import { type PublicKeySet, readPublicKeys } from '../domain/access/public-key-set.js';
 import { isTrustDomain, nameOfTrustDomain, type ServiceIssuer } from '../domain/access/workload-identity.js';
 import { isLocalHost } from '../domain/redirect-uri/redirect-uri.js';
 import { isDisplayText } from '../domain/text.js';
@@ -113,11 +114,6 @@ export function isSafeAddress(text: string): boolean {
   return protocol === 'https:' || (protocol === 'http:' && isLocalHost(hostname));
 }
 
-/** A JSON Web Key Set of public keys (RFC 7517). */
-export interface PublicKeySet {
-  readonly keys: readonly Readonly<Record<string, unknown>>[];
-}
-
 class JwksFileError extends Error {
   override readonly name = 'JwksFileError';
 }
@@ -142,5 +138,7 @@ export function readJwksFile(path: string): PublicKeySet {
       throw new JwksFileError(`${path} holds something that is not a public key`);
     }
   }
-  return { keys: keys as PublicKeySet['keys'] };
+  const set = readPublicKeys({ keys });
+  if (typeof set === 'string') throw new JwksFileError(`${path} ${set}`);
+  return set;
 }

@@ -34,7 +34,7 @@ import { Clock } from '../domain/ports/clock.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { assertCellUser } from '../http/cell-user.js';
-import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
+import { ApiBodyProblems, ApiProblems } from '../http/problem-docs.decorator.js';
 import { disconnectSignal } from '../http/request-context.js';
 import { NoQuery } from '../http/validation/no-query.dto.js';
 import { ConnectMetrics } from '../operations/connect-metrics.js';

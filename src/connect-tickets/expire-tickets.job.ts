@@ -57,10 +57,10 @@ export class ExpireTicketsJob implements OnModuleInit {
     // Another replica may be first, or the user at the last moment.
     const ended = await this.progress.expire(ticket, outcome);
     if (!ended) return;
-    // The time of a page is over: no connect has ended.
+    // A ticket of the user's own page: no connect has ended.
     if (connectRequest.purpose === 'manage') return;
     const { serviceId, userId, client, scopes } = connectRequest;
-    this.metrics.ended({ ...endOf(outcome, connectRequest, requestId ?? ''), isResumed: true });
+    this.metrics.ended({ ...endOf(outcome, connectRequest, requestId ?? ''), isWithoutBrowser: true });
     this.audit.record({
       at: this.clock.now(),
       action: 'connect.consent',

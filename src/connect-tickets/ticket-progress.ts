@@ -11,7 +11,7 @@ import {
 import { after, Clock } from '../domain/ports/clock.js';
 import { ConnectTicketsRepository } from '../token-store/connects/connect-tickets.repository.js';
 
-/** How long a sealed ticket without a link may take: the operator's, at the command line. */
+/** How long a connect without a link may take: the operator's, at the command line. */
 const LIFETIME_MS = 30 * 60_000;
 
 /** One that only begins to exist. */
@@ -83,8 +83,8 @@ export class TicketProgress {
   }
 
   /**
-   * Binds it to the browser that pressed the button; the visit to Google may take longer than the link was valid. That of a page
-   * leads to no visit.
+   * Binds it to the browser that pressed the button; the visit to Google may take longer than the link was valid. A ticket with
+   * `purpose: 'manage'` leads to no visit.
    * @returns null when it is bound to another browser; otherwise the ticket, which may have ended
    */
   async begin(
@@ -109,10 +109,11 @@ export class TicketProgress {
   }
 
   /**
-   * The browser is sent to Google once more: the exchange brought no grant.
-   * @param before as it was before the exchange, which kept it open for longer
+   * Ends `claim`: another response of the ticket may be exchanged.
+   * @param before as it was before the claim, which kept it open for longer
+   * @param extendSeconds 0; or how long the user may take at Google once more
    */
-  async resume(before: ConnectTicket, requestId: string, seconds: number): Promise<void> {
+  async releaseClaim(before: ConnectTicket, requestId: string, extendSeconds: number): Promise<void> {
     const found = await this.tickets.find(before.id);
     if (!found) return;
     await this.#repeat(found, (current) =>
@@ -121,7 +122,7 @@ export class TicketProgress {
         : {
             requestId,
             exchangingUntil: null,
-            expiresAt: latest(before.expiresAt, after(this.clock.now(), seconds)),
+            expiresAt: latest(before.expiresAt, after(this.clock.now(), extendSeconds)),
           },
     );
   }

@@ -8,7 +8,7 @@ import type { Page } from '../domain/list-position.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Audit, Audited, type AuditFacts, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
-import { ApiProblems } from '../http/openapi.js';
+import { ApiProblems } from '../http/problem-docs.decorator.js';
 import { ListQueue } from '../http/pagination/list-queue.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
 import { PageQuery } from '../http/pagination/page.dto.js';

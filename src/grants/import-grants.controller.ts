@@ -8,7 +8,7 @@ import type { ImportItem, InvalidItem } from '../domain/grant/grant-import.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { assertCellUser } from '../http/cell-user.js';
-import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
+import { ApiBodyProblems, ApiProblems } from '../http/problem-docs.decorator.js';
 import { disconnectSignal } from '../http/request-context.js';
 import { NoQuery } from '../http/validation/no-query.dto.js';
 import { ImportForService } from './import-for-service.js';

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { assertAllowed, assertMay, type Service } from '../domain/access/policy.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
-import { ApiProblems } from '../http/openapi.js';
+import { ApiProblems } from '../http/problem-docs.decorator.js';
 import { UserPath } from '../http/validation/user.dto.js';
 import { RIGHT_FOR } from './disconnect-grant.js';
 import { DisconnectQuery } from './grants.dto.js';

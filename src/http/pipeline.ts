@@ -85,7 +85,7 @@ export async function registerHooks(
   accessLog.register(server);
 }
 
-/** Nest's route handler, in this order. Call it before the application listens. The routes of openapi.ts have only the filter. */
+/** Nest's route handler, in this order. Call it before the application listens. The routes of openapi-document.ts have only the filter. */
 export function registerHandlers(app: NestFastifyApplication, { authentication, audit }: HandlerParts): void {
   app.useGlobalGuards(authentication); // services/service-auth.guard.ts
   app.useGlobalInterceptors(audit); // audit/audit.interceptor.ts, then a controller's own

@@ -44,9 +44,9 @@ export class ConnectMetrics {
     if (step === 'google' && outcome === 'ok') this.activity.add('connects.started');
   }
 
-  /** The end of a page's ticket is that of no connect. */
+  /** A ticket with `purpose: 'manage'` is not a connect: not counted. */
   ended(end: ConnectEnd): void {
-    const { outcome, cause, connectRequest, requestId, isResumed } = end;
+    const { outcome, cause, connectRequest, requestId, isWithoutBrowser } = end;
     if (connectRequest?.purpose === 'manage') return;
     this.#count.add({ outcome, cause });
     const kind = ACTIVITY[outcome];
@@ -55,7 +55,7 @@ export class ConnectMetrics {
       outcome,
       cause,
       // Within a call, the logger adds the id to every line.
-      ...(isResumed ? { request_id: requestId, resumed: true } : {}),
+      ...(isWithoutBrowser ? { request_id: requestId, without_browser: true } : {}),
       ...causeFacts(end),
       ...(connectRequest
         ? { service: connectRequest.serviceId, user: connectRequest.userId, client: connectRequest.client }

@@ -5,7 +5,7 @@ import { Settings } from '../config/settings.js';
 import { BrokerError } from '../domain/errors.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Public } from '../http/caller.decorator.js';
-import { ApiProblems } from '../http/openapi.js';
+import { ApiProblems } from '../http/problem-docs.decorator.js';
 import { ChangeFeed } from '../token-store/change-feed/change-feed.js';
 import { Readiness } from './readiness.js';
 

@@ -9,11 +9,12 @@ import { ConnectMetrics } from './connect-metrics.js';
 import { SlotWarnings } from './slot-warnings.js';
 import { CountGrantsJob } from './count-grants.job.js';
 import { HealthController } from './health.controller.js';
+import { IntegrityWarnings } from './integrity-warnings.js';
 import { Metrics } from './metrics.js';
 import { MetricsController } from './metrics.controller.js';
 import { Readiness } from './readiness.js';
 import { Scheduler } from './scheduler.js';
-import { IntegrityWarnings, SealMetrics } from './sealing-metrics.js';
+import { SealMetrics } from './sealing-metrics.js';
 import { StoreMetrics } from './store-metrics.js';
 import { ServiceUsageJob } from './service-usage.job.js';
 

@@ -13,23 +13,23 @@ export interface Lane {
 export type Release = () => void;
 
 /**
- * How many times the turns that are free a service with one client may hold at most: of so many turns or more the one, of fewer the
- * other. A client with all its services may hold more.
+ * A service (with one client) gets a turn only while it holds fewer than so many times the free turns: 15 with 16 turns or more, else 7.
+ * So it holds at most 15/16 or 7/8 of all. A client with all its services may hold more.
  */
-const SERVICE_SHARE = { from: 16, share: 15, otherwise: 7 };
-const CLIENT_SHARE = { from: 32, share: 31, otherwise: 15 };
+const SERVICE_FACTOR = { minTurns: 16, factor: 15, otherwise: 7 };
+const CLIENT_FACTOR = { minTurns: 32, factor: 31, otherwise: 15 };
 
 /**
  * A number of turns at something slow, shared fairly: round robin between lanes, first come first served within one. Of
- * eight turns or more no service takes the last ones: it may hold fifteen sixteenths of all while no other holds one, of fewer than
- * 16 turns seven eighths; of sixteen or more no client. So a new service finds a turn even while every request of another hangs.
+ * eight turns or more no service takes the last ones, and of sixteen or more no client: a new service finds a turn even while every
+ * request of another hangs.
  */
 export class FairQueue {
   /** Lanes with waiting work, in the order of their turns. */
   readonly #lanes = new Map<string, Set<QueuePlace>>();
   readonly #held = new Map<string, number>();
-  readonly #serviceShare: number;
-  readonly #clientShare: number;
+  readonly #serviceFactor: number;
+  readonly #clientFactor: number;
   #free: number;
   #inBackground = 0;
 
@@ -39,8 +39,8 @@ export class FairQueue {
     readonly waits: Histogram<QueueWaits> | null = null,
   ) {
     this.#free = turns;
-    this.#serviceShare = shareOf(SERVICE_SHARE, turns);
-    this.#clientShare = shareOf(CLIENT_SHARE, turns);
+    this.#serviceFactor = factorOf(SERVICE_FACTOR, turns);
+    this.#clientFactor = factorOf(CLIENT_FACTOR, turns);
   }
 
   /** Work that waits for several services counts in each of their lanes. */
@@ -102,7 +102,7 @@ export class FairQueue {
       number,
       number,
     ];
-    return service < this.#serviceShare * this.#free && client < this.#clientShare * this.#free;
+    return service < this.#serviceFactor * this.#free && client < this.#clientFactor * this.#free;
   }
 
   #give(lane: Lane): Release {
@@ -173,8 +173,8 @@ export class QueuePlace {
   }
 }
 
-function shareOf({ from, share, otherwise }: typeof SERVICE_SHARE, turns: number): number {
-  return turns >= from ? share : otherwise;
+function factorOf({ minTurns, factor, otherwise }: typeof SERVICE_FACTOR, turns: number): number {
+  return turns >= minTurns ? factor : otherwise;
 }
 
 /** Aliases and ids contain no space. */

@@ -1,29 +1,12 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
+import { readPublicKeys } from '../domain/access/public-key-set.js';
 import type { CachedResource } from './cached-resource.js';
 
-/** No issuer publishes so many; each can cost a signature check where a token does not name its key. */
-const MAX_KEYS = 100;
-/** RSA of more than 8192 bits takes milliseconds to verify, which any caller could cause. In base64url. */
-const MAX_MODULUS = 1366;
-
-/**
- * Reads a JSON Web Key Set (JWKS, RFC 7517 section 5); what is not a public key of a known kind is left out of it.
- * @throws when no usable key is left: an empty set must not take the place of a good one
- */
-export function readKeySet({ keys }: Readonly<Record<string, unknown>>): JSONWebKeySet {
-  if (!Array.isArray(keys)) throw new Error('The response has no list of keys.');
-  if (keys.length > MAX_KEYS) throw new Error(`The key set has more than ${MAX_KEYS} keys.`);
-  const usable = (keys as unknown[]).filter(isUsable);
-  if (usable.length === 0) throw new Error('The key set has no usable key.');
-  return { keys: usable };
-}
-
-function isUsable(key: unknown): key is JSONWebKeySet['keys'][number] {
-  if (typeof key !== 'object' || key === null) return false;
-  const { kty, n, d, k } = key as Readonly<Record<string, unknown>>;
-  if (d !== undefined || k !== undefined) return false;
-  if (kty === 'RSA') return typeof n === 'string' && n.length <= MAX_MODULUS;
-  return kty === 'EC' || kty === 'OKP';
+/** @throws when no usable key is left: an empty set must not take the place of a good one */
+export function readKeySet(content: Readonly<Record<string, unknown>>): JSONWebKeySet {
+  const set = readPublicKeys(content);
+  if (typeof set === 'string') throw new Error(`The key set ${set}.`);
+  return set as unknown as JSONWebKeySet;
 }
 
 /**

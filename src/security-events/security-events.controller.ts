@@ -2,7 +2,7 @@ import { Body, Controller, Header, HttpCode, Post, Req } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { Public } from '../http/caller.decorator.js';
-import { ApiBodyProblems, ApiProblemsAs } from '../http/openapi.js';
+import { ApiBodyProblems, ApiProblemsAs } from '../http/problem-docs.decorator.js';
 import { rateLimitsOf } from '../http/rate-limit/rate-limit.hook.js';
 import { EVENT_BODIES, ReceiveSecurityEvent } from './receive-security-event.js';
 import { RELAYED_HEADER } from './relay-security-event.js';

@@ -15,7 +15,7 @@ import { Clock } from '../domain/ports/clock.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
 import { assertCellUser } from '../http/cell-user.js';
-import { ApiBodyProblems, ApiProblems } from '../http/openapi.js';
+import { ApiBodyProblems, ApiProblems } from '../http/problem-docs.decorator.js';
 import { ListQueue } from '../http/pagination/list-queue.js';
 import { type CursorOf, PageCursors } from '../http/pagination/page-cursors.js';
 import { NoQuery } from '../http/validation/no-query.dto.js';

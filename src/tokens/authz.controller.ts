@@ -7,7 +7,7 @@ import type { Service } from '../domain/access/policy.js';
 import { Clock } from '../domain/ports/clock.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
-import { ApiProblems } from '../http/openapi.js';
+import { ApiProblems } from '../http/problem-docs.decorator.js';
 import { FORWARD_AUTH_ROUTE } from '../http/server/forward-auth.js';
 import { ApiAuthzHeaders, PARAMETER_HEADERS, readAuthzRequest } from './authz.dto.js';
 import { TokenIssuer } from './token-issuer.js';

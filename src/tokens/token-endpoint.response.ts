@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiProperty, ApiPropertyOptional, ApiResponse } from '@nestjs/swagger';
-import { statusTexts } from '../http/openapi.js';
+import { statusTexts } from '../http/problem-docs.decorator.js';
 import { OAUTH_ERROR_CODES, OAUTH_ERRORS } from '../http/problem/oauth-error.js';
 import { CLIENT_FAULTS, PROBLEMS } from '../http/problem/problem-table.js';
 import { REFRESH_TOKEN, TOKEN_EXCHANGE } from '../http/token-endpoint.js';
@@ -86,7 +86,7 @@ const OAUTH_ERROR = {
   properties: {
     error: text('OAuth’s code', { enum: [...OAUTH_ERROR_CODES] }),
     error_description: text(
-      'What happened and what to do next; begins with the connect link, where there is one',
+      'What happened and what to do next; where there is a connect link, the reason first, then the link',
     ),
     error_uri: text('A link that takes the user to consent; works once, for 30 minutes'),
     code: text("The broker's code for the same, as everywhere else"),

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Service } from '../domain/access/policy.js';
 import { Audit, Audited, type AuditNote } from '../http/audit.decorator.js';
 import { Caller } from '../http/caller.decorator.js';
-import { ApiProblems } from '../http/openapi.js';
+import { ApiProblems } from '../http/problem-docs.decorator.js';
 import { handedOver } from '../http/request-context.js';
 import { UserPath } from '../http/validation/user.dto.js';
 import { AcceptedCalls } from './accepted-calls.js';

@@ -22,8 +22,8 @@ const STABLE_MS = 60_000;
 /** What a worker has beyond its own limit before it is killed. */
 const KILL_AFTER_MS = MAX_SHUTDOWN_MS + 250;
 
-/** The place of a worker. The number stays when the process is replaced: labels of metrics must not grow in number. */
-interface Slot {
+/** A worker, started again when its process ends. The number stays: labels of metrics must not grow in number. */
+interface SupervisedWorker {
   readonly number: number;
   worker: Worker | null;
   isReady: boolean;
@@ -42,7 +42,7 @@ export function supervise(settings: Settings): void {
 }
 
 class Supervisor {
-  readonly #slots: readonly Slot[];
+  readonly #workers: readonly SupervisedWorker[];
   readonly #metrics: WorkerMetrics;
   #isStopping = false;
   #exitCode = 0;
@@ -53,14 +53,14 @@ class Supervisor {
     private readonly shutdownDelayMs: number,
     workers: number,
   ) {
-    this.#slots = Array.from({ length: workers }, (_, at) => ({
+    this.#workers = Array.from({ length: workers }, (_, at) => ({
       number: at + 1,
       worker: null,
       isReady: false,
       startedAt: 0,
       failures: 0,
     }));
-    this.#metrics = new WorkerMetrics(this.#slots.map(({ number }) => number));
+    this.#metrics = new WorkerMetrics(this.#workers.map(({ number }) => number));
   }
 
   /** The first worker alone: a port that is taken is reported once, and the broker is ready as soon as one process is. */
@@ -68,34 +68,35 @@ class Supervisor {
     onStopSignal(() => {
       this.#stop();
     });
-    for (const slot of this.#slots.slice(0, 1)) this.#startWorker(slot);
+    for (const supervised of this.#workers.slice(0, 1)) this.#startWorker(supervised);
   }
 
-  #startWorker(slot: Slot): void {
+  #startWorker(supervised: SupervisedWorker): void {
     if (this.#isStopping) return;
-    const worker = cluster.fork({ [WORKER_VARIABLE]: String(slot.number) });
-    Object.assign(slot, { worker, isReady: false, startedAt: performance.now() });
+    const worker = cluster.fork({ [WORKER_VARIABLE]: String(supervised.number) });
+    Object.assign(supervised, { worker, isReady: false, startedAt: performance.now() });
     worker.on('message', (message: FromWorker) => {
-      this.#receive(slot, worker, message);
+      this.#receive(supervised, worker, message);
     });
     // Such as a failed fork; `exit` follows, or what is sent gets no answer and times out.
     worker.on('error', (error) => {
-      this.log.error({ err: error, worker: slot.number }, 'a worker cannot be reached');
+      this.log.error({ err: error, worker: supervised.number }, 'a worker cannot be reached');
     });
     worker.once('exit', (code: number | null, signal: string | null) => {
-      this.#ended(slot, code, signal);
+      this.#ended(supervised, code, signal);
     });
   }
 
-  #receive(slot: Slot, worker: Worker, message: FromWorker): void {
+  #receive(supervised: SupervisedWorker, worker: Worker, message: FromWorker): void {
     switch (message.kind) {
       case 'ready':
-        slot.isReady = true;
-        this.#metrics.joined(slot.number, worker);
-        for (const other of this.#slots) if (!other.worker && other.failures === 0) this.#startWorker(other);
+        supervised.isReady = true;
+        this.#metrics.joined(supervised.number, worker);
+        for (const other of this.#workers)
+          if (!other.worker && other.failures === 0) this.#startWorker(other);
         break;
       case 'snapshot':
-        this.#metrics.received(slot.number, message);
+        this.#metrics.received(supervised.number, message);
         break;
       case 'metrics':
         void this.#metrics
@@ -104,10 +105,10 @@ class Supervisor {
     }
   }
 
-  #ended(slot: Slot, code: number | null, signal: string | null): void {
-    const wasReady = slot.isReady;
-    Object.assign(slot, { worker: null, isReady: false });
-    this.#metrics.left(slot.number);
+  #ended(supervised: SupervisedWorker, code: number | null, signal: string | null): void {
+    const wasReady = supervised.isReady;
+    Object.assign(supervised, { worker: null, isReady: false });
+    this.#metrics.left(supervised.number);
     if (this.#isStopping) {
       this.#exitCode ||= code === 0 ? 0 : 1;
       this.#exitWhenAllEnded();
@@ -115,25 +116,25 @@ class Supervisor {
       // It has said why. Starting it again would change nothing.
       this.#exitCode = CONFIGURATION_FAULT;
       this.#stop();
-    } else if (!wasReady && this.#slots.every(({ worker, failures }) => !worker && failures === 0)) {
+    } else if (!wasReady && this.#workers.every(({ worker, failures }) => !worker && failures === 0)) {
       // The first start of the first worker: this ends as one process alone would.
       process.exit(code ?? 1);
     } else {
-      this.#restart(slot, code, signal);
+      this.#restart(supervised, code, signal);
     }
   }
 
-  #restart(slot: Slot, code: number | null, signal: string | null): void {
-    const isStable = performance.now() - slot.startedAt > STABLE_MS;
-    slot.failures = isStable ? 1 : slot.failures + 1;
-    const waitMs = exponentialBackoff(slot.failures, FIRST_RESTART_MS, MAX_RESTART_MS);
+  #restart(supervised: SupervisedWorker, code: number | null, signal: string | null): void {
+    const isStable = performance.now() - supervised.startedAt > STABLE_MS;
+    supervised.failures = isStable ? 1 : supervised.failures + 1;
+    const waitMs = exponentialBackoff(supervised.failures, FIRST_RESTART_MS, MAX_RESTART_MS);
     this.log.error(
-      { worker: slot.number, exit_code: code, signal, restart_in_ms: waitMs },
+      { worker: supervised.number, exit_code: code, signal, restart_in_ms: waitMs },
       'a worker ended; another takes its place',
     );
-    this.#metrics.restarted(slot.number);
+    this.#metrics.restarted(supervised.number);
     setTimeout(() => {
-      this.#startWorker(slot);
+      this.#startWorker(supervised);
     }, waitMs);
   }
 
@@ -141,7 +142,7 @@ class Supervisor {
   #stop(): void {
     const delayMs = this.#isStopping || this.#exitCode !== 0 ? 0 : this.shutdownDelayMs;
     this.#isStopping = true;
-    for (const { worker, isReady } of this.#slots) {
+    for (const { worker, isReady } of this.#workers) {
       if (isReady) worker?.send({ kind: 'stop', delayMs }, ignore);
       // It serves nothing yet.
       else worker?.process.kill('SIGKILL');
@@ -149,13 +150,13 @@ class Supervisor {
     if (this.#kill) clearTimeout(this.#kill);
     this.#kill = setTimeout(() => {
       this.#exitCode ||= 1;
-      for (const { worker } of this.#slots) worker?.process.kill('SIGKILL');
+      for (const { worker } of this.#workers) worker?.process.kill('SIGKILL');
     }, delayMs + KILL_AFTER_MS);
     this.#exitWhenAllEnded();
   }
 
   #exitWhenAllEnded(): void {
-    if (this.#slots.every(({ worker }) => worker === null)) process.exit(this.#exitCode);
+    if (this.#workers.every(({ worker }) => worker === null)) process.exit(this.#exitCode);
   }
 }
 

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { Settings } from '../../src/config/settings.js';
 import { Secret } from '../../src/domain/secret.js';
-import { SERVER } from '../../src/token-store/change-feed/change-listener.js';
+import { SERVER_RUN_SQL } from '../../src/token-store/client/session.js';
 import { type UserStatement, WorkerPool, WorkerPools } from '../../src/token-store/client/worker-pools.js';
 import { hashText } from '../../src/token-store/distributed/hash-text.js';
 import { HASH_PROBES, type UserShard, UserShards } from '../../src/token-store/distributed/user-shards.js';
@@ -52,7 +52,8 @@ describe('the connections to a worker', () => {
     url = await createDatabase();
     database = new pg.Client({ connectionString: url });
     await database.connect();
-    run = (await database.query<{ server: string }>(`SELECT ${SERVER} AS server`)).rows[0]?.server ?? '';
+    run =
+      (await database.query<{ server: string }>(`SELECT ${SERVER_RUN_SQL} AS server`)).rows[0]?.server ?? '';
   });
   beforeEach(() => {
     pool = open(run);

@@ -260,6 +260,7 @@ describe('the configuration', () => {
   describe('SERVICE_ISSUERS_FILE', () => {
     const audience = 'https://broker.example.com';
     const key = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y', kid: '1' };
+    const LONG_RSA_KEY = { kty: 'RSA', n: 'A'.repeat(1367), e: 'AQAB', kid: '2' };
     const issuersOf = (content: unknown) =>
       readConfiguration({ ...good, SERVICE_ISSUERS_FILE: write('issuers.json', JSON.stringify(content)) })
         .serviceIssuers;
@@ -338,6 +339,8 @@ describe('the configuration', () => {
       ['a shared secret', { keys: [{ kty: 'oct', k: 'hunter2' }] }, 'holds a secret key'],
       ['no key', { keys: [] }, 'has no list of "keys"'],
       ['something else', { keys: ['hunter2'] }, 'is not a public key'],
+      ['more keys than an address may have', { keys: Array(101).fill(key) }, 'has more than 100 keys'],
+      ['no RSA key that is short enough', { keys: [LONG_RSA_KEY] }, 'has no usable key'],
     ])('refuses a key file with %s', (_, content, fault) => {
       const path = write('keys.json', JSON.stringify(content));
       const faults = issuerFaults([{ issuer: 'https://a.example', jwks_file: path, audience }]);

@@ -157,6 +157,20 @@ describe('a valid token is accepted', () => {
     await expectResponse(next.sign(spiffeClaims()), TURNED_AWAY);
   });
 
+  test.each<[string, () => object[]]>([
+    [
+      'RSA keys of more than 8192 bits only',
+      () => [{ kty: 'RSA', kid: 'a', n: 'A'.repeat(1367), e: 'AQAB' }],
+    ],
+    ['more than a hundred keys', () => Array.from({ length: 101 }, () => clusterKey.publicJwk)],
+  ])('by the keys of before where the file comes to hold %s', async (_, keys) => {
+    await expectResponse(spireKey.sign(spiffeClaims()), ENTERED);
+    replaceBundle({ keys: keys() });
+    await expectResponse(spireKey.sign(spiffeClaims()), ENTERED);
+    replaceBundle({ keys: [spireKey.publicJwk] });
+    await expectResponse(spireKey.sign(spiffeClaims()), ENTERED);
+  });
+
   test.each(['PS256', 'ES384', 'EdDSA'])('with alg %s', async (alg) => {
     const key = await SigningKey.make(alg, alg, { use: 'jwt-svid' });
     replaceBundle({ keys: [spireKey.publicJwk, key.publicJwk] });

@@ -26,8 +26,8 @@ export interface ConnectEnd {
   /** Null where it belongs to no connect that is known. */
   readonly connectRequest: ConnectParties | null;
   readonly requestId: string;
-  /** Whether it ended without its browser, long after that call. */
-  readonly isResumed?: boolean;
+  /** Whether it ended without its browser, long after the call of `requestId`. */
+  readonly isWithoutBrowser?: boolean;
   /** Google's `error`; of the form of one, or `unknown_error`. */
   readonly googleError?: string;
   readonly googleErrorSubtype?: string | null;

@@ -47,6 +47,9 @@ export type ConnectOutcome =
       readonly account?: Account;
     };
 
+/** The time of the connect was over when the browser came back, or looked again. */
+export const STATE_EXPIRED = { kind: 'expired', cause: 'state_expired' } as const satisfies ConnectOutcome;
+
 /** Compares a grant with the request. */
 export function outcomeOfGrant(
   { id: grantId, account, grantedScopes: scopes }: Grant,

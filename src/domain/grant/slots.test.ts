@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { harmedByNewToken, isNearlyFull, type LiveRefreshToken, slotsOf } from './slots.js';
+import { evictedOfOtherUser, isNearlyFull, type LiveRefreshToken, slotsOf } from './slots.js';
 
 const LIMIT = 100;
 
@@ -50,7 +50,7 @@ describe("whether a new token would evict another user's", () => {
     ['a newer token took the place of the oldest', 100, { current: false }, false],
     ['the oldest belongs to no grant any more', 100, { userId: null, grantId: null }, false],
   ])('is decided where %s with %d live tokens', (_, count, first, harms) => {
-    expect(harmedByNewToken(slotsOf(tokens(count, first), LIMIT), 'alice') !== null).toBe(harms);
+    expect(evictedOfOtherUser(slotsOf(tokens(count, first), LIMIT), 'alice') !== null).toBe(harms);
   });
 
   test('is assumed of an imported one that may be older than those booked before it', () => {
@@ -59,7 +59,7 @@ describe("whether a new token would evict another user's", () => {
     const imported = { ...(own as LiveRefreshToken), grantId: 'imported', userId: 'bob', isAgeKnown: false };
     const slots = slotsOf([own as LiveRefreshToken, imported, ...rest.slice(1)], LIMIT);
     expect(slots).toMatchObject({ oldest: imported, isOldestCertain: false });
-    expect(harmedByNewToken(slots, 'alice')).toBe(imported);
+    expect(evictedOfOtherUser(slots, 'alice')).toBe(imported);
     // Whatever was booked after it is younger.
     const first = slotsOf([imported, own as LiveRefreshToken, ...rest.slice(1)], LIMIT);
     expect(first).toMatchObject({ evictable: [imported], isOldestCertain: true });

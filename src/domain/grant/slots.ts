@@ -66,7 +66,7 @@ export function nearlyFullFrom(limit: number): number {
 }
 
 /** A token that another user still uses and that a new one would evict, or may evict; null where there is none. */
-export function harmedByNewToken({ evictable }: Slots, userId: string): LiveRefreshToken | null {
+export function evictedOfOtherUser({ evictable }: Slots, userId: string): LiveRefreshToken | null {
   return (
     evictable.find(({ current, userId: owner }) => current && owner !== null && owner !== userId) ?? null
   );

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
-import { isSafeAddress, type PublicKeySet, readJwksFile } from '../../config/service-issuers.js';
+import { isSafeAddress, readJwksFile } from '../../config/service-issuers.js';
+import type { PublicKeySet } from '../../domain/access/public-key-set.js';
 import type { ServiceIssuer } from '../../domain/access/workload-identity.js';
 import { CachedResource, type CacheTimes } from '../../outbound/cached-resource.js';
 import { fetchJson } from '../../outbound/fetch-json.js';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { ClockReading } from '../../domain/ports/clock.js';
 import { Database } from '../client/database.js';
-import { SERVER } from './change-listener.js';
+import { SERVER_RUN_SQL } from '../client/session.js';
 import type { ChangesFault } from './feed-freshness.js';
 import {
   FOUND_TRIGGERS,
@@ -22,7 +22,7 @@ const SEND = `
     INSERT INTO change_heartbeats (replica_id, heartbeat_id, sent_at) VALUES ($1, $2, clock_timestamp())
     ON CONFLICT (replica_id) DO UPDATE SET heartbeat_id = excluded.heartbeat_id, sent_at = excluded.sent_at
     RETURNING replica_id)
-  SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS "databaseMs", ${SERVER} AS server,
+  SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS "databaseMs", ${SERVER_RUN_SQL} AS server,
     ${FOUND_TRIGGERS}, set_config('synchronous_commit', 'off', true)
   FROM sent`;
 
@@ -45,7 +45,7 @@ export interface SentHeartbeat {
 }
 
 export interface HeartbeatReport extends ClockReading, SentHeartbeat {
-  /** The server that it was written to: see SERVER. */
+  /** The server that it was written to: see SERVER_RUN_SQL. */
   readonly server: string;
 }
 

@@ -1,15 +1,12 @@
 import type pg from 'pg';
 import type { AddressSource } from '../client/address-source.js';
 import { DatabaseClient } from '../client/database-client.js';
-import { type Pooler, prepareSession } from '../client/session.js';
+import { type Pooler, prepareSession, SERVER_RUN_SQL } from '../client/session.js';
 
 const CHANNEL = 'token_broker';
 const CONNECT_TIMEOUT_MS = 3000;
 /** `end` of a connection that is gone already does not always return. */
 const CLOSE_TIMEOUT_MS = 200;
-
-/** Identifies one run of one server: no two have the same start time. */
-export const SERVER = `extract(epoch FROM pg_postmaster_start_time())::text`;
 
 /** What all callers share. `settings`: issuers of JWTs, and those of clients. */
 export type SharedKind = 'services' | 'webhooks' | 'settings';
@@ -39,7 +36,7 @@ export class ChangeListener {
 
   private constructor(
     private readonly client: pg.Client,
-    /** The server that it listens at: see SERVER. */
+    /** The server that it listens at: see SERVER_RUN_SQL. */
     readonly server: string,
   ) {}
 
@@ -61,7 +58,7 @@ export class ChangeListener {
       await prepareSession(client, pooler);
       // In one message: a pooler could send each to another server.
       const results = (await client.query(
-        `LISTEN ${CHANNEL}; SELECT ${SERVER} AS server`,
+        `LISTEN ${CHANNEL}; SELECT ${SERVER_RUN_SQL} AS server`,
       )) as unknown as pg.QueryResult<{ server: string }>[];
       const listener = new ChangeListener(client, results[1]?.rows[0]?.server ?? '');
       client.on('error', (error) => {

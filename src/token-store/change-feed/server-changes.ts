@@ -89,7 +89,7 @@ export class ServerChanges {
     return this.#connection.current !== null;
   }
 
-  /** Which run of the server is listened to: change-listener.ts, SERVER. Null while its changes are not received. */
+  /** Which run of the server is listened to: client/session.ts, SERVER_RUN_SQL. Null while its changes are not received. */
   get run(): string | null {
     return this.freshness.isReceiving ? (this.#connection.current?.server ?? null) : null;
   }

@@ -2,12 +2,11 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
 import type { ClientBase } from 'pg';
 import type { Clock } from '../../domain/ports/clock.js';
-import { SERVER } from '../change-feed/change-listener.js';
 import { IS_DISTRIBUTED } from '../distributed/distributed-tables.js';
 import { tracing } from '../../tracing/tracing.js';
 import type { AddressSource } from './address-source.js';
 import { DatabaseClient } from './database-client.js';
-import { type Pooler, prepareSession } from './session.js';
+import { type Pooler, prepareSession, SERVER_RUN_SQL } from './session.js';
 
 /** For a new connection, and for one of the pool to come free. */
 export const CONNECT_TIMEOUT_MS = 5_000;
@@ -156,7 +155,7 @@ export class PooledServers {
   async admit(client: ClientBase): Promise<void> {
     const sentAt = performance.now();
     const { rows } = await client.query<{ databaseMs: number; server: string; isDistributed: boolean }>(
-      `SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS "databaseMs", ${SERVER} AS server,
+      `SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS "databaseMs", ${SERVER_RUN_SQL} AS server,
         ${IS_DISTRIBUTED} AS "isDistributed"`,
     );
     const [row] = rows;

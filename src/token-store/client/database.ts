@@ -69,8 +69,9 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
     this.#pool = pool;
     this.#informing = poolOf(INFORMING);
     const share = Math.max(1, Math.floor(settings.databasePoolSize / SHARE_OF_A_WORKER));
-    const isHeard = (server: string) => this.workers.isHeard(server === ALL_SERVERS ? undefined : server);
-    this.#ofServer = new ConcurrencyLimit(share, WAIT_FOR_SHARE_MS, isHeard);
+    const receivesChanges = (server: string) =>
+      this.workers.receivesChanges(server === ALL_SERVERS ? undefined : server);
+    this.#ofServer = new ConcurrencyLimit(share, WAIT_FOR_SHARE_MS, receivesChanges);
     this.#servers = servers;
     this.workers = new WorkerPools(settings);
     // Notifications received through the pooler of this pool prove that it keeps sessions.
@@ -162,7 +163,7 @@ export class Database extends PrismaClient implements OnApplicationShutdown {
     }
   }
 
-  /** Whether all pooled connections are at this server: change-listener.ts, SERVER. */
+  /** Whether all pooled connections are at this server: session.ts, SERVER_RUN_SQL. */
   reachesOnly(server: string): boolean {
     return this.#servers.areAll(server);
   }

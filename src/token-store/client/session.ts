@@ -40,6 +40,9 @@ interface Session {
   readonly idle_timeout: string | null;
 }
 
+/** Identifies one run of one server: no two have the same start time. */
+export const SERVER_RUN_SQL = `extract(epoch FROM pg_postmaster_start_time())::text`;
+
 const READ = `
   SELECT pg_backend_pid() AS pid, current_setting('server_encoding') AS server_encoding, current_schema() AS schema,
     current_setting('default_transaction_isolation') AS isolation,

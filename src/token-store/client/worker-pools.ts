@@ -1,18 +1,18 @@
 /**
  * Connections to the workers over which the tables are distributed, past the coordinator, for statements about one user. Whether a
  * worker may be asked is for those who listen to it (change-feed/cluster-changes.ts), where the rows of a user are for
- * distributed/user-shards.ts. Owns no time of the database and not whether tables are distributed: database-pool.ts, PooledServers.
+ * distributed/user-shards.ts. Does not own the reading of the database's clock, nor whether tables
+ * are distributed (database-pool.ts, PooledServers).
  */
 import type pg from 'pg';
 import { Logger } from '@nestjs/common';
 import type { Settings } from '../../config/settings.js';
-import { SERVER } from '../change-feed/change-listener.js';
 import { type UserShard, UserShards } from '../distributed/user-shards.js';
 import { type ServerPlace, workerAddress } from './address-source.js';
 import { codesOf, databaseFault } from './database-error.js';
 import { DatabasePool } from './database-pool.js';
 import { NamedStatements } from './named-statements.js';
-import { STATEMENT_TIMEOUT_MS } from './session.js';
+import { SERVER_RUN_SQL, STATEMENT_TIMEOUT_MS } from './session.js';
 
 /** What fails later than this is not tried again through the coordinator: no call waits twice for a server that is silent. */
 const REPEATED_WITHIN_MS = 500;
@@ -46,7 +46,7 @@ export interface UserStatement {
 
 /** A worker to which the broker listens. */
 export interface ListenedWorker extends ServerPlace {
-  /** Which run of it is listened to (change-listener.ts, SERVER); null while its changes are not received. */
+  /** Which run of it is listened to (session.ts, SERVER_RUN_SQL); null while its changes are not received. */
   readonly run: () => string | null;
 }
 
@@ -76,7 +76,7 @@ export class WorkerPools {
   }
 
   /** Whether the changes of a worker are received; without a name, of each. */
-  isHeard(worker?: string): boolean {
+  receivesChanges(worker?: string): boolean {
     const workers = worker === undefined ? [...this.#workers.values()] : [this.#workers.get(worker)];
     return workers.length > 0 && workers.every((each) => (each?.run() ?? null) !== null);
   }
@@ -221,7 +221,7 @@ export class WorkerPool {
   }
 
   async #admit(client: pg.ClientBase): Promise<void> {
-    const { rows } = await client.query<{ server: string }>(`SELECT ${SERVER} AS server`);
+    const { rows } = await client.query<{ server: string }>(`SELECT ${SERVER_RUN_SQL} AS server`);
     if (rows[0]?.server !== this.run)
       throw new Error('Another server than the one that is listened to answers at the address of a worker.');
   }

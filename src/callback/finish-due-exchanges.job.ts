@@ -2,19 +2,19 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '../domain/ports/clock.js';
 import { Scheduler } from '../operations/scheduler.js';
 import { PendingExchangesRepository } from '../token-store/connects/pending-exchanges.repository.js';
-import { claimUntil, ResumeConnects } from './resume-connects.js';
+import { claimUntil, FinishWithoutBrowser } from './finish-without-browser.js';
 
 const EVERY_SECONDS = 5;
 const BATCH = 20;
 
-/** Finishes the connects that are due, in batches. Does not own how one is finished (resume-connects.ts). */
+/** Finishes the connects that are due, in batches. Does not own how one is finished (finish-without-browser.ts). */
 @Injectable()
-export class ResumeConnectsJob implements OnModuleInit {
+export class FinishDueExchangesJob implements OnModuleInit {
   constructor(
     private readonly clock: Clock,
     private readonly scheduler: Scheduler,
     private readonly exchanges: PendingExchangesRepository,
-    private readonly resumeConnects: ResumeConnects,
+    private readonly finishWithoutBrowser: FinishWithoutBrowser,
   ) {}
 
   onModuleInit(): void {
@@ -28,7 +28,7 @@ export class ResumeConnectsJob implements OnModuleInit {
       const now = this.clock.now();
       const batch = await this.exchanges.claim(BATCH, now, claimUntil(now));
       for (const exchange of batch) {
-        if (!isStopping()) await this.resumeConnects.finish(exchange);
+        if (!isStopping()) await this.finishWithoutBrowser.finish(exchange);
       }
       isMore = batch.length === BATCH;
     }

@@ -34,10 +34,10 @@ const MAX_OVERDUE_MS = 3600_000;
 /**
  * Finishes connects without their browser: Google's keys or the database were unavailable when it came back. An exchange that becomes
  * nothing stays stored until its ticket says so; what fails before is done again, and reported once. Does not own when they are due
- * (resume-connects.job.ts), nor how a code becomes a grant (finish-exchange.ts).
+ * (finish-due-exchanges.job.ts), nor how a code becomes a grant (finish-exchange.ts).
  */
 @Injectable()
-export class ResumeConnects {
+export class FinishWithoutBrowser {
   constructor(
     private readonly clock: Clock,
     private readonly exchanges: PendingExchangesRepository,
@@ -134,7 +134,7 @@ export class ResumeConnects {
     // Another replica finished it and reports it, or it awaits its confirmation, as its page said.
     if (outcome.kind === 'finishing') return;
     const { details, ...facts } = consentFacts(outcome);
-    this.metrics.ended({ ...endOf(outcome, connectRequest, requestId), isResumed: true });
+    this.metrics.ended({ ...endOf(outcome, connectRequest, requestId), isWithoutBrowser: true });
     this.audit.record({
       at: this.clock.now(),
       action: 'connect.consent',
