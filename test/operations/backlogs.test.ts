@@ -2,14 +2,17 @@
  * What jobs delete or give up is bounded in each statement: one over all rows would need more time than a statement has after a
  * long outage, be rolled back, and leave more to the next run.
  */
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
 import { ALICE, APP, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { OutboxListsRepository } from '../../src/token-store/outbox/outbox-lists.repository.js';
 import { WebhookRegistry } from '../../src/webhooks/webhook-registry.js';
-import { until } from '../support/until.js';
+import { BLOCKED_SESSIONS, until } from '../support/until.js';
 
 const ROWS = 12_000;
 const MAX_ROWS = 5000;
+/** Nothing listens there. */
+const NOWHERE = 'http://127.0.0.1:9/';
 /** All jobs run again. */
 const DAY = 24 * 3600;
 
@@ -86,15 +89,17 @@ test('a backlog of events without a webhook is given up in batches', async () =>
   expect(await left('outbox_events', "last_error = 'deleted'")).toBe(ROWS);
 });
 
+const isWaiting = `abandoned_at IS NULL`;
+const letWait = (id: string) =>
+  bed.sql(
+    `UPDATE outbox_events SET webhook_id = $1, next_attempt_at = now() + interval '1 year', abandoned_at = NULL`,
+    [id],
+  );
+
 test('a webhook with a backlog can be disabled and removed', async () => {
   const registry = bed.app.get(WebhookRegistry);
-  const { id } = await bed.webhook({ url: 'http://127.0.0.1:9/' });
-  const isWaiting = `abandoned_at IS NULL`;
-  const wait = () =>
-    bed.sql(
-      `UPDATE outbox_events SET webhook_id = $1, next_attempt_at = now() + interval '1 year', abandoned_at = NULL`,
-      [id],
-    );
+  const { id } = await bed.webhook({ url: NOWHERE });
+  const wait = () => letWait(id);
   await fill('outbox_events');
   await wait();
   await registry.disable(id);
@@ -107,6 +112,44 @@ test('a webhook with a backlog can be disabled and removed', async () => {
   await wait();
   await registry.remove(id);
   expect(await left('outbox_events', isWaiting)).toBe(0);
+});
+
+describe('while what waits for a webhook is given up', () => {
+  let other: pg.Client;
+  let id: string;
+  beforeEach(async () => {
+    await bed.sql('DELETE FROM webhooks');
+    ({ id } = await bed.webhook({ url: NOWHERE }));
+    await fill('outbox_events');
+    await letWait(id);
+    other = new pg.Client({ connectionString: bed.ownerUrl });
+    await other.connect();
+  });
+  afterEach(() => other.end());
+
+  /** As replicas hold the rows that they change. */
+  const holdRows = () => other.query(`BEGIN; SELECT 1 FROM outbox_events WHERE id <> '1' FOR UPDATE`);
+  const blocked = async () => Number((await bed.sql(BLOCKED_SESSIONS))[0]?.['count']);
+
+  test('an event that comes once it is enabled again is kept', async () => {
+    const registry = bed.app.get(WebhookRegistry);
+    await holdRows();
+    const disabled = registry.disable(id);
+    await until(async () => (await blocked()) === 1);
+    let isDone = false;
+    const enabled = registry.enable(id).then(async () => {
+      await bed.sql(
+        `INSERT INTO outbox_events (id, webhook_id, type, payload, created_at, next_attempt_at)
+         VALUES ('later', $1, 'grant.connected', '{}', now(), now() + interval '1 year')`,
+        [id],
+      );
+      isDone = true;
+    });
+    await until(async () => isDone || (await blocked()) === 2);
+    await other.query('ROLLBACK');
+    await Promise.all([disabled, enabled]);
+    expect(await left('outbox_events', `id = 'later' AND ${isWaiting}`)).toBe(1);
+  });
 });
 
 test('security events and consents are taken whatever the backlog of old ones, and each deletes some of them', async () => {
@@ -124,7 +167,7 @@ test('security events and consents are taken whatever the backlog of old ones, a
 
 test('events that were stored alike in one moment are all replayed', async () => {
   await fill('outbox_events');
-  const { id } = await bed.webhook({ url: 'http://127.0.0.1:9/' });
+  const { id } = await bed.webhook({ url: NOWHERE });
   await bed.sql(
     `UPDATE outbox_events SET sequence = 1, created_at = now(), abandoned_at = now(), webhook_id = $1`,
     [id],

@@ -7,7 +7,7 @@ import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { isUniqueViolation } from '../client/database-error.js';
 import { Database } from '../client/database.js';
-import { Prisma, type Webhook as Row } from '../prisma-client/client.js';
+import type { Prisma, Webhook as Row } from '../prisma-client/client.js';
 import { webhookAad } from '../sealed/aad.js';
 import { abandonWaiting } from './outbox-events.repository.js';
 
@@ -97,10 +97,10 @@ export class WebhooksRepository {
 
   /**
    * Gives up what waits for a webhook that gets nothing any more. It stays for a while, and may be replayed. In no transaction: these rows
-   * can be many, and replicas change them all the time.
+   * can be many, and replicas change them all the time. Where the webhook is enabled again meanwhile, the rest is sent.
    */
   giveUpWaiting(id: string, now: Date, why: 'disabled' | 'deleted'): Promise<void> {
-    return abandonWaiting(this.database, Prisma.sql`webhook_id = ${id}`, why, now);
+    return abandonWaiting(this.database, id, why, now);
   }
 
   /** @returns null where the row is not as the broker wrote it; that was reported */
