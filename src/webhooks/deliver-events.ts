@@ -166,7 +166,8 @@ export class DeliverEvents implements BeforeApplicationShutdown {
         await this.#failed(to.webhook, event, { delivery, startedAt, now });
         if (failingSince === null) await this.webhooks.noteFailing(to.webhook.id, now);
         failingSince ??= now;
-        if (await this.disableFailing.ifDue(to.webhook, failingSince, { event, delivery, now })) return false;
+        const failure = { event, delivery, now, shutdown: this.#stop.signal };
+        if (await this.disableFailing.ifDue(to.webhook, failingSince, failure)) return false;
       }
     }
     return true;

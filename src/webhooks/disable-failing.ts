@@ -4,7 +4,7 @@ import { WEBHOOK_RECEIVERS, type WebhookState } from '../domain/metrics/grant-me
 import { Meter } from '../domain/metrics/meter.js';
 import type { UndeliveredEvent } from '../token-store/outbox/outbox-events.repository.js';
 import { WebhookTargetsRepository } from '../token-store/outbox/webhook-targets.repository.js';
-import type { StoredWebhook } from '../token-store/outbox/webhooks.repository.js';
+import { type StoredWebhook, WebhooksRepository } from '../token-store/outbox/webhooks.repository.js';
 import type { Delivery } from './send-event.js';
 import { WebhookRegistry } from './webhook-registry.js';
 
@@ -16,6 +16,8 @@ interface WebhookFailure {
   readonly event: UndeliveredEvent;
   readonly delivery: Exclude<Delivery, { kind: 'accepted' }>;
   readonly now: Date;
+  /** What is still to be given up then is left to a job. */
+  readonly shutdown: AbortSignal;
 }
 
 /**
@@ -29,6 +31,7 @@ export class DisableFailing {
   constructor(
     private readonly settings: Settings,
     private readonly registry: WebhookRegistry,
+    private readonly webhooks: WebhooksRepository,
     meter: Meter,
     targets: WebhookTargetsRepository,
   ) {
@@ -45,7 +48,7 @@ export class DisableFailing {
   async ifDue(
     webhook: StoredWebhook,
     failingSince: Date,
-    { event, delivery, now }: WebhookFailure,
+    { event, delivery, now, shutdown }: WebhookFailure,
   ): Promise<boolean> {
     const days = this.settings.webhookDisableDays;
     if (days === 0 || now.getTime() - failingSince.getTime() < days * DAY_MS) return false;
@@ -57,6 +60,7 @@ export class DisableFailing {
       { webhook: webhook.name, failing_since: failingSince, error: delivery.error },
       'a webhook is disabled: it accepted nothing for days. `token-broker webhook enable` sends to it again',
     );
+    await this.webhooks.giveUpWaiting(webhook.id, now, 'disabled', shutdown);
     return true;
   }
 }

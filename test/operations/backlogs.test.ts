@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import pg from 'pg';
 import { ALICE, APP, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { OutboxListsRepository } from '../../src/token-store/outbox/outbox-lists.repository.js';
+import { DeliverEvents } from '../../src/webhooks/deliver-events.js';
 import { WebhookRegistry } from '../../src/webhooks/webhook-registry.js';
 import { BLOCKED_SESSIONS, until } from '../support/until.js';
 
@@ -130,6 +131,44 @@ describe('while what waits for a webhook is given up', () => {
   /** As replicas hold the rows that they change. */
   const holdRows = () => other.query(`BEGIN; SELECT 1 FROM outbox_events WHERE id <> '1' FOR UPDATE`);
   const blocked = async () => Number((await bed.sql(BLOCKED_SESSIONS))[0]?.['count']);
+
+  test.each([
+    ['disable', 'webhook.disable'],
+    ['remove', 'webhook.delete'],
+  ] as const)('its %s is recorded, whatever ends that', async (act, action) => {
+    await holdRows();
+    const done = bed.app.get(WebhookRegistry)[act](id);
+    done.catch(() => undefined);
+    await until(async () => (await blocked()) === 1);
+    expect(await bed.sql('SELECT actor FROM audit_trail WHERE action = $1', [action])).toEqual([
+      { actor: 'operator' },
+    ]);
+    await bed.sql(`SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock'`);
+    await done;
+    expect(await left('outbox_events', isWaiting)).toBe(ROWS);
+    await other.query('ROLLBACK');
+    bed.clock.advance(DAY);
+    await until(async () => (await left('outbox_events', isWaiting)) === 0);
+  });
+
+  test('a broker that stops leaves what is left to the job of the next', async () => {
+    await holdRows();
+    await bed.sql(`UPDATE webhooks SET failing_since = now() - interval '10 days'`);
+    await bed.sql(
+      `UPDATE outbox_events SET next_attempt_at = now(), attempts = 4, payload = $1 WHERE id = '1'`,
+      ['{"timestamp":"2026-01-01T00:00:00.000Z","data":{}}'],
+    );
+    bed.clock.advance(1);
+    await until(async () => (await blocked()) === 1);
+    expect(bed.log()).toContain('a webhook is disabled');
+    const stopped = bed.app.get(DeliverEvents).beforeApplicationShutdown();
+    await other.query('ROLLBACK');
+    await stopped;
+    expect(await left('outbox_events', isWaiting)).toBe(ROWS - MAX_ROWS);
+    await bed.restart();
+    await until(async () => (await left('outbox_events', isWaiting)) === 0);
+  });
 
   test('an event that comes once it is enabled again is kept', async () => {
     const registry = bed.app.get(WebhookRegistry);
