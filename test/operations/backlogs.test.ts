@@ -7,6 +7,7 @@ import pg from 'pg';
 import { ALICE, APP, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { OutboxListsRepository } from '../../src/token-store/outbox/outbox-lists.repository.js';
 import { DeliverEvents } from '../../src/webhooks/deliver-events.js';
+import { ReplayWebhooks } from '../../src/webhooks/replay-webhooks.js';
 import { WebhookRegistry } from '../../src/webhooks/webhook-registry.js';
 import { BLOCKED_SESSIONS, until } from '../support/until.js';
 
@@ -214,5 +215,34 @@ test('events that were stored alike in one moment are all replayed', async () =>
   const all = { state: null, webhookId: null, type: null, since: null, until: null };
   // Due tomorrow, so that none is sent.
   const tomorrow = new Date(bed.clock.now().getTime() + 86_400_000);
-  expect(await bed.app.get(OutboxListsRepository).replayAll(all, tomorrow)).toBe(ROWS);
+  let replayed = 0;
+  await bed.app.get(OutboxListsRepository).replayAll(all, tomorrow, (events) => {
+    replayed += events;
+    return Promise.resolve();
+  });
+  expect(replayed).toBe(ROWS);
+});
+
+test('a replay that an error ends is recorded as far as it came', async () => {
+  await fill('outbox_events');
+  const { id } = await bed.webhook({ url: NOWHERE });
+  await bed.sql(`UPDATE outbox_events SET abandoned_at = now(), webhook_id = $1`, [id]);
+  // The oldest comes last.
+  await bed.sql(`UPDATE outbox_events SET created_at = created_at - interval '1 day' WHERE id = '1'`);
+  await bed.sql(`
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
+    CREATE TRIGGER refused BEFORE UPDATE ON outbox_events FOR EACH ROW WHEN (OLD.id = '1') EXECUTE FUNCTION refuse()`);
+  const filter = { state: 'abandoned', webhookId: id, type: null, since: null, until: null } as const;
+  // None is sent.
+  await bed.app.get(DeliverEvents).beforeApplicationShutdown();
+  const replay = () => bed.app.get(ReplayWebhooks).replayAll(filter, 'operator');
+  const recorded = () =>
+    bed.sql(
+      `SELECT sum((details->>'events')::int)::int AS events FROM audit_trail WHERE action = 'webhook.replay'`,
+    );
+  await expect(replay()).rejects.toThrow();
+  await bed.sql('DROP TRIGGER refused ON outbox_events; DROP FUNCTION refuse');
+  expect(await recorded()).toEqual([{ events: ROWS - 1000 }]);
+  expect(await replay()).toBe(1000);
+  expect(await recorded()).toEqual([{ events: ROWS }]);
 });
