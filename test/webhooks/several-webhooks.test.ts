@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Secret } from '../../src/domain/secret.js';
 import { Metrics } from '../../src/operations/metrics.js';
+import { Scheduler } from '../../src/operations/scheduler.js';
 import { ServiceRegistry } from '../../src/services/service-registry.js';
 import { ReplayWebhooks } from '../../src/webhooks/replay-webhooks.js';
 import { WebhookRegistry } from '../../src/webhooks/webhook-registry.js';
@@ -169,6 +170,37 @@ describe('an event', () => {
     await bed.restart();
     await settled();
     expect(app.received.length).toBeGreaterThanOrEqual(5);
+  });
+});
+
+describe('a notice of expiry', () => {
+  beforeAll(async () => {
+    const rights = { audit: false, disconnect: false, revoke: false, force: false, import: false };
+    const policy = { clients: ['*'], scopes: ['*'], users: ['team-*'], ...rights };
+    await bed.app.get(ServiceRegistry).create('of a team', policy);
+  });
+
+  test.each([
+    ['has the type', { events: ['grant.connected'] }, { events: [] }],
+    ['is for its users', { services: ['of a team'] }, { services: [] }],
+    ['is enabled', {}, null],
+  ])('waits until a webhook that takes it %s', async (_, before, change) => {
+    const { id } = await bed.webhook({ url: app.url, secret: app.secret, ...before });
+    await bed.webhook({ url: other.url, events: ['grant.connected'] });
+    if (!change) await registry().disable(id);
+    await connect('alice');
+    await settled();
+    app.clear();
+    bed.clock.advance(178 * DAY);
+    const announce = () => bed.app.get(Scheduler).runNow('announce expiring grants');
+    await announce();
+    await settled();
+    expect(typesAt(app)).toEqual([]);
+    await (change ? registry().update(id, change) : registry().enable(id));
+    await announce();
+    await announce();
+    await settled();
+    expect(typesAt(app)).toEqual(['grant.expiring alice']);
   });
 });
 
