@@ -18,6 +18,7 @@ import { takesEvent, WebhookTargetsRepository } from '../token-store/outbox/webh
 import { type StoredWebhook, WebhooksRepository } from '../token-store/outbox/webhooks.repository.js';
 import { tracing } from '../tracing/tracing.js';
 import { DisableFailing } from './disable-failing.js';
+import { FailureStreaks } from './failure-streaks.js';
 import { nextAttempt } from './retry-schedule.js';
 import { type Delivery, type Receiver, SendEvent } from './send-event.js';
 
@@ -37,8 +38,8 @@ interface FailedDelivery {
 }
 
 /**
- * Sends the due events of each webhook one by one, in order of creation. A failure delays only the event that failed, and a slow
- * webhook no other: each has a run of its own.
+ * Sends the due events of each webhook one by one, in order of creation. A refusal delays only the event that was refused, an attempt
+ * without an answer all of its webhook, and a slow webhook no other: each has a run of its own.
  */
 @Injectable()
 export class DeliverEvents implements BeforeApplicationShutdown {
@@ -48,6 +49,7 @@ export class DeliverEvents implements BeforeApplicationShutdown {
   readonly #stop = new AbortController();
   /** By the id of the webhook. */
   readonly #runs = new Map<string, Promise<void>>();
+  readonly #streaks = new FailureStreaks();
   #enabled: ReadonlySet<string> = new Set();
 
   constructor(
@@ -69,8 +71,10 @@ export class DeliverEvents implements BeforeApplicationShutdown {
   start(webhookIds: readonly string[]): void {
     if (this.#stop.signal.aborted) return;
     this.#enabled = new Set(webhookIds);
+    this.#streaks.keep(this.#enabled);
     for (const id of webhookIds) {
-      if (!this.#runs.has(id)) this.#runs.set(id, this.#run(id));
+      const isWaiting = this.#streaks.isPaused(id, this.clock.monotonicMs());
+      if (!this.#runs.has(id) && !isWaiting) this.#runs.set(id, this.#run(id));
     }
   }
 
@@ -108,7 +112,8 @@ export class DeliverEvents implements BeforeApplicationShutdown {
   async #deliverBatch(id: string, cancel: AbortSignal): Promise<boolean> {
     const now = this.clock.now();
     const until = new Date(now.getTime() + BATCH * this.settings.webhookTimeoutMs + CLAIM_MARGIN_MS);
-    const { events, isMore } = await this.events.claim(id, BATCH, now, until);
+    const most = this.#streaks.isSilent(id) ? 1 : BATCH;
+    const { events, isMore } = await this.events.claim(id, most, now, until);
     if (events.length === 0) return isMore;
     // Read for each batch: what was changed a moment ago holds, whether or not this replica was notified.
     const webhook = await this.webhooks.findNamed(id);
@@ -116,6 +121,8 @@ export class DeliverEvents implements BeforeApplicationShutdown {
       await this.events.abandon(events, webhook ? 'disabled' : 'deleted', now);
       return isMore;
     }
+    // Another replica was answered.
+    if (webhook.failingSince === null) this.#streaks.end(id);
     const secrets = await this.webhooks.open(webhook);
     if (!secrets) {
       await this.events.release(events, new Date(now.getTime() + UNOPENED_MS));
@@ -139,7 +146,7 @@ export class DeliverEvents implements BeforeApplicationShutdown {
     return events.filter(isTaken);
   }
 
-  /** @returns false where the webhook gets nothing more now */
+  /** @returns false where the webhook gets nothing more for now */
   async #deliverAll(
     to: { readonly webhook: StoredWebhook; readonly receiver: Receiver },
     batch: readonly UndeliveredEvent[],
@@ -157,6 +164,7 @@ export class DeliverEvents implements BeforeApplicationShutdown {
       const now = this.clock.now();
       if (delivery.kind === 'accepted') {
         this.#count('delivered', startedAt);
+        this.#streaks.end(to.webhook.id);
         await this.events.delivered(event, now);
         if (failingSince !== null) await this.webhooks.noteFailing(to.webhook.id, null);
         failingSince = null;
@@ -166,7 +174,14 @@ export class DeliverEvents implements BeforeApplicationShutdown {
         await this.#failed(to.webhook, event, { delivery, startedAt, now });
         if (failingSince === null) await this.webhooks.noteFailing(to.webhook.id, now);
         failingSince ??= now;
-        if (await this.disableFailing.ifDue(to.webhook, failingSince, { event, delivery, now })) return false;
+        const isSilent = delivery.error === 'timeout';
+        const inARow = this.#streaks.failed(to.webhook.id, this.clock.monotonicMs(), isSilent);
+        const failure = { event, delivery, inARow, now, shutdown: this.#stop.signal };
+        if (await this.disableFailing.ifDue(to.webhook, failingSince, failure)) return false;
+        if (!isSilent) continue;
+        const rest = batch.slice(index + 1);
+        if (rest.length > 0) await this.events.release(rest, now);
+        return false;
       }
     }
     return true;

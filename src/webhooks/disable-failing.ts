@@ -4,18 +4,24 @@ import { WEBHOOK_RECEIVERS, type WebhookState } from '../domain/metrics/grant-me
 import { Meter } from '../domain/metrics/meter.js';
 import type { UndeliveredEvent } from '../token-store/outbox/outbox-events.repository.js';
 import { WebhookTargetsRepository } from '../token-store/outbox/webhook-targets.repository.js';
-import type { StoredWebhook } from '../token-store/outbox/webhooks.repository.js';
+import { type StoredWebhook, WebhooksRepository } from '../token-store/outbox/webhooks.repository.js';
 import type { Delivery } from './send-event.js';
 import { WebhookRegistry } from './webhook-registry.js';
 
 const DAY_MS = 24 * 3600_000;
 /** Over ten minutes by the retry schedule: one failure after a quiet week says nothing. */
 const MIN_ATTEMPTS = 5;
+/** Of several events, over ten minutes as well: where many wait, none is tried so often. */
+const MIN_IN_A_ROW = 12;
 
 interface WebhookFailure {
   readonly event: UndeliveredEvent;
   readonly delivery: Exclude<Delivery, { kind: 'accepted' }>;
+  /** How many the webhook has had: failure-streaks.ts. */
+  readonly inARow: number;
   readonly now: Date;
+  /** What is still to be given up then is left to a job. */
+  readonly shutdown: AbortSignal;
 }
 
 /**
@@ -29,6 +35,7 @@ export class DisableFailing {
   constructor(
     private readonly settings: Settings,
     private readonly registry: WebhookRegistry,
+    private readonly webhooks: WebhooksRepository,
     meter: Meter,
     targets: WebhookTargetsRepository,
   ) {
@@ -45,11 +52,12 @@ export class DisableFailing {
   async ifDue(
     webhook: StoredWebhook,
     failingSince: Date,
-    { event, delivery, now }: WebhookFailure,
+    { event, delivery, inARow, now, shutdown }: WebhookFailure,
   ): Promise<boolean> {
     const days = this.settings.webhookDisableDays;
     if (days === 0 || now.getTime() - failingSince.getTime() < days * DAY_MS) return false;
-    if (delivery.kind !== 'gone' && event.failures + 1 < MIN_ATTEMPTS) return false;
+    const isRefusing = event.failures + 1 >= MIN_ATTEMPTS || inARow >= MIN_IN_A_ROW;
+    if (delivery.kind !== 'gone' && !isRefusing) return false;
     const disabled = await this.registry.disable(webhook.id, 'broker', { reason: 'failing', failingSince });
     // Another replica may have been answered meanwhile: then it stays enabled.
     if (!disabled?.changed) return disabled?.webhook.disabledAt != null;
@@ -57,6 +65,7 @@ export class DisableFailing {
       { webhook: webhook.name, failing_since: failingSince, error: delivery.error },
       'a webhook is disabled: it accepted nothing for days. `token-broker webhook enable` sends to it again',
     );
+    await this.webhooks.giveUpWaiting(webhook.id, now, 'disabled', shutdown);
     return true;
   }
 }

@@ -46,17 +46,24 @@ export class ReplayWebhooks {
 
   /** @returns how many events are sent again: none of a webhook that is disabled or deleted */
   async replayAll(filter: EventFilter, actor: ActorName): Promise<number> {
-    const events = await this.outbox.replayAll(filter, this.clock.now());
     const { state, webhookId, type, since, until } = filter;
-    await this.#record('webhook.replay', 'ok', actor, {
-      events,
-      state,
-      webhook: webhookId,
-      type,
-      since: since?.toISOString() ?? null,
-      until: until?.toISOString() ?? null,
+    const record = (events: number) =>
+      this.#record('webhook.replay', 'ok', actor, {
+        events,
+        state,
+        webhook: webhookId,
+        type,
+        since: since?.toISOString() ?? null,
+        until: until?.toISOString() ?? null,
+      });
+    let all = 0;
+    // Many take a while, and a process may end meanwhile: a part that is due is recorded at once.
+    await this.outbox.replayAll(filter, this.clock.now(), async (events) => {
+      all += events;
+      await record(events);
     });
-    return events;
+    if (all === 0) await record(0);
+    return all;
   }
 
   /**

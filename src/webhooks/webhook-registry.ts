@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { AuditAction, AuditDetail } from '../domain/audit-entry.js';
 import { BrokerError, invalidRequest } from '../domain/errors.js';
@@ -44,13 +44,20 @@ interface WebhookChange {
  * a webhook is disabled by itself (disable-failing.ts).
  */
 @Injectable()
-export class WebhookRegistry {
+export class WebhookRegistry implements BeforeApplicationShutdown {
+  readonly #shutdown = new AbortController();
+
   constructor(
     private readonly webhooks: WebhooksRepository,
     private readonly services: ServicesRepository,
     private readonly clock: Clock,
     private readonly audit: AuditLog,
   ) {}
+
+  /** Before requests in flight are waited for: what waits may be long. */
+  beforeApplicationShutdown(): void {
+    this.#shutdown.abort();
+  }
 
   /** All of them: there are few. */
   async list(): Promise<ListedWebhook[]> {
@@ -126,8 +133,11 @@ export class WebhookRegistry {
     );
   }
 
-  /** @param failure since when it has accepted nothing: one that accepted something meanwhile is not disabled for that */
-  disable(
+  /**
+   * @param failure since when it has accepted nothing: one that accepted something meanwhile is not disabled for that. What waits then is
+   * left to the caller
+   */
+  async disable(
     idOrName: string,
     actor = 'operator',
     failure: { readonly reason: DisabledReason; readonly failingSince: Date } | null = null,
@@ -135,24 +145,28 @@ export class WebhookRegistry {
     const isOver = ({ failingSince }: StoredWebhook) =>
       failure !== null && failingSince?.getTime() !== failure.failingSince.getTime();
     const details = failure && { reason: failure.reason, failing_since: failure.failingSince.toISOString() };
-    return this.#switch(
-      idOrName,
-      actor,
-      'webhook.disable',
-      (before) =>
-        before.disabledAt !== null || isOver(before)
-          ? null
-          : { ...before, disabledAt: this.clock.now(), disabledReason: failure?.reason ?? 'operator' },
-      details ?? {},
-    );
+    const disabledReason = failure?.reason ?? 'operator';
+    const make = (before: StoredWebhook) =>
+      before.disabledAt !== null || isOver(before)
+        ? null
+        : { ...before, disabledAt: this.clock.now(), disabledReason };
+    const disabled = await this.#switch(idOrName, actor, 'webhook.disable', make, details ?? {});
+    if (disabled?.changed && failure === null) await this.#giveUpWaiting(disabled.webhook, 'disabled');
+    return disabled;
   }
 
   /** @returns null where there is no such webhook */
   async remove(idOrName: string, actor = 'operator'): Promise<Webhook | null> {
     const webhook = await this.webhooks.findNamed(idOrName);
-    if (!webhook || !(await this.webhooks.remove(webhook.id, this.clock.now()))) return null;
+    if (!webhook || !(await this.webhooks.remove(webhook.id))) return null;
     await this.#record('webhook.delete', webhook, actor, auditDetails(webhook));
+    await this.#giveUpWaiting(webhook, 'deleted');
     return webhook;
+  }
+
+  /** After the change is recorded: what waits may be long, and a process may end meanwhile. */
+  #giveUpWaiting({ id }: Webhook, why: 'disabled' | 'deleted'): Promise<void> {
+    return this.webhooks.giveUpWaiting(id, this.clock.now(), why, this.#shutdown.signal);
   }
 
   async #switch(

@@ -25,22 +25,19 @@ export class WebhooksJob implements OnModuleInit {
 
   onModuleInit(): void {
     this.scheduler.every(1, 'deliver webhooks', async () => {
-      this.deliverEvents.start(await this.#enabled());
+      // From memory: without a webhook no query looks for events.
+      const targets = await this.targets.all();
+      this.deliverEvents.start(
+        targets.flatMap(({ webhook }) => (webhook.disabledAt === null ? webhook.id : [])),
+      );
     });
-    this.scheduler.every(HOUR_SECONDS, 'announce expiring grants', async (shutdown) => {
-      // A notice is given once: while no webhook is enabled it would be lost.
-      if ((await this.#enabled()).length > 0) await this.announceExpiring.announce(shutdown);
-    });
+    this.scheduler.every(HOUR_SECONDS, 'announce expiring grants', (shutdown) =>
+      this.announceExpiring.announce(shutdown),
+    );
     this.scheduler.every(DAY_SECONDS, 'prune webhooks', async (shutdown) => {
       const now = this.clock.now();
       await this.events.abandonOrphans(now, shutdown);
       await this.events.prune(new Date(now.getTime() - KEEP_SECONDS * 1000), shutdown);
     });
-  }
-
-  /** From memory: without a webhook no query looks for events. */
-  async #enabled(): Promise<string[]> {
-    const targets = await this.targets.all();
-    return targets.flatMap(({ webhook }) => (webhook.disabledAt === null ? webhook.id : []));
   }
 }

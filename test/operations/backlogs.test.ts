@@ -2,14 +2,19 @@
  * What jobs delete or give up is bounded in each statement: one over all rows would need more time than a statement has after a
  * long outage, be rolled back, and leave more to the next run.
  */
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
 import { ALICE, APP, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { OutboxListsRepository } from '../../src/token-store/outbox/outbox-lists.repository.js';
+import { DeliverEvents } from '../../src/webhooks/deliver-events.js';
+import { ReplayWebhooks } from '../../src/webhooks/replay-webhooks.js';
 import { WebhookRegistry } from '../../src/webhooks/webhook-registry.js';
-import { until } from '../support/until.js';
+import { BLOCKED_SESSIONS, until } from '../support/until.js';
 
 const ROWS = 12_000;
 const MAX_ROWS = 5000;
+/** Nothing listens there. */
+const NOWHERE = 'http://127.0.0.1:9/';
 /** All jobs run again. */
 const DAY = 24 * 3600;
 
@@ -86,15 +91,17 @@ test('a backlog of events without a webhook is given up in batches', async () =>
   expect(await left('outbox_events', "last_error = 'deleted'")).toBe(ROWS);
 });
 
+const isWaiting = `abandoned_at IS NULL`;
+const letWait = (id: string) =>
+  bed.sql(
+    `UPDATE outbox_events SET webhook_id = $1, next_attempt_at = now() + interval '1 year', abandoned_at = NULL`,
+    [id],
+  );
+
 test('a webhook with a backlog can be disabled and removed', async () => {
   const registry = bed.app.get(WebhookRegistry);
-  const { id } = await bed.webhook({ url: 'http://127.0.0.1:9/' });
-  const isWaiting = `abandoned_at IS NULL`;
-  const wait = () =>
-    bed.sql(
-      `UPDATE outbox_events SET webhook_id = $1, next_attempt_at = now() + interval '1 year', abandoned_at = NULL`,
-      [id],
-    );
+  const { id } = await bed.webhook({ url: NOWHERE });
+  const wait = () => letWait(id);
   await fill('outbox_events');
   await wait();
   await registry.disable(id);
@@ -107,6 +114,82 @@ test('a webhook with a backlog can be disabled and removed', async () => {
   await wait();
   await registry.remove(id);
   expect(await left('outbox_events', isWaiting)).toBe(0);
+});
+
+describe('while what waits for a webhook is given up', () => {
+  let other: pg.Client;
+  let id: string;
+  beforeEach(async () => {
+    await bed.sql('DELETE FROM webhooks');
+    ({ id } = await bed.webhook({ url: NOWHERE }));
+    await fill('outbox_events');
+    await letWait(id);
+    other = new pg.Client({ connectionString: bed.ownerUrl });
+    await other.connect();
+  });
+  afterEach(() => other.end());
+
+  /** As replicas hold the rows that they change. */
+  const holdRows = () => other.query(`BEGIN; SELECT 1 FROM outbox_events WHERE id <> '1' FOR UPDATE`);
+  const blocked = async () => Number((await bed.sql(BLOCKED_SESSIONS))[0]?.['count']);
+
+  test.each([
+    ['disable', 'webhook.disable'],
+    ['remove', 'webhook.delete'],
+  ] as const)('its %s is recorded, whatever ends that', async (act, action) => {
+    await holdRows();
+    const done = bed.app.get(WebhookRegistry)[act](id);
+    done.catch(() => undefined);
+    await until(async () => (await blocked()) === 1);
+    expect(await bed.sql('SELECT actor FROM audit_trail WHERE action = $1', [action])).toEqual([
+      { actor: 'operator' },
+    ]);
+    await bed.sql(`SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock'`);
+    await done;
+    expect(await left('outbox_events', isWaiting)).toBe(ROWS);
+    await other.query('ROLLBACK');
+    bed.clock.advance(DAY);
+    await until(async () => (await left('outbox_events', isWaiting)) === 0);
+  });
+
+  test('a broker that stops leaves what is left to the job of the next', async () => {
+    await holdRows();
+    await bed.sql(`UPDATE webhooks SET failing_since = now() - interval '10 days'`);
+    await bed.sql(
+      `UPDATE outbox_events SET next_attempt_at = now(), attempts = 4, payload = $1 WHERE id = '1'`,
+      ['{"timestamp":"2026-01-01T00:00:00.000Z","data":{}}'],
+    );
+    bed.clock.advance(1);
+    await until(async () => (await blocked()) === 1);
+    expect(bed.log()).toContain('a webhook is disabled');
+    const stopped = bed.app.get(DeliverEvents).beforeApplicationShutdown();
+    await other.query('ROLLBACK');
+    await stopped;
+    expect(await left('outbox_events', isWaiting)).toBe(ROWS - MAX_ROWS);
+    await bed.restart();
+    await until(async () => (await left('outbox_events', isWaiting)) === 0);
+  });
+
+  test('an event that comes once it is enabled again is kept', async () => {
+    const registry = bed.app.get(WebhookRegistry);
+    await holdRows();
+    const disabled = registry.disable(id);
+    await until(async () => (await blocked()) === 1);
+    let isDone = false;
+    const enabled = registry.enable(id).then(async () => {
+      await bed.sql(
+        `INSERT INTO outbox_events (id, webhook_id, type, payload, created_at, next_attempt_at)
+         VALUES ('later', $1, 'grant.connected', '{}', now(), now() + interval '1 year')`,
+        [id],
+      );
+      isDone = true;
+    });
+    await until(async () => isDone || (await blocked()) === 2);
+    await other.query('ROLLBACK');
+    await Promise.all([disabled, enabled]);
+    expect(await left('outbox_events', `id = 'later' AND ${isWaiting}`)).toBe(1);
+  });
 });
 
 test('security events and consents are taken whatever the backlog of old ones, and each deletes some of them', async () => {
@@ -124,7 +207,7 @@ test('security events and consents are taken whatever the backlog of old ones, a
 
 test('events that were stored alike in one moment are all replayed', async () => {
   await fill('outbox_events');
-  const { id } = await bed.webhook({ url: 'http://127.0.0.1:9/' });
+  const { id } = await bed.webhook({ url: NOWHERE });
   await bed.sql(
     `UPDATE outbox_events SET sequence = 1, created_at = now(), abandoned_at = now(), webhook_id = $1`,
     [id],
@@ -132,5 +215,34 @@ test('events that were stored alike in one moment are all replayed', async () =>
   const all = { state: null, webhookId: null, type: null, since: null, until: null };
   // Due tomorrow, so that none is sent.
   const tomorrow = new Date(bed.clock.now().getTime() + 86_400_000);
-  expect(await bed.app.get(OutboxListsRepository).replayAll(all, tomorrow)).toBe(ROWS);
+  let replayed = 0;
+  await bed.app.get(OutboxListsRepository).replayAll(all, tomorrow, (events) => {
+    replayed += events;
+    return Promise.resolve();
+  });
+  expect(replayed).toBe(ROWS);
+});
+
+test('a replay that an error ends is recorded as far as it came', async () => {
+  await fill('outbox_events');
+  const { id } = await bed.webhook({ url: NOWHERE });
+  await bed.sql(`UPDATE outbox_events SET abandoned_at = now(), webhook_id = $1`, [id]);
+  // The oldest comes last.
+  await bed.sql(`UPDATE outbox_events SET created_at = created_at - interval '1 day' WHERE id = '1'`);
+  await bed.sql(`
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
+    CREATE TRIGGER refused BEFORE UPDATE ON outbox_events FOR EACH ROW WHEN (OLD.id = '1') EXECUTE FUNCTION refuse()`);
+  const filter = { state: 'abandoned', webhookId: id, type: null, since: null, until: null } as const;
+  // None is sent.
+  await bed.app.get(DeliverEvents).beforeApplicationShutdown();
+  const replay = () => bed.app.get(ReplayWebhooks).replayAll(filter, 'operator');
+  const recorded = () =>
+    bed.sql(
+      `SELECT sum((details->>'events')::int)::int AS events FROM audit_trail WHERE action = 'webhook.replay'`,
+    );
+  await expect(replay()).rejects.toThrow();
+  await bed.sql('DROP TRIGGER refused ON outbox_events; DROP FUNCTION refuse');
+  expect(await recorded()).toEqual([{ events: ROWS - 1000 }]);
+  expect(await replay()).toBe(1000);
+  expect(await recorded()).toEqual([{ events: ROWS }]);
 });

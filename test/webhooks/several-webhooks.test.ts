@@ -2,7 +2,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Secret } from '../../src/domain/secret.js';
 import { Metrics } from '../../src/operations/metrics.js';
+import { Scheduler } from '../../src/operations/scheduler.js';
 import { ServiceRegistry } from '../../src/services/service-registry.js';
+import { DeliverEvents } from '../../src/webhooks/deliver-events.js';
 import { ReplayWebhooks } from '../../src/webhooks/replay-webhooks.js';
 import { WebhookRegistry } from '../../src/webhooks/webhook-registry.js';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
@@ -169,6 +171,37 @@ describe('an event', () => {
     await bed.restart();
     await settled();
     expect(app.received.length).toBeGreaterThanOrEqual(5);
+  });
+});
+
+describe('a notice of expiry', () => {
+  beforeAll(async () => {
+    const rights = { audit: false, disconnect: false, revoke: false, force: false, import: false };
+    const policy = { clients: ['*'], scopes: ['*'], users: ['team-*'], ...rights };
+    await bed.app.get(ServiceRegistry).create('of a team', policy);
+  });
+
+  test.each([
+    ['has the type', { events: ['grant.connected'] }, { events: [] }],
+    ['is for its users', { services: ['of a team'] }, { services: [] }],
+    ['is enabled', {}, null],
+  ])('waits until a webhook that takes it %s', async (_, before, change) => {
+    const { id } = await bed.webhook({ url: app.url, secret: app.secret, ...before });
+    await bed.webhook({ url: other.url, events: ['grant.connected'] });
+    if (!change) await registry().disable(id);
+    await connect('alice');
+    await settled();
+    app.clear();
+    bed.clock.advance(178 * DAY);
+    const announce = () => bed.app.get(Scheduler).runNow('announce expiring grants');
+    await announce();
+    await settled();
+    expect(typesAt(app)).toEqual([]);
+    await (change ? registry().update(id, change) : registry().enable(id));
+    await announce();
+    await announce();
+    await settled();
+    expect(typesAt(app)).toEqual(['grant.expiring alice']);
   });
 });
 
@@ -339,6 +372,54 @@ describe('a webhook that accepts nothing', () => {
       expect(await bed.sql('SELECT failing_since FROM webhooks')).toEqual([{ failing_since: null }]);
     },
   );
+});
+
+describe('a webhook that does not answer', () => {
+  const hang = () => {
+    app.respondWith(...Array.from({ length: 100 }, () => 'no_response' as const));
+  };
+  const pile = (count: number) =>
+    bed.sql(
+      `INSERT INTO outbox_events (sequence, id, webhook_id, type, payload, created_at, next_attempt_at)
+       SELECT n, 'msg_' || n, (SELECT id FROM webhooks), 'grant.connected', $2::json, $3::timestamptz, $3 FROM generate_series(1, $1::int) AS n`,
+      [count, '{"timestamp":"2026-01-01T00:00:00.000Z","data":{}}', bed.clock.now()],
+    );
+  test('gets one event after a pause, and all once it answers', async () => {
+    await bed.webhook({ url: app.url, secret: app.secret });
+    hang();
+    await pile(25);
+    await app.wait(1);
+    await bed.app.get(DeliverEvents).ended();
+    await bed.app.get(Scheduler).runNow('deliver webhooks');
+    await bed.app.get(DeliverEvents).ended();
+    // On a slow machine the pause of five seconds may have ended.
+    expect(app.received.length).toBeLessThan(5);
+    bed.clock.advance(61);
+    await until(async () => (await outbox()).filter((row) => row['attempts'] === 1).length > 1);
+    app.clear();
+    await settled();
+    expect(new Set(app.received.map(({ id }) => id)).size).toBe(25);
+  });
+
+  test('is disabled after days though more wait than can be tried twice', async () => {
+    const { name } = await bed.webhook({ url: app.url, secret: app.secret });
+    await bed.sql('UPDATE webhooks SET failing_since = $1', [
+      new Date(bed.clock.now().getTime() - 10 * DAY * 1000),
+    ]);
+    hang();
+    await pile(1000);
+    await until(async () => {
+      bed.clock.advance(20);
+      return (await bed.sql('SELECT 1 FROM webhooks WHERE disabled_at IS NOT NULL')).length === 1;
+    });
+    expect(app.received.length).toBeGreaterThan(10);
+    expect(await audited('webhook.disable')).toMatchObject([
+      { actor: 'broker', details: { webhook: name, reason: 'failing' } },
+    ]);
+    const tried = await bed.sql('SELECT max(attempts) AS most FROM outbox_events');
+    expect(tried).toEqual([{ most: 1 }]);
+    await until(async () => (await outbox()).every((row) => row['last_error'] === 'disabled'));
+  });
 });
 
 describe('what an operator asks of a webhook', () => {

@@ -1,4 +1,4 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { Webhook } from '../../domain/webhook/webhook.js';
 import type { WebhookSecrets } from '../../domain/webhook/webhook-secrets.js';
 import { Sealer } from '../../sealing/sealer.js';
@@ -61,8 +61,6 @@ const ATTEMPTS = 3;
 /** Reads and writes what a file declares, each in one transaction: what was read is what is changed, in full or not at all. */
 @Injectable()
 export class DeclarationsRepository {
-  readonly #log = new Logger(DeclarationsRepository.name);
-
   constructor(
     private readonly database: Database,
     private readonly sealer: Sealer,
@@ -97,15 +95,8 @@ export class DeclarationsRepository {
   async #finish(writes: DeclarationWrites, now: Date): Promise<void> {
     for (const kind of kindsOf(writes)) this.changes.publish({ kind });
     const disabled = writes.changeWebhooks.filter(({ after }) => after.disabledAt !== null);
-    try {
-      for (const { after } of disabled) await this.webhooks.giveUpWaiting(after.id, now, 'disabled');
-      for (const id of writes.removeWebhooks) await this.webhooks.giveUpWaiting(id, now, 'deleted');
-    } catch (error) {
-      this.#log.warn(
-        { err: error },
-        'events of a webhook that gets none any more are given up later, by a job',
-      );
-    }
+    for (const { after } of disabled) await this.webhooks.giveUpWaiting(after.id, now, 'disabled');
+    for (const id of writes.removeWebhooks) await this.webhooks.giveUpWaiting(id, now, 'deleted');
   }
 
   #attempt<T extends { readonly writes: DeclarationWrites | null }>(
@@ -162,7 +153,7 @@ export class DeclarationsRepository {
     for (const { before, after, secrets } of writes.changeWebhooks) {
       if (!(await this.webhooks.replace(before, after, secrets, tx))) throw new ChangedMeanwhile();
     }
-    for (const id of writes.removeWebhooks) await this.webhooks.remove(id, now, tx);
+    for (const id of writes.removeWebhooks) await this.webhooks.remove(id, tx);
     for (const { kind, name } of writes.removeSettings) await this.settings.remove(tx, kind, name);
   }
 

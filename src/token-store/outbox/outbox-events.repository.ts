@@ -141,10 +141,10 @@ export class OutboxEventsRepository {
     const known = await this.database.webhook.findMany({ select: { id: true, disabledAt: true } });
     const ids = waiting.flatMap(({ webhook }) => webhook ?? []);
     const deleted = ids.filter((id) => !known.some((webhook) => webhook.id === id));
-    const disabled = known.filter((webhook) => webhook.disabledAt !== null).map(({ id }) => id);
+    const disabled = known.filter(({ id, disabledAt }) => disabledAt !== null && ids.includes(id));
     const ofDeleted = Prisma.sql`(webhook_id IS NULL OR webhook_id = ANY(${deleted}))`;
-    await abandonWaiting(this.database, ofDeleted, 'deleted', now, shutdown);
-    await abandonWaiting(this.database, Prisma.sql`webhook_id = ANY(${disabled})`, 'disabled', now, shutdown);
+    await inBatches(() => abandonBatch(this.database, ofDeleted, 'deleted', now), shutdown);
+    for (const { id } of disabled) await abandonWaiting(this.database, id, 'disabled', now, shutdown);
   }
 
   /** Deletes what was delivered or abandoned before a time. */
@@ -162,26 +162,45 @@ export class OutboxEventsRepository {
 }
 
 /**
- * Gives up what waits, a batch in each statement.
- * @param which webhook it is of
+ * Gives up what waits for a webhook, a batch in each statement. Of one that is enabled again meanwhile the rest stays: also an old event may
+ * have been replayed since.
  */
 export async function abandonWaiting(
+  database: Database,
+  webhookId: string,
+  why: 'disabled' | 'deleted',
+  now: Date,
+  shutdown?: AbortSignal,
+): Promise<void> {
+  const abandon = (client: Prisma.TransactionClient) =>
+    abandonBatch(client, Prisma.sql`webhook_id = ${webhookId}`, why, now);
+  const ofDisabled = async (tx: Prisma.TransactionClient) => {
+    // Its lock: the change that enables it waits for this batch.
+    const disabled = await tx.$queryRaw<unknown[]>`
+      SELECT id FROM webhooks WHERE id = ${webhookId} AND disabled_at IS NOT NULL FOR SHARE`;
+    return disabled.length > 0 ? abandon(tx) : 0;
+  };
+  await inBatches(
+    () => (why === 'disabled' ? database.$transaction(ofDisabled) : abandon(database)),
+    shutdown,
+  );
+}
+
+/** @param which webhook it is of @returns how many it found */
+async function abandonBatch(
   client: Prisma.TransactionClient,
   which: Prisma.Sql,
   lastError: string,
   now: Date,
-  shutdown?: AbortSignal,
-): Promise<void> {
-  await inBatches(async () => {
-    const waiting = await client.$queryRaw<EventKey[]>`
-      SELECT user_id AS "userId", id FROM outbox_events
-      WHERE delivered_at IS NULL AND abandoned_at IS NULL AND ${which} LIMIT ${MAX_BATCH_ROWS}`;
-    if (waiting.length > 0)
-      await client.$executeRaw`
-        UPDATE outbox_events SET abandoned_at = ${now}, last_error = ${lastError}
-        WHERE ${oneOf(waiting)} AND delivered_at IS NULL AND abandoned_at IS NULL`;
-    return waiting.length;
-  }, shutdown);
+): Promise<number> {
+  const waiting = await client.$queryRaw<EventKey[]>`
+    SELECT user_id AS "userId", id FROM outbox_events
+    WHERE delivered_at IS NULL AND abandoned_at IS NULL AND ${which} LIMIT ${MAX_BATCH_ROWS}`;
+  if (waiting.length > 0)
+    await client.$executeRaw`
+      UPDATE outbox_events SET abandoned_at = ${now}, last_error = ${lastError}
+      WHERE ${oneOf(waiting)} AND delivered_at IS NULL AND abandoned_at IS NULL`;
+  return waiting.length;
 }
 
 /** Those of several users may be on several servers: only the servers of these users are asked. */

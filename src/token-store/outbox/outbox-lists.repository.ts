@@ -114,15 +114,21 @@ export class OutboxListsRepository {
     return (await this.#makeDue([{ userId, id }], now)) > 0 ? 'due' : 'not_found';
   }
 
-  /** The same for all that a filter finds. Those that wait anyway lose their backoff. @returns how many are due */
-  async replayAll(filter: EventFilter, now: Date): Promise<number> {
+  /**
+   * The same for all that a filter finds. Those that wait anyway lose their backoff.
+   * @param replayed after each statement, how many it made due: an error of a later one does not undo it
+   */
+  async replayAll(
+    filter: EventFilter,
+    now: Date,
+    replayed: (events: number) => Promise<void>,
+  ): Promise<void> {
     // Nothing would send the events of others.
     const enabled = await this.database.webhook.findMany({
       where: { disabledAt: null },
       select: { id: true },
     });
     const ids = new Set<string | null>(enabled.map(({ id }) => id));
-    let replayed = 0;
     let after: EventPosition | null = null;
     do {
       const page: Page<ListedEvent, EventPosition> = await this.find({
@@ -132,10 +138,9 @@ export class OutboxListsRepository {
       });
       const sent = page.items.filter(({ webhookId }) => ids.has(webhookId));
       const keys = sent.map(({ owner: userId, id }) => ({ userId, id }));
-      if (keys.length > 0) replayed += await this.#makeDue(keys, now);
+      if (keys.length > 0) await replayed(await this.#makeDue(keys, now));
       after = page.next;
     } while (after !== null);
-    return replayed;
   }
 
   #makeDue(keys: readonly EventKey[], now: Date): Promise<number> {

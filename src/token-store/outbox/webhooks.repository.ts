@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { IntegrityReporter } from '../../domain/ports/reporters.js';
 import { Secret } from '../../domain/secret.js';
 import type { DisabledReason, Webhook } from '../../domain/webhook/webhook.js';
@@ -7,7 +7,7 @@ import { SealBroken, Sealer } from '../../sealing/sealer.js';
 import { ChangeFeed } from '../change-feed/change-feed.js';
 import { isUniqueViolation } from '../client/database-error.js';
 import { Database } from '../client/database.js';
-import { Prisma, type Webhook as Row } from '../prisma-client/client.js';
+import type { Prisma, Webhook as Row } from '../prisma-client/client.js';
 import { webhookAad } from '../sealed/aad.js';
 import { abandonWaiting } from './outbox-events.repository.js';
 
@@ -24,6 +24,8 @@ export interface StoredWebhook extends Webhook {
  */
 @Injectable()
 export class WebhooksRepository {
+  readonly #log = new Logger(WebhooksRepository.name);
+
   constructor(
     private readonly database: Database,
     private readonly sealer: Sealer,
@@ -63,7 +65,8 @@ export class WebhooksRepository {
   }
 
   /**
-   * Compare-and-set. Within a transaction neither published nor are its events given up: `giveUpWaiting`, after the commit.
+   * Compare-and-set. Within a transaction it is not published. What waits for one that is disabled is given up by `giveUpWaiting`, once
+   * the change is committed and recorded.
    * @returns false when it changed or went since it was read, or the new name is taken
    */
   async replace(
@@ -79,28 +82,36 @@ export class WebhooksRepository {
       where: { id: before.id, sealedSecrets: before.sealedSecrets },
       data: isEnabled ? { ...data, failingSince: null } : data,
     });
-    if (client !== this.database) return count > 0;
-    if (after.disabledAt !== null && count > 0)
-      await this.giveUpWaiting(after.id, after.disabledAt, 'disabled');
-    this.changes.publish({ kind: 'webhooks' });
+    if (client === this.database) this.changes.publish({ kind: 'webhooks' });
     return count > 0;
   }
 
-  /** Its events go nowhere from then on. Within a transaction as `replace`. */
-  async remove(id: string, now: Date, client: Prisma.TransactionClient = this.database): Promise<boolean> {
+  /** Its events go nowhere from then on. As `replace`. */
+  async remove(id: string, client: Prisma.TransactionClient = this.database): Promise<boolean> {
     const { count } = await client.webhook.deleteMany({ where: { id } });
-    if (client !== this.database) return count > 0;
-    if (count > 0) await this.giveUpWaiting(id, now, 'deleted');
-    this.changes.publish({ kind: 'webhooks' });
+    if (client === this.database) this.changes.publish({ kind: 'webhooks' });
     return count > 0;
   }
 
   /**
-   * Gives up what waits for a webhook that gets nothing any more. It stays for a while, and may be replayed. In no transaction: these rows
-   * can be many, and replicas change them all the time.
+   * Gives up what waits for a webhook that gets nothing any more. It stays for a while, and may be replayed. In no transaction of the change:
+   * these rows can be many, and replicas change them all the time. What is left, after an error as well, is left to a job, or is sent where
+   * the webhook is enabled again.
    */
-  giveUpWaiting(id: string, now: Date, why: 'disabled' | 'deleted'): Promise<void> {
-    return abandonWaiting(this.database, Prisma.sql`webhook_id = ${id}`, why, now);
+  async giveUpWaiting(
+    id: string,
+    now: Date,
+    why: 'disabled' | 'deleted',
+    shutdown?: AbortSignal,
+  ): Promise<void> {
+    try {
+      await abandonWaiting(this.database, id, why, now, shutdown);
+    } catch (error) {
+      this.#log.warn(
+        { err: error, webhook: id },
+        'events of a webhook that gets none any more are given up later, by a job',
+      );
+    }
   }
 
   /** @returns null where the row is not as the broker wrote it; that was reported */
