@@ -104,8 +104,9 @@ export class DisconnectGrant {
     const known = this.#clientsOfProject(grant) ?? [grant.client];
     let current: Grant | null = grant;
     for (let reads = 1; current && reads <= MAX_READS; reads++) {
-      // A repeated call resumes an unfinished revocation now.
-      const resumed = current.status === 'revoking' ? await this.revocations.resume(grant.id, leaseMs) : null;
+      // A repeated call resumes an unfinished revocation now. On several servers it is stored before its grants are marked.
+      const mayBeBegun = current.status === 'revoking' || reads > 1;
+      const resumed = mayBeBegun ? await this.revocations.resume(grant.id, leaseMs) : null;
       if (resumed === 'busy')
         return { attempt: null, also: await this.#others(grant, known), isFinished: false };
       if (resumed) return { attempt: resumed, also: await this.#others(grant, known), isFinished: false };
