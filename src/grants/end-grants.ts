@@ -60,8 +60,7 @@ export class EndGrants {
       for (let next = queue.shift(); next; next = queue.shift()) {
         const [index, plan] = next;
         const first = begun.get(plan.grant.id);
-        results[index] =
-          first === undefined ? { grants: [plan], also: [] } : await this.#finish(plan, first, by);
+        results[index] = first === undefined ? { grants: [plan], also: [] } : await this.#finish(plan, first);
       }
     };
     await Promise.all(Array.from({ length: CONCURRENCY }, work));
@@ -84,29 +83,25 @@ export class EndGrants {
     return this.settings.clients.get(client) !== undefined;
   }
 
-  /** One grant that does not open keeps none of the others alive. */
+  /** One grant that does not open keeps none of the others alive. What is over is recorded before another grant can fail. */
   async #begin(grant: Grant, by: RevocationRequester): Promise<Begun | null | 'integrity_failed'> {
     try {
-      return await this.disconnectGrant.begin(grant, by);
+      const begun = await this.disconnectGrant.begin(grant, by);
+      // It died a moment ago: no revocation writes its event.
+      if (begun?.attempt === null && begun.isFinished) this.#record(grant, 'revoke', by);
+      return begun;
     } catch (error) {
-      if (error instanceof BrokerError && error.code === 'integrity_failed') return error.code;
-      throw error;
+      if (!(error instanceof BrokerError && error.code === 'integrity_failed')) throw error;
+      this.#record(grant, 'revoke', by, error.code);
+      return error.code;
     }
   }
 
-  async #finish(
-    plan: EndedGrant,
-    begun: Begun | null | 'integrity_failed',
-    by: RevocationRequester,
-  ): Promise<EndedGrants> {
-    if (begun === 'integrity_failed') {
-      this.#record(plan.grant, 'revoke', by, begun);
+  async #finish(plan: EndedGrant, begun: Begun | null | 'integrity_failed'): Promise<EndedGrants> {
+    if (begun === 'integrity_failed')
       return { grants: [{ ...plan, outcome: 'kept', reason: begun }], also: [] };
-    }
     // Another caller disconnected it meanwhile.
     if (begun === null) return { grants: [{ ...plan, outcome: 'deleted' }], also: [] };
-    // It died a moment ago: no revocation writes its event.
-    if (begun.attempt === null && begun.isFinished) this.#record(plan.grant, 'revoke', by);
     const { also, isFinished } = await this.disconnectGrant.finish(begun, null);
     return { grants: [isFinished ? plan : { ...plan, outcome: 'revoking' }], also };
   }
