@@ -224,6 +224,22 @@ describe('offboarding a user', () => {
     expect((await grantsOf('alice')).map(({ client }) => client)).not.toContain('elsewhere');
   });
 
+  test('ends a dead grant to which the user consents again meanwhile', async () => {
+    await connect('alice');
+    await connect('alice', BOB, 'elsewhere');
+    await bed.sql(`UPDATE grants SET status = 'reconnect_required', sealed_refresh_token = NULL, credential_version = NULL
+      WHERE user_id = 'alice' AND client = 'elsewhere'`);
+    const { status, body } = await whileFirstWaits(() => connect('alice', BOB, 'elsewhere'));
+    expect({ status, complete: body['complete'] }).toEqual({ status: 200, complete: true });
+    expect(outcomes(body)).toEqual([
+      ['default', 'revoked', null],
+      ['elsewhere', 'revoked', null],
+    ]);
+    expect(await grantsOf('alice')).toEqual([]);
+    expect((await bed.api.token('alice', { client: 'elsewhere' })).status).toBe(404);
+    expect(bed.google.control.liveRefreshTokens(BOB.sub, 'elsewhere')).toEqual([]);
+  });
+
   test('revokes the delegated credentials for the user, of every service, and of no other user', async () => {
     const other = await bed.service();
     for (const [api, user_id] of [
