@@ -64,19 +64,28 @@ export class DisconnectGrant {
     return { grant, also: mode === 'local' ? [] : await this.siblings(grant), isFinished: true };
   }
 
-  /** @throws {BrokerError} as `#revoke`, for `revoke` */
+  /** @throws {BrokerError} as `#revoke`, for `revoke`; `not_found` where it was disconnected meanwhile */
   async disconnect(
     grant: Grant,
     mode: DisconnectMode,
     requester: RevocationRequester,
   ): Promise<Disconnected> {
     if (mode === 'local') {
-      await this.grants.delete(grant, false, this.clock.now());
+      await this.#deleteHere(grant);
       return { grant, also: [], isFinished: true };
     }
     const revoked = await this.#revoke(grant, requester);
     const ended: Grant = revoked.isFinished ? grant : { ...grant, status: 'revoking', diagnosis: REVOKING };
     return { ...revoked, grant: ended };
+  }
+
+  async #deleteHere(grant: Grant): Promise<void> {
+    let current: Grant | null = grant;
+    for (let reads = 1; current && reads <= MAX_READS; reads++) {
+      if (await this.grants.delete(current, false, this.clock.now())) return;
+      current = await this.grants.findById(grant.id, grant.userId);
+    }
+    throw noSuchGrant();
   }
 
   /**
@@ -104,8 +113,9 @@ export class DisconnectGrant {
     const known = this.#clientsOfProject(grant) ?? [grant.client];
     let current: Grant | null = grant;
     for (let reads = 1; current && reads <= MAX_READS; reads++) {
-      // A repeated call resumes an unfinished revocation now.
-      const resumed = current.status === 'revoking' ? await this.revocations.resume(grant.id, leaseMs) : null;
+      // A repeated call resumes an unfinished revocation now. On several servers it is stored before its grants are marked.
+      const mayBeBegun = current.status === 'revoking' || reads > 1;
+      const resumed = mayBeBegun ? await this.revocations.resume(grant.id, leaseMs) : null;
       if (resumed === 'busy')
         return { attempt: null, also: await this.#others(grant, known), isFinished: false };
       if (resumed) return { attempt: resumed, also: await this.#others(grant, known), isFinished: false };
@@ -113,10 +123,9 @@ export class DisconnectGrant {
       if (clients === null) throw clientUnknown(grant);
       const begun = await this.revocations.begin(current, clients, requester, leaseMs, this.clock.now());
       if (begun === 'no_token') {
-        await this.grants.delete(current, true, this.clock.now());
-        return { attempt: null, also: [], isFinished: true };
-      }
-      if (begun) return { attempt: begun.attempt, also: begun.siblings, isFinished: false };
+        if (await this.grants.delete(current, true, this.clock.now()))
+          return { attempt: null, also: [], isFinished: true };
+      } else if (begun) return { attempt: begun.attempt, also: begun.siblings, isFinished: false };
       current = await this.grants.findById(grant.id, grant.userId);
     }
     return null;

@@ -21,8 +21,17 @@ export interface EndedGrants {
   readonly also: readonly Grant[];
 }
 
+/** A grant that is deleted, whose revocation is written down, or that stays. */
+interface Started {
+  readonly plan: EndedGrant;
+  /** Null: there is nothing to ask Google. */
+  readonly begun: Begun | null;
+}
+
 /** Requests to Google at the same time. */
 const CONCURRENCY = 5;
+/** How often a grant is read again that changed since. */
+const MAX_READS = 3;
 
 /**
  * Ends several grants: those of a user, or the one that an operator names. All revocations are written down before Google is
@@ -48,20 +57,14 @@ export class EndGrants {
   }
 
   async end(grants: readonly Grant[], mode: DisconnectMode, by: RevocationRequester): Promise<EndedGrants> {
-    const plans = grants.map((grant) => this.#planOf(grant, mode));
-    const begun = new Map<string, Begun | null | 'integrity_failed'>();
-    for (const { grant, outcome } of plans) {
-      if (outcome === 'revoked') begun.set(grant.id, await this.#begin(grant, by));
-      else if (outcome === 'deleted') await this.#delete(grant, mode, by);
-    }
+    const started: Started[] = [];
+    for (const grant of grants) started.push(await this.#start(grant, mode, by));
     const results: EndedGrants[] = [];
-    const queue = [...plans.entries()];
+    const queue = [...started.entries()];
     const work = async () => {
       for (let next = queue.shift(); next; next = queue.shift()) {
-        const [index, plan] = next;
-        const first = begun.get(plan.grant.id);
-        results[index] =
-          first === undefined ? { grants: [plan], also: [] } : await this.#finish(plan, first, by);
+        const [index, one] = next;
+        results[index] = await this.#finish(one);
       }
     };
     await Promise.all(Array.from({ length: CONCURRENCY }, work));
@@ -84,36 +87,48 @@ export class EndGrants {
     return this.settings.clients.get(client) !== undefined;
   }
 
-  /** One grant that does not open keeps none of the others alive. */
-  async #begin(grant: Grant, by: RevocationRequester): Promise<Begun | null | 'integrity_failed'> {
-    try {
-      return await this.disconnectGrant.begin(grant, by);
-    } catch (error) {
-      if (error instanceof BrokerError && error.code === 'integrity_failed') return error.code;
-      throw error;
+  /** What its user consented to since it was read ends as well. */
+  async #start(grant: Grant, mode: DisconnectMode, by: RevocationRequester): Promise<Started> {
+    let plan = this.#planOf(grant, mode);
+    for (let reads = 1; ; reads++) {
+      const started = await this.#tryStart(plan, mode, by);
+      if (started) return started;
+      const changed = await this.grants.findById(grant.id, grant.userId);
+      // Another caller disconnected it meanwhile.
+      if (!changed) return { plan: { ...plan, outcome: 'deleted' }, begun: null };
+      plan = this.#planOf(changed, mode);
+      if (reads === MAX_READS) return { plan: { ...plan, outcome: 'kept', reason: null }, begun: null };
     }
   }
 
-  async #finish(
-    plan: EndedGrant,
-    begun: Begun | null | 'integrity_failed',
-    by: RevocationRequester,
-  ): Promise<EndedGrants> {
-    if (begun === 'integrity_failed') {
-      this.#record(plan.grant, 'revoke', by, begun);
-      return { grants: [{ ...plan, outcome: 'kept', reason: begun }], also: [] };
+  /**
+   * One grant that does not open keeps none of the others alive. What is over is recorded before another grant can fail.
+   * @returns null where it changed since it was read
+   */
+  async #tryStart(plan: EndedGrant, mode: DisconnectMode, by: RevocationRequester): Promise<Started | null> {
+    const { grant, outcome } = plan;
+    if (outcome === 'kept') return { plan, begun: null };
+    if (outcome === 'deleted') {
+      if (!(await this.grants.delete(grant, false, this.clock.now()))) return null;
+      this.#record(grant, mode, by);
+      return { plan, begun: null };
     }
-    // Another caller disconnected it meanwhile.
-    if (begun === null) return { grants: [{ ...plan, outcome: 'deleted' }], also: [] };
-    // It died a moment ago: no revocation writes its event.
-    if (begun.attempt === null && begun.isFinished) this.#record(plan.grant, 'revoke', by);
+    try {
+      const begun = await this.disconnectGrant.begin(grant, by);
+      // It died a moment ago: no revocation writes its event.
+      if (begun?.attempt === null && begun.isFinished) this.#record(grant, mode, by);
+      return begun && { plan, begun };
+    } catch (error) {
+      if (!(error instanceof BrokerError && error.code === 'integrity_failed')) throw error;
+      this.#record(grant, mode, by, error.code);
+      return { plan: { ...plan, outcome: 'kept', reason: error.code }, begun: null };
+    }
+  }
+
+  async #finish({ plan, begun }: Started): Promise<EndedGrants> {
+    if (begun === null) return { grants: [plan], also: [] };
     const { also, isFinished } = await this.disconnectGrant.finish(begun, null);
     return { grants: [isFinished ? plan : { ...plan, outcome: 'revoking' }], also };
-  }
-
-  async #delete(grant: Grant, mode: DisconnectMode, by: RevocationRequester): Promise<void> {
-    await this.grants.delete(grant, false, this.clock.now());
-    this.#record(grant, mode, by);
   }
 
   #record(

@@ -86,12 +86,14 @@ export class ServiceAccountRegistry {
    * @returns what was removed; null when no service account has this id
    */
   async remove(grantId: string): Promise<Grant | null> {
-    const grant = isUuid(grantId) ? await this.grants.findById(grantId) : null;
+    const read = () => (isUuid(grantId) ? this.grants.findById(grantId) : null);
+    let grant = await read();
+    // Another key may have replaced the one that was read.
+    while (grant?.kind === 'service_account' && !(await this.grants.delete(grant, false, this.clock.now())))
+      grant = await read();
     if (grant?.kind !== 'service_account') return null;
-    const now = this.clock.now();
-    await this.grants.delete(grant, false, now);
     this.audit.record({
-      at: now,
+      at: this.clock.now(),
       action: 'service_account.remove',
       outcome: 'ok',
       actor: 'operator',

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { exhaustive } from '../support/exhaustive.js';
 import type { ApiResponse } from '../support/api.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
+import { BLOCKED_SESSIONS, until } from '../support/until.js';
 
 describe('the grants of a user', () => {
   let bed: TestBed;
@@ -139,6 +140,23 @@ describe('the grants of a user', () => {
     bed.google.control.failAlways('revoke', { status: 503, body: '' });
     expect((await bed.api.delete(`/grants/${String(id)}`, { mode: 'local' })).status).toBe(200);
     expect((await bed.api.token('alice', { scope: YOUTUBE })).status).toBe(404);
+  });
+
+  test('are deleted with mode=local also where their users consent meanwhile, and are unknown where another call was first', async () => {
+    const deleting = async (meanwhile: string, values: unknown[] = []) => {
+      await connect('alice', ALICE);
+      const { id } = await grantOf('alice');
+      await bed.sql('BEGIN');
+      await bed.sql(meanwhile, values);
+      const response = bed.api.delete(`/grants/${String(id)}`, { mode: 'local' });
+      await until(async () => (await bed.sql(BLOCKED_SESSIONS))[0]?.['count'] !== 0);
+      await bed.sql('COMMIT');
+      return (await response).status;
+    };
+    const consented = `UPDATE grants SET consented_at = $1 WHERE user_id = 'alice'`;
+    expect(await deleting(consented, [bed.clock.now()])).toBe(200);
+    expect(await grantOf('alice')).toEqual({});
+    expect(await deleting(`DELETE FROM grants WHERE user_id = 'alice'`)).toBe(404);
   });
 
   test('need a mode to be disconnected', async () => {

@@ -4,7 +4,7 @@ import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
 import { exhaustive } from '../support/exhaustive.js';
 import { type Api, Browser } from '../support/api.js';
 import { ALICE, BOB, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
-import { until } from '../support/until.js';
+import { BLOCKED_SESSIONS, until } from '../support/until.js';
 import { visitConsent } from '../support/visit-consent.js';
 
 /** DELETE /users/:userId: everything that the broker holds for a user ends, here only or at Google too. */
@@ -190,6 +190,54 @@ describe('offboarding a user', () => {
     expect(ends.map(({ outcome }) => outcome).sort()).toEqual(['integrity_failed', 'ok']);
     expect((await offboard('alice', { mode: 'local' })).status).toBe(200);
     expect(await bed.sql('SELECT 1 FROM grants')).toEqual([]);
+  });
+
+  /** While the revocation of the first grant waits for its row. The grants were listed before. */
+  const whileFirstWaits = async (doing: () => Promise<unknown>) => {
+    await bed.sql('BEGIN');
+    await bed.sql(`SELECT id FROM grants WHERE user_id = 'alice' AND client = 'default' FOR UPDATE`);
+    const offboarded = offboard('alice');
+    await until(async () => (await bed.sql(BLOCKED_SESSIONS))[0]?.['count'] !== 0);
+    await doing();
+    await bed.sql('COMMIT');
+    return offboarded;
+  };
+
+  test('audits a grant that died meanwhile and was deleted, also where the next one cannot be ended', async () => {
+    await connect('alice');
+    await connect('alice', BOB, 'elsewhere');
+    await connect('alice', BOB, 'second');
+    await bed.sql(`
+      CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;
+      CREATE TRIGGER failing BEFORE INSERT ON revocations FOR EACH ROW WHEN (NEW.account_sub = '${BOB.sub}') EXECUTE FUNCTION fail()`);
+    const { status } = await whileFirstWaits(() =>
+      bed.sql(`UPDATE grants SET status = 'reconnect_required', sealed_refresh_token = NULL, credential_version = NULL
+        WHERE user_id = 'alice' AND client = 'elsewhere'`),
+    );
+    await bed.sql('DROP TRIGGER failing ON revocations; DROP FUNCTION fail');
+    expect(status).toBe(503);
+    const events = () =>
+      bed.sql(`SELECT outcome FROM audit_trail WHERE action = 'grant.disconnect' AND client = 'elsewhere'`);
+    await bed.app.get(AuditLog).flush();
+    expect(await events()).toEqual([{ outcome: 'ok' }]);
+    expect((await grantsOf('alice')).map(({ client }) => client)).not.toContain('elsewhere');
+  });
+
+  test('ends a dead grant to which the user consents again meanwhile', async () => {
+    await connect('alice');
+    await connect('alice', BOB, 'elsewhere');
+    await bed.sql(`UPDATE grants SET status = 'reconnect_required', sealed_refresh_token = NULL, credential_version = NULL
+      WHERE user_id = 'alice' AND client = 'elsewhere'`);
+    const { status, body } = await whileFirstWaits(() => connect('alice', BOB, 'elsewhere'));
+    expect({ status, complete: body['complete'] }).toEqual({ status: 200, complete: true });
+    expect(outcomes(body)).toEqual([
+      ['default', 'revoked', null],
+      ['elsewhere', 'revoked', null],
+    ]);
+    expect(await grantsOf('alice')).toEqual([]);
+    expect((await bed.api.token('alice', { client: 'elsewhere' })).status).toBe(404);
+    expect(bed.google.control.liveRefreshTokens(BOB.sub, 'elsewhere')).toEqual([]);
   });
 
   test('revokes the delegated credentials for the user, of every service, and of no other user', async () => {

@@ -121,6 +121,46 @@ describe('a revocation', () => {
     expect(asked()).toBe(2);
   });
 
+  describe('whose grants are not marked yet, as a replica leaves it that is killed on a cluster,', () => {
+    beforeEach(async () => {
+      await connect('alice');
+      const [before] = await bed.sql('SELECT * FROM grants');
+      control().failNext('revoke', { status: 503, body: '', headers: { 'retry-after': '60' } });
+      expect((await revoke('alice')).status).toBe(202);
+      await bed.sql(
+        `UPDATE grants SET status = 'active', revocation_id = NULL, revoking_from = NULL, version = $1,
+          sealed_refresh_token = $2, credential_version = $3 WHERE user_id = 'alice'`,
+        [before?.['version'], before?.['sealed_refresh_token'], before?.['credential_version']],
+      );
+      await bed.sql(
+        `UPDATE revocations SET attempt_id = gen_random_uuid(), next_attempt_at = now() + interval '1 hour'`,
+      );
+    });
+    const attemptHasEnded = () => bed.sql('UPDATE revocations SET attempt_id = NULL');
+
+    test('is under way for the same DELETE again, and for an offboarding, until its attempt has ended', async () => {
+      const again = await revoke('alice');
+      expect([again.status, again.body['disconnected']]).toMatchObject([202, { status: 'revoking' }]);
+      const offboarded = await bed.api.delete('/users/alice', { mode: 'revoke' });
+      expect([offboarded.status, offboarded.body]).toMatchObject([
+        202,
+        { complete: false, grants: [{ outcome: 'revoking' }] },
+      ]);
+      await attemptHasEnded();
+      await due();
+      await finished();
+      expect(await statusOf('alice')).toBeUndefined();
+      expect(control().liveRefreshTokens(ALICE.sub, 'default')).toEqual([]);
+    });
+
+    test('is continued at once by the same DELETE where its attempt has ended', async () => {
+      await attemptHasEnded();
+      expect((await revoke('alice')).status).toBe(200);
+      expect(await statusOf('alice')).toBeUndefined();
+      expect(await bed.sql('SELECT outcome FROM revocations')).toEqual([{ outcome: 'revoked' }]);
+    });
+  });
+
   test('asks Google once for two DELETEs at once', async () => {
     await connect('alice');
     control().latency('revoke', 300);

@@ -15,7 +15,7 @@ import { tokenBroker } from '../cli/token-broker.js';
 import { runCommand } from '../support/command.js';
 import { file, keyFile, type KeyFile, ROBOT } from '../support/service-account.js';
 import { ADS, ALICE, startTestBed, type TestBed, YOUTUBE, YOUTUBE_MONEY } from '../support/test-bed.js';
-import { until } from '../support/until.js';
+import { BLOCKED_SESSIONS, until } from '../support/until.js';
 import { exhaustive, fewOf } from '../support/exhaustive.js';
 
 const CALENDAR = 'https://www.googleapis.com/auth/calendar.readonly';
@@ -351,6 +351,18 @@ describe('the grant of a service account', () => {
 });
 
 describe('the commands for service accounts', () => {
+  test('remove also a key that replaces the former one meanwhile', async () => {
+    const { output } = await add('robot', [ADS]);
+    await bed.sql('BEGIN');
+    await bed.sql(`UPDATE grants SET consented_at = $1 WHERE user_id = 'robot'`, [bed.clock.now()]);
+    const removed = cli('remove', String(output['grant_id']));
+    await until(async () => (await bed.sql(BLOCKED_SESSIONS))[0]?.['count'] !== 0);
+    await bed.sql('COMMIT');
+    expect((await removed).code).toBe(0);
+    expect(await bed.sql('SELECT 1 FROM grants')).toEqual([]);
+    expect((await bed.api.token('robot')).status).toBe(404);
+  });
+
   test('list and remove them', async () => {
     expect((await cli('list')).output).toEqual({ service_accounts: [] });
     const { output } = await add('robot', [ADS], '--client', 'second');

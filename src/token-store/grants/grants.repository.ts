@@ -219,21 +219,21 @@ export class GrantsRepository {
   /**
    * Deletes the grant and its tokens here, unless its user consented again since. A revocation that was begun continues.
    * @param revokedAtGoogle false: the ledger keeps the slot, because Google does
+   * @returns false where nothing was deleted: the grant changed since it was read, or is gone
    */
-  async delete(grant: Grant, revokedAtGoogle: boolean, now: Date): Promise<void> {
-    await this.database.$transaction(async (tx) => {
-      const { count } = await tx.grant.updateMany({
-        where: sameConsent(grant),
-        data: { version: { increment: 1 } },
-      });
-      if (count === 0) return;
+  async delete(grant: Grant, revokedAtGoogle: boolean, now: Date): Promise<boolean> {
+    const isDeleted = await this.database.$transaction(async (tx) => {
+      const change = { where: sameConsent(grant), data: { version: { increment: 1 } } };
+      if ((await tx.grant.updateMany(change)).count === 0) return false;
       if (revokedAtGoogle) await endTokens(tx, grant.userId, [grant.id], 'revoked', now);
       await deleteGrant(tx, grant, grant.refreshedAt ?? grant.consentedAt);
       await this.outbox.notify(tx, 'grant.disconnected', disconnected(grant), now, {
         revoked_at_google: revokedAtGoogle,
       });
+      return true;
     });
     this.#notify(grant);
+    return isDeleted;
   }
 
   #notify({ userId, client }: Grant): void {
