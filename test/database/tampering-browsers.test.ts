@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Secret } from '../../src/domain/secret.js';
 import { Sealer } from '../../src/sealing/sealer.js';
 import { pendingExchangeAad } from '../../src/token-store/sealed/aad.js';
+import { ConsoleBrowser } from '../console/console-browser.js';
 import { ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
 import { until } from '../support/until.js';
 
@@ -11,7 +12,7 @@ import { until } from '../support/until.js';
  */
 let bed: TestBed;
 beforeAll(async () => {
-  bed = await startTestBed();
+  bed = await startTestBed({ CONSOLE_OPERATORS: '@example.com' });
 });
 beforeEach(async () => {
   bed.google.control.reset();
@@ -74,4 +75,20 @@ test('a consent that a version before stored without the digest of its code is c
   await until(async () => answer.status !== 503 || (answer = await complete(code)).status !== 503);
   expect(answer.status).toBe(200);
   expect((await bed.api.token('mallory')).status).toBe(200);
+});
+
+test('a session of the console lasts 8 hours at most, whatever its row says', async () => {
+  const browser = new ConsoleBrowser(bed.url);
+  await browser.signIn(ALICE.email);
+  const copy = new Map(browser.cookies);
+  const isSignedIn = async () => {
+    for (const [name, value] of copy) browser.cookies.set(name, value);
+    return (await browser.get('/console')).status === 200;
+  };
+  expect(await isSignedIn()).toBe(true);
+  await bed.sql(`UPDATE console_sessions SET ended_at = NULL, expires_at = '2100-01-01'`);
+  bed.clock.advance(8 * 3600 - 60);
+  expect(await isSignedIn()).toBe(true);
+  bed.clock.advance(61);
+  expect(await isSignedIn()).toBe(false);
 });
