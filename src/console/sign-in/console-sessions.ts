@@ -1,6 +1,7 @@
 /**
  * Sessions of the console: begun by a sign-in, 8 hours long, ended by a sign-out on every replica. Who a person is comes from
- * the sealed cookie, what they may do from the settings as they are now, and whether it still counts from the database.
+ * the sealed cookie, what they may do from the settings as they are now, and whether it still counts from the database. When it
+ * expires says the cookie, too: the row has no seal.
  */
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
@@ -25,6 +26,8 @@ type SessionContent = {
   readonly id: string;
   readonly email: string;
   readonly hostedDomain: string | null;
+  /** In milliseconds since 1970. Absent: of a version that did not seal it. */
+  readonly expiresAt?: number;
 };
 
 @Injectable()
@@ -47,16 +50,18 @@ export class ConsoleSessions {
     const id = randomUUID();
     const expiresAt = new Date(startedAt.getTime() + SESSION_SECONDS * 1000);
     await this.sessions.start({ id, email, startedAt, expiresAt });
-    await this.browser.write(reply, 'console', { id, email, hostedDomain }, SESSION_SECONDS);
+    const content = { id, email, hostedDomain, expiresAt: expiresAt.getTime() };
+    await this.browser.write(reply, 'console', content, SESSION_SECONDS);
   }
 
   /** @returns null: no one is signed in */
   async find(request: FastifyRequest): Promise<ConsolePerson | null> {
     const content = await this.browser.read<SessionContent>(request, 'console');
     if (content === null) return null;
-    const { id, email, hostedDomain } = content;
+    const { id, email, hostedDomain, expiresAt = 0 } = content;
+    const now = this.clock.now();
     const role = this.roleOf({ email, hostedDomain });
-    if (role === null || !(await this.sessions.isActive(id, this.clock.now()))) return null;
+    if (role === null || expiresAt <= now.getTime() || !(await this.sessions.isActive(id, now))) return null;
     return { email, role, sessionId: id, formToken: this.#formTokenOf(id) };
   }
 

@@ -43,6 +43,8 @@ interface SealedExchange {
   readonly forcedConsent: boolean;
   readonly includedGranted: boolean;
   readonly nonceHash: string;
+  /** As its column, which alone would let a writer of rows put it under the code of another. Absent: of a version that did not seal it. */
+  readonly codeHash?: string | null;
   readonly requestId: string;
   readonly accessToken: string;
   readonly obtainedAt: string;
@@ -167,11 +169,18 @@ export class PendingExchangesRepository {
   async #open(row: Row): Promise<DueExchange> {
     const { id, sealedExchange, codeHash, attempts, expiresAt } = row;
     const opened = await this.sealer.open(sealedExchange, pendingExchangeAad(row));
-    return { id, codeHash, attempts, expiresAt, ...read(JSON.parse(opened.reveal()) as SealedExchange) };
+    const payload = JSON.parse(opened.reveal()) as SealedExchange;
+    if (payload.codeHash !== undefined && payload.codeHash !== textOf(codeHash))
+      throw new SealBroken('The row has another completion code than the one that it was sealed with.');
+    return { id, codeHash, attempts, expiresAt, ...read(payload) };
   }
 }
 
-function write({ answer, nonceHash, ...exchange }: PendingExchange): SealedExchange {
+function textOf(codeHash: Uint8Array | null): string | null {
+  return codeHash === null ? null : Buffer.from(codeHash).toString('base64url');
+}
+
+function write({ answer, nonceHash, codeHash, ...exchange }: PendingExchange): SealedExchange {
   const { connectRequest, ticketId, forcedConsent, includedGranted, requestId } = exchange;
   return {
     connectRequest,
@@ -180,6 +189,7 @@ function write({ answer, nonceHash, ...exchange }: PendingExchange): SealedExcha
     includedGranted,
     requestId,
     nonceHash: Buffer.from(nonceHash).toString('base64url'),
+    codeHash: textOf(codeHash),
     accessToken: answer.accessToken.reveal(),
     obtainedAt: answer.obtainedAt.toISOString(),
     accessTokenExpiresAt: answer.expiresAt.toISOString(),

@@ -77,7 +77,7 @@ export function pendingConsentAad(consent: {
   return canonical(['pending_consents.sealed_consent', consent]);
 }
 
-/** The time of the next attempt and the code that waits for it change without a new seal. */
+/** The digest of its code is inside. The time of the next attempt and the number of attempts change without a new seal. */
 export function pendingExchangeAad({
   id,
   createdAt,
