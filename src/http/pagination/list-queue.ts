@@ -8,7 +8,7 @@ const MAX_WAITING = 20;
 type Wake = () => void;
 
 /** Whose list it is: a service, or a person at the console. */
-interface Reader {
+interface ListReader {
   readonly id: string;
 }
 
@@ -22,7 +22,7 @@ export class ListQueue {
   readonly #waiting = new Map<string, Wake[]>();
 
   /** @throws {BrokerError} `rate_limited` when too many requests of this reader wait */
-  async run<Result>({ id }: Reader, read: () => Promise<Result>): Promise<Result> {
+  async run<Result>({ id }: ListReader, read: () => Promise<Result>): Promise<Result> {
     if (this.#running >= MAX_CONCURRENT) await this.#turn(id);
     else this.#running++;
     try {
