@@ -11,6 +11,7 @@ import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import {
   type DueExchange,
+  MAX_OVERDUE_MS,
   PendingExchangesRepository,
 } from '../token-store/connects/pending-exchanges.repository.js';
 import { consentFacts } from '../connect-tickets/connect-audit.js';
@@ -28,8 +29,6 @@ const CLAIM_MS = 5 * 60_000;
 const FIRST_BACKOFF_MS = 5_000;
 const MAX_BACKOFF_MS = 5 * 60_000;
 const RETRY_AFTER_SECONDS = 5;
-/** Retries come every few minutes: one this late was restored from a backup, or no replica ran for a day. */
-const MAX_OVERDUE_MS = 3600_000;
 
 /**
  * Finishes connects without their browser: Google's keys or the database were unavailable when it came back. An exchange that becomes
@@ -57,7 +56,8 @@ export class ResumeConnects {
     assertMayConfirm: (asked: ConnectRequest) => void,
     requestId: string,
   ): Promise<void> {
-    const exchange = await this.exchanges.claimByCode(codeHash, claimUntil(this.clock.now()));
+    const now = this.clock.now();
+    const exchange = await this.exchanges.claimByCode(codeHash, now, claimUntil(now));
     if (exchange === null) return;
     if (exchange !== 'busy') {
       try {
