@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import type { ConnectCause } from '../domain/connect/connect-cause.js';
 import { endOf } from '../domain/connect/connect-end.js';
@@ -37,6 +37,8 @@ const RETRY_AFTER_SECONDS = 5;
  */
 @Injectable()
 export class ResumeConnects {
+  readonly #log = new Logger(ResumeConnects.name);
+
   constructor(
     private readonly clock: Clock,
     private readonly exchanges: PendingExchangesRepository,
@@ -93,10 +95,17 @@ export class ResumeConnects {
       return null;
     } catch (error) {
       const cause = this.finishExchange.causeOf(error);
+      const { id, attempts } = exchange;
+      // The other causes have their own lines.
+      if (cause === 'internal_error')
+        this.#log.warn(
+          { err: error, exchange: id, attempts },
+          'a connect could not be finished, and is tried again',
+        );
       if (exchange.expiresAt <= now) return this.#giveUp(exchange, cause);
-      const backoffMs = exponentialBackoff(exchange.attempts + 1, FIRST_BACKOFF_MS, MAX_BACKOFF_MS);
+      const backoffMs = exponentialBackoff(attempts + 1, FIRST_BACKOFF_MS, MAX_BACKOFF_MS);
       // It falls due without this, later.
-      await this.exchanges.postpone(exchange.id, new Date(now.getTime() + backoffMs)).catch(() => undefined);
+      await this.exchanges.postpone(id, new Date(now.getTime() + backoffMs)).catch(() => undefined);
       return { error, cause };
     }
   }

@@ -602,6 +602,21 @@ describe('a permission by Google whose keys cannot be fetched', () => {
       expect(await consents()).toMatchObject([{ outcome: 'code_rejected', details: { resumed: true } }]);
     });
 
+    test('is logged with its error where the broker has a fault', async () => {
+      await back();
+      await failOnce('grants', 'INSERT', 'P0001');
+      keysAreBack();
+      await until(faults);
+      bed.clock.advance(600);
+      await until(isOver);
+      expect((await bed.api.token('alice')).status).toBe(200);
+      const line = bed
+        .log()
+        .split('\n')
+        .find((each) => each.includes('is tried again'));
+      expect(line).toContain('could not extend file');
+    });
+
     test('keeps its outcome when it is given up', async () => {
       const { path } = await returned();
       await failOnce('connect_tickets', 'UPDATE OF state');
