@@ -3,7 +3,7 @@
  * long outage, be rolled back, and leave more to the next run.
  */
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { ALICE, APP, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
+import { ALICE, startTestBed, type TestBed } from '../support/test-bed.js';
 import { OutboxListsRepository } from '../../src/token-store/outbox/outbox-lists.repository.js';
 import { WebhookRegistry } from '../../src/webhooks/webhook-registry.js';
 import { until } from '../support/until.js';
@@ -65,6 +65,7 @@ const left = async (table: string, which = 'TRUE') =>
 test.each([
   'connect_tickets',
   'authorization_requests',
+  'pending_consents',
   'revocations',
   'console_sessions',
   'activity_counts',
@@ -109,17 +110,13 @@ test('a webhook with a backlog can be disabled and removed', async () => {
   expect(await left('outbox_events', isWaiting)).toBe(0);
 });
 
-test('security events and consents are taken whatever the backlog of old ones, and each deletes some of them', async () => {
+test('security events are taken whatever the backlog of old ones, and each deletes some of them', async () => {
   await fill('security_events');
-  await fill('pending_consents');
   const subject = { subject_type: 'iss-sub', iss: `${bed.google.url}/`, sub: ALICE.sub };
   const to = `${bed.url}/security-events/google`;
   const event = await bed.google.control.sendSecurityEvent({ type: 'sessions-revoked', subject, to });
   expect(event.status).toBe(202);
-  const request = { user_id: 'alice', scope: YOUTUBE, confirm: true, return_to: `${APP}/done` };
-  const response = await bed.api.connect(request, { account: ALICE.email });
-  expect(response.headers.get('location')).toContain('connect_code');
-  for (const table of ['security_events', 'pending_consents']) expect(await left(table)).toBeLessThan(ROWS);
+  expect(await left('security_events')).toBeLessThan(ROWS);
 });
 
 test('events that were stored alike in one moment are all replayed', async () => {
