@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import type { ConnectCause } from '../domain/connect/connect-cause.js';
 import { endOf } from '../domain/connect/connect-end.js';
@@ -11,6 +11,7 @@ import { ConnectMetrics } from '../operations/connect-metrics.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import {
   type DueExchange,
+  MAX_OVERDUE_MS,
   PendingExchangesRepository,
 } from '../token-store/connects/pending-exchanges.repository.js';
 import { consentFacts } from '../connect-tickets/connect-audit.js';
@@ -28,8 +29,6 @@ const CLAIM_MS = 5 * 60_000;
 const FIRST_BACKOFF_MS = 5_000;
 const MAX_BACKOFF_MS = 5 * 60_000;
 const RETRY_AFTER_SECONDS = 5;
-/** Retries come every few minutes: one this late was restored from a backup, or no replica ran for a day. */
-const MAX_OVERDUE_MS = 3600_000;
 
 /**
  * Finishes connects without their browser: Google's keys or the database were unavailable when it came back. An exchange that becomes
@@ -38,6 +37,8 @@ const MAX_OVERDUE_MS = 3600_000;
  */
 @Injectable()
 export class FinishWithoutBrowser {
+  readonly #log = new Logger(FinishWithoutBrowser.name);
+
   constructor(
     private readonly clock: Clock,
     private readonly exchanges: PendingExchangesRepository,
@@ -57,7 +58,8 @@ export class FinishWithoutBrowser {
     assertMayConfirm: (asked: ConnectRequest) => void,
     requestId: string,
   ): Promise<void> {
-    const exchange = await this.exchanges.claimByCode(codeHash, claimUntil(this.clock.now()));
+    const now = this.clock.now();
+    const exchange = await this.exchanges.claimByCode(codeHash, now, claimUntil(now));
     if (exchange === null) return;
     if (exchange !== 'busy') {
       try {
@@ -93,10 +95,17 @@ export class FinishWithoutBrowser {
       return null;
     } catch (error) {
       const cause = this.finishExchange.causeOf(error);
+      const { id, attempts } = exchange;
+      // The other causes have their own lines.
+      if (cause === 'internal_error')
+        this.#log.warn(
+          { err: error, exchange: id, attempts },
+          'a connect could not be finished, and is tried again',
+        );
       if (exchange.expiresAt <= now) return this.#giveUp(exchange, cause);
-      const backoffMs = exponentialBackoff(exchange.attempts + 1, FIRST_BACKOFF_MS, MAX_BACKOFF_MS);
+      const backoffMs = exponentialBackoff(attempts + 1, FIRST_BACKOFF_MS, MAX_BACKOFF_MS);
       // It falls due without this, later.
-      await this.exchanges.postpone(exchange.id, new Date(now.getTime() + backoffMs)).catch(() => undefined);
+      await this.exchanges.postpone(id, new Date(now.getTime() + backoffMs)).catch(() => undefined);
       return { error, cause };
     }
   }

@@ -11,6 +11,7 @@ import {
   ConnectTicketsRepository,
   type DuePosition,
 } from '../token-store/connects/connect-tickets.repository.js';
+import { PendingConsentsRepository } from '../token-store/connects/pending-consents.repository.js';
 
 const EVERY_SECONDS = 10;
 const BATCH = 100;
@@ -18,7 +19,7 @@ const PRUNE_EVERY_MS = 10 * 60_000;
 
 /**
  * Ends the tickets whose users did not finish in time, so that this is recorded like every other end and the services that wait
- * learn of it; deletes old tickets and authorization requests.
+ * learn of it; deletes old tickets, authorization requests and consents that no app confirmed.
  */
 @Injectable()
 export class ExpireTicketsJob implements OnModuleInit {
@@ -29,6 +30,7 @@ export class ExpireTicketsJob implements OnModuleInit {
     private readonly scheduler: Scheduler,
     private readonly tickets: ConnectTicketsRepository,
     private readonly requests: AuthorizationRequestsRepository,
+    private readonly consents: PendingConsentsRepository,
     private readonly progress: TicketProgress,
     private readonly metrics: ConnectMetrics,
     private readonly audit: AuditLog,
@@ -49,6 +51,7 @@ export class ExpireTicketsJob implements OnModuleInit {
     this.#prunedAt = this.clock.monotonicMs();
     await this.tickets.prune(this.clock.now(), shutdown);
     await this.requests.prune(this.clock.now(), shutdown);
+    await this.consents.prune(this.clock.now(), shutdown);
   }
 
   async #expire(ticket: ConnectTicket): Promise<void> {

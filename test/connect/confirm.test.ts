@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Browser } from '../support/api.js';
 import { ALICE, APP, BOB, startTestBed, type TestBed, YOUTUBE } from '../support/test-bed.js';
+import { until } from '../support/until.js';
 
 describe('a consent in confirm mode', () => {
   let bed: TestBed;
@@ -85,6 +86,13 @@ describe('a consent in confirm mode', () => {
     const code = codeFrom(response.headers.get('location'));
     bed.clock.advance(601);
     expect((await confirm(code, 'late')).status).toBe(400);
+  });
+
+  test('is deleted, with its tokens, once its time is over and no other comes', async () => {
+    await bed.api.connect({ ...ticket, user_id: 'left' }, { account: ALICE.email });
+    expect(await bed.sql('SELECT 1 FROM pending_consents')).not.toEqual([]);
+    bed.clock.advance(3600);
+    await until(async () => (await bed.sql('SELECT 1 FROM pending_consents')).length === 0);
   });
 
   test('cannot be confirmed by a service without the right to the user', async () => {

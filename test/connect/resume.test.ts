@@ -1,6 +1,7 @@
 /** After the code is exchanged nothing is lost: what cannot be finished at once is finished by the broker itself. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { generateKeyPair, SignJWT } from 'jose';
+import { Metrics } from '../../src/operations/metrics.js';
 import { AuditLog } from '../../src/token-store/audit/audit-log.repository.js';
 import { Browser } from '../support/api.js';
 import { testOfOneServer } from '../support/cluster.js';
@@ -448,6 +449,29 @@ describe('a permission by Google whose keys cannot be fetched', () => {
     ]);
   });
 
+  test('is deleted once its time is over where it does not open, and reported until then', async () => {
+    await back();
+    await bed.sql(
+      `UPDATE pending_exchanges SET created_at = created_at - interval '1 second', next_attempt_at = now()`,
+    );
+    const alarms = async () => {
+      const metrics = await bed.app.get(Metrics).registry.metrics();
+      return Number(
+        /integrity_failures_total\{[^}]*kind="pending_exchange"[^}]*\} (\d+)/.exec(metrics)?.[1] ?? 0,
+      );
+    };
+    bed.clock.advance(6);
+    await until(async () => (await alarms()) === 1);
+    expect(await waiting()).toHaveLength(1);
+    bed.clock.advance(24 * 3600);
+    await until(async () => (await alarms()) === 2);
+    // A replica that has the key still gives it up.
+    expect(await waiting()).toHaveLength(1);
+    bed.clock.advance(3600);
+    await until(isOver);
+    expect(await bed.sql('SELECT * FROM grants')).toEqual([]);
+  });
+
   describe('of an account that is revoked while it waits', () => {
     const grantOf = async (user: string) => {
       const { body } = await bed.api.get(`/users/${user}/grants`);
@@ -576,6 +600,21 @@ describe('a permission by Google whose keys cannot be fetched', () => {
       expect(await stateOf(path)).toBe('failed');
       await until(async () => (await consents()).length > 0);
       expect(await consents()).toMatchObject([{ outcome: 'code_rejected', details: { resumed: true } }]);
+    });
+
+    test('is logged with its error where the broker has a fault', async () => {
+      await back();
+      await failOnce('grants', 'INSERT', 'P0001');
+      keysAreBack();
+      await until(faults);
+      bed.clock.advance(600);
+      await until(isOver);
+      expect((await bed.api.token('alice')).status).toBe(200);
+      const line = bed
+        .log()
+        .split('\n')
+        .find((each) => each.includes('is tried again'));
+      expect(line).toContain('could not extend file');
     });
 
     test('keeps its outcome when it is given up', async () => {

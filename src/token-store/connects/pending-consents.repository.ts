@@ -4,6 +4,7 @@ import type { GoogleTokenResponse, VerifiedAccount } from '../../domain/grant/gr
 import { IntegrityReporter } from '../../domain/ports/reporters.js';
 import { Secret } from '../../domain/secret.js';
 import { SealBroken, Sealer } from '../../sealing/sealer.js';
+import { inBatches, MAX_BATCH_ROWS } from '../client/bounded-statements.js';
 import { Database } from '../client/database.js';
 import type { PendingConsent as Row, Prisma } from '../prisma-client/client.js';
 import { pendingConsentAad } from '../sealed/aad.js';
@@ -32,9 +33,6 @@ interface SealedConsent {
   readonly refreshToken: string | null;
   readonly refreshTokenExpiresAt: string | null;
 }
-
-/** More than one comes with each, so that a backlog goes; few enough that the browser does not wait for it. */
-const DELETED_AT_ONCE = 100;
 
 /** In the transaction that creates the grant. @returns false when another replica has finished it */
 export async function takeConsent(
@@ -84,8 +82,6 @@ export class PendingConsentsRepository {
       new Secret(JSON.stringify(payload)),
       pendingConsentAad({ codeHash, createdAt: now, expiresAt }),
     );
-    const expired = { where: { expiresAt: { lte: now } }, limit: DELETED_AT_ONCE };
-    await this.database.pendingConsent.deleteMany(expired);
     return this.database.$transaction(async (tx) => {
       const ticket = ticketId === null ? null : await this.tickets.lock(tx, ticketId);
       if (!(await takeExchange(tx, exchangeId))) return false;
@@ -127,6 +123,12 @@ export class PendingConsentsRepository {
   /** Deletes one that becomes no grant. Its refresh token stays booked: Google counts it. */
   async remove(codeHash: Uint8Array<ArrayBuffer>): Promise<void> {
     await this.database.pendingConsent.deleteMany({ where: { codeHash } });
+  }
+
+  /** Deletes those whose time is over, also what does not open. */
+  async prune(now: Date, shutdown?: AbortSignal): Promise<void> {
+    const expired = { where: { expiresAt: { lte: now } }, limit: MAX_BATCH_ROWS };
+    await inBatches(async () => (await this.database.pendingConsent.deleteMany(expired)).count, shutdown);
   }
 
   async #open({ codeHash, sealedConsent, createdAt, expiresAt }: Row): Promise<Secret | null> {

@@ -55,6 +55,8 @@ interface SealedExchange {
   readonly idToken: string | null;
 }
 
+/** Retries come every few minutes: one this late was restored from a backup, no replica ran for a day, or none can open it. */
+export const MAX_OVERDUE_MS = 3600_000;
 /** In a day there are fewer. A count that was changed in the database must not overflow, and stop the others. */
 const MAX_ATTEMPTS = 1_000_000;
 
@@ -125,23 +127,30 @@ export class PendingExchangesRepository {
       orderBy: { nextAttemptAt: 'asc' },
       take: most,
     });
-    const claimed = await Promise.all(due.map((row) => this.#claim(row, until)));
+    const claimed = await Promise.all(due.map((row) => this.#claim(row, now, until)));
     return claimed.filter((exchange) => exchange !== null);
   }
 
   /**
    * Claims the one with a completion code, due or not. @returns null when there is none
    */
-  async claimByCode(codeHash: Uint8Array<ArrayBuffer>, until: Date): Promise<DueExchange | 'busy' | null> {
+  async claimByCode(
+    codeHash: Uint8Array<ArrayBuffer>,
+    now: Date,
+    until: Date,
+  ): Promise<DueExchange | 'busy' | null> {
     const row = await this.database.pendingExchange.findUnique({ where: { codeHash } });
     if (!row) return null;
     // The app's server waits: the backoff until the next attempt does not apply.
-    return (await this.#claim(row, until)) ?? 'busy';
+    return (await this.#claim(row, now, until)) ?? 'busy';
   }
 
-  /** @returns null where another replica was first, or where it does not open: this replica may lack the key */
-  async #claim(row: Row, until: Date): Promise<DueExchange | null> {
-    const { id, attempts } = row;
+  /**
+   * @returns null where another replica was first, or where it does not open: this replica may lack the key, so it is deleted only after
+   * one that has it would have given it up
+   */
+  async #claim(row: Row, now: Date, until: Date): Promise<DueExchange | null> {
+    const { id, attempts, expiresAt } = row;
     const { count } = await this.database.pendingExchange.updateMany({
       where: { id, attempts },
       data: { nextAttemptAt: until, attempts: attempts < MAX_ATTEMPTS ? attempts + 1 : 0 },
@@ -152,6 +161,7 @@ export class PendingExchangesRepository {
     } catch (error) {
       if (!(error instanceof SealBroken)) throw error;
       this.reporter.report({ kind: 'pending_exchange', id, reason: error.message });
+      if (expiresAt.getTime() + MAX_OVERDUE_MS <= now.getTime()) await this.remove(id);
       return null;
     }
   }
