@@ -117,8 +117,9 @@ export class DisconnectGrant {
       const mayBeBegun = current.status === 'revoking' || reads > 1;
       const resumed = mayBeBegun ? await this.revocations.resume(grant.id, leaseMs) : null;
       if (resumed === 'busy')
-        return { attempt: null, also: await this.#others(grant, known), isFinished: false };
-      if (resumed) return { attempt: resumed, also: await this.#others(grant, known), isFinished: false };
+        return { attempt: null, also: await this.revocations.othersOf(grant, known), isFinished: false };
+      if (resumed)
+        return { attempt: resumed, also: await this.revocations.othersOf(grant, known), isFinished: false };
       const clients = this.#clientsOfProject(grant);
       if (clients === null) throw clientUnknown(grant);
       const begun = await this.revocations.begin(current, clients, requester, leaseMs, this.clock.now());
@@ -150,12 +151,7 @@ export class DisconnectGrant {
     assertRevocable(grant);
     const clients = this.#clientsOfProject(grant);
     if (clients === null) throw clientUnknown(grant);
-    return this.#others(grant, clients);
-  }
-
-  async #others({ id, account }: Grant, clients: readonly string[]): Promise<Grant[]> {
-    const all = await this.grants.findNotDeadByAccount(account.sub, clients);
-    return all.filter((other) => other.id !== id);
+    return this.revocations.othersOf(grant, clients);
   }
 
   /** Null where the settings do not have the client: its project is unknown, and so are the grants that end with this one. */

@@ -75,8 +75,8 @@ export class GrantTimeline {
     };
   }
 
-  async #slotsOf({ account, client }: Grant) {
-    const live = await this.ledger.liveTokens(account.sub, client, this.clock.now());
+  async #slotsOf(grant: Grant) {
+    const { live } = await this.ledger.ofGrant(grant, this.clock.now());
     return { ...slotsOf(live, this.settings.slotLimit), tokens: oldestFirst(live) };
   }
 }

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AccountsOfImports } from './accounts-of-imports.js';
 import { CountSlotsJob } from './count-slots.job.js';
 import { DisconnectGrant } from './disconnect-grant.js';
 import { EndGrants } from './end-grants.js';
@@ -33,6 +34,7 @@ import { VerifyRefreshToken } from './verify-refresh-token.js';
     ResumeRevocationsJob,
     CountSlotsJob,
     ImportGrants,
+    AccountsOfImports,
     ImportForService,
     ReplacedTokens,
     VerifyRefreshToken,

@@ -5,7 +5,6 @@ import { BrokerError } from '../domain/errors.js';
 import { GoogleFailure } from '../domain/google/google-failure.js';
 import type { GoogleClient } from '../domain/google/oauth.js';
 import { missingScopes, SIGN_IN_SCOPES } from '../domain/google/scopes.js';
-import { type Account, isAccount, SUB } from '../domain/grant/grant.js';
 import {
   type ImportItem,
   ImportRefused,
@@ -21,7 +20,7 @@ import {
 import { Clock } from '../domain/ports/clock.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { GrantImportsRepository } from '../token-store/grants/grant-imports.repository.js';
-import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
+import { AccountsOfImports } from './accounts-of-imports.js';
 import { type ReplacedToken, ReplacedTokens } from './replaced-tokens.js';
 import { type Inspected, VerifyRefreshToken } from './verify-refresh-token.js';
 
@@ -47,7 +46,8 @@ interface ImportRun extends ImportOptions {
 /**
  * Moves grants of another system in: each refresh token is verified at Google, which says whose account it is and what it
  * covers, and stored with them. An import is idempotent: an item that is imported already is not verified again.
- * Does not own the request to Google (verify-refresh-token.ts) nor the rows (token-store/grants/grant-imports.repository.ts).
+ * Does not own the request to Google (verify-refresh-token.ts), whose account it is (accounts-of-imports.ts) nor the rows
+ * (token-store/grants/grant-imports.repository.ts).
  */
 @Injectable()
 export class ImportGrants {
@@ -55,7 +55,7 @@ export class ImportGrants {
     private readonly settings: Settings,
     private readonly clock: Clock,
     private readonly imports: GrantImportsRepository,
-    private readonly ledger: SlotLedgerRepository,
+    private readonly accounts: AccountsOfImports,
     private readonly google: VerifyRefreshToken,
     private readonly replacedTokens: ReplacedTokens,
     private readonly audit: AuditLog,
@@ -108,7 +108,8 @@ export class ImportGrants {
   async #import(item: ImportItem, latest: ReplacedToken, options: ImportRun): Promise<ImportResult> {
     const { userId, refreshToken } = item;
     const { service, requestId, replace, dryRun } = options;
-    const client = this.#clientOf(item, await this.#current(options));
+    const caller = await this.#current(options);
+    const client = this.#clientOf(item, caller);
     Object.assign(latest, { userId, client: client.alias });
     const holder = await this.imports.findHolder(userId, client.alias, refreshToken);
     if (holder === 'another') throw new ImportRefused('token_in_use');
@@ -117,8 +118,9 @@ export class ImportGrants {
     const inspected = await this.#inspect(client, item, latest, options);
     const { answer } = inspected;
     const grantedScopes = narrowedScopes(item.scopes, answer.scopes);
-    const account = await this.#accountOf(item, inspected);
-    latest.sub = account.sub;
+    const isAccountVerified = inspected.sub !== null;
+    const account = await this.accounts.of(item.account, inspected, caller?.policy ?? null);
+    Object.assign(latest, { sub: account.sub, isAccountVerified });
     const current = await this.#current(options);
     asRefusal(() => {
       if (!current) return;
@@ -130,6 +132,7 @@ export class ImportGrants {
       userId,
       client: client.alias,
       account,
+      isAccountVerified,
       requestedScopes: item.scopes ?? grantedScopes,
       grantedScopes,
       answer: { ...tokens, refreshToken: answer.refreshToken ?? refreshToken },
@@ -139,7 +142,7 @@ export class ImportGrants {
         actor: service?.name ?? 'operator',
         serviceId: service?.id ?? null,
         requestId,
-        details: { account_by: inspected.sub === null ? 'caller' : 'google' },
+        details: { account_by: isAccountVerified ? 'google' : 'caller' },
       },
       now: this.clock.now(),
     });
@@ -193,27 +196,6 @@ export class ImportGrants {
       if (error.code === 'not_allowed') throw new ImportRefused('not_allowed', { detail: error.detail });
       throw new ImportRefused('unknown_client');
     }
-  }
-
-  /** Google's word counts; what the caller says fills in what Google does not say, as far as the broker has met the account. */
-  async #accountOf({ account: named }: ImportItem, { sub, email }: Inspected): Promise<Account> {
-    const isEmail = named?.includes('@') ?? false;
-    if (sub !== null) {
-      const known = isEmail && email === null ? ((await this.ledger.findAccount(named ?? '')) ?? sub) : named;
-      if (known !== null && !isAccount({ sub, email }, known)) throw new ImportRefused('wrong_account');
-      return { sub, email };
-    }
-    if (named !== null && isEmail && email !== null && !isAccount({ sub: '', email }, named))
-      throw new ImportRefused('wrong_account');
-    if (named !== null && !isEmail) {
-      if (!SUB.test(named)) throw new ImportRefused('account_unknown');
-      return { sub: named, email };
-    }
-    // An email address leads to an account only where the broker met it before.
-    const address = email ?? named;
-    const known = address === null ? null : await this.ledger.findAccount(address);
-    if (known === null) throw new ImportRefused('account_unknown');
-    return { sub: known, email: address };
   }
 
   #refuse(refused: ImportRefused, item: ImportItem | null, options: ImportRun): ImportResult {

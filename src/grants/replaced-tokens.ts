@@ -8,6 +8,8 @@ import type { Latest } from './verify-refresh-token.js';
 export interface ReplacedToken extends Latest {
   userId: string;
   client: string;
+  /** False where only the caller named `sub`. */
+  isAccountVerified: boolean;
 }
 
 /**
@@ -28,6 +30,7 @@ export class ReplacedTokens {
     const latest: ReplacedToken = {
       userId: '',
       client: '',
+      isAccountVerified: true,
       sub: null,
       refreshToken: null,
       refreshTokenExpiresAt: null,
@@ -40,7 +43,7 @@ export class ReplacedTokens {
     }
   }
 
-  async #bookUnused({ userId, client, sub, ...issued }: ReplacedToken): Promise<void> {
+  async #bookUnused({ userId, client, sub, isAccountVerified, ...issued }: ReplacedToken): Promise<void> {
     if (issued.refreshToken === null) return;
     if (sub === null) {
       this.#log.warn(
@@ -51,7 +54,7 @@ export class ReplacedTokens {
     }
     const unused = { userId, client, account: { sub } };
     await this.ledger
-      .bookUnused(unused, issued, this.clock.now(), { isImported: true })
+      .bookUnused(unused, issued, this.clock.now(), { isImported: true, isAccountVerified })
       .catch((error: unknown) => {
         this.#log.error(
           { err: error, client },

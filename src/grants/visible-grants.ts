@@ -69,12 +69,8 @@ export class VisibleGrants {
   }
 
   /** The refresh-token slots of a grant's account with its client, by the ledger. */
-  async slotsOf({ account, client }: Grant): Promise<SlotsView> {
-    const now = this.clock.now();
-    const [live, usedByAccount] = await Promise.all([
-      this.ledger.liveTokens(account.sub, client, now),
-      this.ledger.countLiveOfAccount(account.sub, now),
-    ]);
+  async slotsOf(grant: Grant): Promise<SlotsView> {
+    const { live, usedByAccount } = await this.ledger.ofGrant(grant, this.clock.now());
     const { slotLimit, accountSlotLimit } = this.settings;
     return {
       ...slotsOf(live, slotLimit),

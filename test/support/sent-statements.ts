@@ -60,7 +60,7 @@ const OF_SEVERAL_USERS: Readonly<Record<string, readonly RegExp[]>> = {
   'Google counts tokens, revokes them and reports them by account.': [
     /^(?!.* FOR UPDATE$).*\baccount_sub (=|IN) /,
     /^SELECT account_sub AS accountSub FROM refresh_tokens WHERE client = /,
-    /^SELECT DISTINCT account_sub AS accountSub FROM grants WHERE lower\(account_email/,
+    /^SELECT (DISTINCT )?account_sub AS accountSub FROM grants WHERE lower\(account_email/,
     /\brefresh_tokens\.(prefix_hash|sha512_hash) = /,
     /^SELECT DISTINCT details->>'event' AS event FROM audit_trail WHERE action = 'security.event' /,
     /^SELECT count\(\*\)::int AS count FROM audit_trail WHERE action = 'grant.disconnect' AND details->>'revocation' = /,

@@ -33,7 +33,7 @@ const SUSPECTED = `
 /** What is live is as in slot-rows.ts. */
 const USED = `
   SELECT $1 AS client, account_sub AS "accountSub", count(*)::int AS used FROM refresh_tokens
-  WHERE client = $1 AND account_sub = ANY ($4::text[]) AND ended_at IS NULL
+  WHERE client = $1 AND account_sub = ANY ($4::text[]) AND ended_at IS NULL AND (account_verified OR NOT age_unknown)
     AND (expires_at IS NULL OR expires_at > $2::timestamptz) AND (current OR last_used_at > $3::timestamptz)
   GROUP BY account_sub ORDER BY used DESC, "accountSub"`;
 
@@ -44,7 +44,7 @@ const EMAILS = `
 /** As USED, across all clients. */
 const USED_ACROSS_CLIENTS = `
   SELECT account_sub AS "accountSub", count(*)::int AS used FROM refresh_tokens
-  WHERE account_sub = ANY ($1::text[]) AND ended_at IS NULL
+  WHERE account_sub = ANY ($1::text[]) AND ended_at IS NULL AND (account_verified OR NOT age_unknown)
     AND (expires_at IS NULL OR expires_at > $2::timestamptz) AND (current OR last_used_at > $3::timestamptz)
   GROUP BY account_sub`;
 

@@ -17,7 +17,7 @@ interface Unused {
 }
 
 export interface UnusedOptions {
-  /** False where only an unverified id_token names the account. */
+  /** False where only an unverified id_token names the account, or the caller of an import. */
   readonly isAccountVerified?: boolean;
   /** True where it has the slot of a token of another system: Google evicts none for it. */
   readonly isImported?: boolean;
@@ -70,16 +70,13 @@ export class BookRefreshToken {
     grant: Grant,
     answer: NewRefreshToken,
     now: Date,
-    {
-      isImported = false,
-      former = null,
-    }: { readonly isImported?: boolean; readonly former?: Former | null } = {},
+    options: UnusedOptions & { readonly former?: Former | null } = {},
   ): Promise<void> {
     const { refreshToken: token, refreshTokenExpiresAt: expiresAt } = answer;
     if (token === null) return;
     const { userId, client, id: grantId } = grant;
     const accountSub = grant.account.sub;
-    const issue = { userId, accountSub, client, grantId, token, expiresAt, isImported, former, now };
+    const issue = { userId, accountSub, client, grantId, token, expiresAt, now, ...options };
     await this.ledger.book(tx, issue, (counting, used) => this.warn(counting, grant, used, now));
     await this.ledger.sign(tx, grant, token);
   }

@@ -15,7 +15,7 @@ import { type Grant as Row, Prisma, type Revocation } from '../prisma-client/cli
 import { deadColumns, deleteGrant, disconnected } from './dead-grants.js';
 import { fromRow } from './grant-row.js';
 import { ResealCredentials } from './reseal-credentials.js';
-import { consents, hasTokenUpTo, newestDead } from './revocation-marks.js';
+import { consents, hasTokenUpTo, isConcerned, newestDead, whereConcerned } from './revocation-marks.js';
 import { countAudited, endSiblingSlots, endSlots, keepConfirmed } from './revoked-slots.js';
 import { SlotBookings } from './slot-bookings.js';
 
@@ -70,9 +70,8 @@ export class FinishRevocation {
       each: async (tx, user) => {
         const revocation = await this.#lock(tx, attempt, end);
         if (!revocation) return;
-        const { accountSub, clients } = revocation;
         await tx.$queryRaw`SELECT id FROM grants
-          WHERE ${userCondition(user)} AND account_sub = ${accountSub} AND client = ANY(${clients}) ORDER BY id FOR UPDATE`;
+          WHERE ${userCondition(user)} AND ${isConcerned(revocation)} ORDER BY id FOR UPDATE`;
         const ended = end.outcome === 'revoked' ? await this.#revoke(tx, user, revocation, end, now) : [];
         revoked.push(...ended);
         const target = await this.#delete(tx, user, revocation, now);
@@ -104,13 +103,12 @@ export class FinishRevocation {
   async #users(database: Transaction, id: string): Promise<Map<string, string>> {
     const revocation = await database.revocation.findFirst({ where: { id, finishedAt: null } });
     if (!revocation) return new Map();
-    const { accountSub, clients, grantId } = revocation;
     const rows = await database.grant.findMany({
-      where: { accountSub, client: { in: clients } },
+      where: whereConcerned(revocation),
       select: { userId: true, id: true, consentedAt: true },
       orderBy: { id: 'asc' },
     });
-    const target = rows.find((row) => row.id === grantId)?.userId;
+    const target = rows.find((row) => row.id === revocation.grantId)?.userId;
     const isOfTarget = ({ userId }: { userId: string }) => userId === target;
     return consents([...rows.filter((row) => !isOfTarget(row)), ...rows.filter(isOfTarget)]);
   }
@@ -167,14 +165,16 @@ export class FinishRevocation {
   async #delete(
     tx: Transaction,
     user: UserOrAll,
-    { grantId, consentedAt }: Revocation,
+    { grantId, consentedAt, clients }: Revocation,
     now: Date,
   ): Promise<Grant | null> {
     const row = await tx.grant.findFirst({ where: { ...whereUser(user), id: grantId, consentedAt } });
     if (!row) return null;
     const target = disconnected(fromRow(row));
+    // Alone: whether the tokens before were of the same account is not known.
+    const isAlone = clients.length === 0;
     await tx.refreshToken.updateMany({
-      where: { userId: target.userId, grantId, endedAt: null },
+      where: { userId: target.userId, grantId, endedAt: null, ...(isAlone ? { current: true } : {}) },
       data: { endedAt: now, endReason: 'revoked' },
     });
     await deleteGrant(tx, target, target.refreshedAt ?? target.consentedAt);

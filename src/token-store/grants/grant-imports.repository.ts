@@ -25,6 +25,8 @@ export interface VerifiedToken {
   readonly userId: string;
   readonly client: string;
   readonly account: Account;
+  /** False where only the caller named it. */
+  readonly isAccountVerified: boolean;
   readonly requestedScopes: readonly string[];
   readonly grantedScopes: readonly string[];
   /** Of the refresh that verified it; `refreshToken` is the token to store. */
@@ -196,7 +198,10 @@ export class GrantImportsRepository {
     const former = isMoved
       ? { sequence: booked.sequence, issuedAt: booked.issuedAt, ageUnknown: booked.ageUnknown }
       : null;
-    await this.bookRefreshToken.book(tx, grant, answer, now, { isImported: true, former });
+    const { accountSub, accountVerified } = booked ?? {};
+    const isAccountVerified =
+      token.isAccountVerified || (accountVerified === true && accountSub === account.sub);
+    await this.bookRefreshToken.book(tx, grant, answer, now, { isImported: true, isAccountVerified, former });
     await this.outbox.notify(tx, 'grant.imported', grant, now, { replaced });
     const details = { account: account.sub, scopes: grant.grantedScopes, replaced, ...audit.details };
     const entry = { at: now, action: 'grant.import', outcome: 'ok', userId, client, grantId: id } as const;

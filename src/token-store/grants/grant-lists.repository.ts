@@ -4,7 +4,7 @@ import type { Page } from '../../domain/list-position.js';
 import { alongIndex, boundedScan, CoveredUsers, merged, pageOf } from '../client/bounded-statements.js';
 import { Database } from '../client/database.js';
 import { type Grant as GrantRow, Prisma } from '../prisma-client/client.js';
-import { fromRow } from './grant-row.js';
+import { clientFilter, fromRow } from './grant-row.js';
 
 export type ListedRow = GrantRow & {
   readonly at: Date;
@@ -95,10 +95,6 @@ function ofUsers({ testingClients, until, after }: ExpiringGrants, users: Covere
 
 function afterPosition(at: Prisma.Sql, after: GrantPosition | null): Prisma.Sql {
   return after === null ? Prisma.empty : Prisma.sql`AND (${at}, id) > (${after.at}, ${after.id}::uuid)`;
-}
-
-function clientFilter(clients: readonly string[]): Prisma.Sql {
-  return clients.includes('*') ? Prisma.sql`TRUE` : Prisma.sql`client = ANY(${[...clients]}::text[])`;
 }
 
 function noticeFilter({ isUnnotified }: ExpiringGrants): Prisma.Sql {

@@ -89,3 +89,8 @@ export const NOT_REVOKING = { revocationId: null, revokingFrom: null };
 export function hasEmail(email: string): Prisma.Sql {
   return Prisma.sql`lower(account_email COLLATE "C") = lower(${email}::text COLLATE "C")`;
 }
+
+/** @param clients aliases as a policy names them; `*` means any */
+export function clientFilter(clients: readonly string[]): Prisma.Sql {
+  return clients.includes('*') ? Prisma.sql`TRUE` : Prisma.sql`client = ANY(${[...clients]}::text[])`;
+}

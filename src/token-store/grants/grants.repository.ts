@@ -196,15 +196,6 @@ export class GrantsRepository {
     return rows.map(fromRow);
   }
 
-  /** The grants of one account under the given clients that are not dead, of any user: Google's slot limit bounds them. */
-  async findNotDeadByAccount(accountSub: string, clients: readonly string[]): Promise<Grant[]> {
-    const rows = await this.database.grant.findMany({
-      // Not `isDead`; a revocation under way is another column.
-      where: { accountSub, client: { in: [...clients] }, status: { in: ['active', 'suspended'] } },
-    });
-    return rows.map(fromRow);
-  }
-
   /** In one query (access-tokens.ts). Expired tokens are left out. */
   findWithTokens(userId: string, client: string, now: Date): Promise<GrantWithTokens[]> {
     return this.accessTokens.ofUser(userId, client, now);

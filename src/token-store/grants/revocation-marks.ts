@@ -6,6 +6,25 @@ import { SlotBookings } from './slot-bookings.js';
 
 type Transaction = Prisma.TransactionClient;
 
+/** Which grants a revocation concerns: those of the account under the clients, or, where no client is named, the one that was disconnected alone. */
+export type Concerned = Pick<Row, 'grantId' | 'consentedAt' | 'accountSub' | 'clients'>;
+
+export function whereConcerned({
+  grantId,
+  consentedAt,
+  accountSub,
+  clients,
+}: Concerned): Prisma.GrantWhereInput {
+  return clients.length === 0 ? { id: grantId, consentedAt } : { accountSub, client: { in: clients } };
+}
+
+/** The same in SQL, of a grant. */
+export function isConcerned({ grantId, consentedAt, accountSub, clients }: Concerned): Prisma.Sql {
+  return clients.length === 0
+    ? Prisma.sql`id = ${grantId}::uuid AND consented_at = ${consentedAt.toISOString()}::timestamptz`
+    : Prisma.sql`account_sub = ${accountSub} AND client = ANY(${clients})`;
+}
+
 /**
  * The mark on each grant that a revocation concerns: while it is there, no replica issues a token of the grant. Owns no attempt
  * (revocations.repository.ts), nor what becomes of a mark (finish-revocation.ts).
@@ -25,7 +44,7 @@ export class RevocationMarks {
   async mark(
     tx: Transaction,
     user: UserOrAll,
-    { id, accountSub, clients }: Pick<Row, 'id' | 'accountSub' | 'clients'>,
+    { id, ...about }: Pick<Row, 'id'> & Concerned,
   ): Promise<string[]> {
     if (user !== null) {
       // Another replica may have finished it since the part before: a mark would stay.
@@ -33,10 +52,10 @@ export class RevocationMarks {
         SELECT id FROM revocations WHERE id = ${id}::uuid AND finished_at IS NULL FOR SHARE`;
       if (open.length === 0) return [];
     }
-    await this.ledger.lockAll(tx, accountSub, clients);
+    await this.ledger.lockAll(tx, about.accountSub, about.clients);
     const found = await tx.$queryRaw<{ id: string }[]>`
       SELECT id FROM grants
-      WHERE ${userCondition(user)} AND account_sub = ${accountSub} AND client = ANY(${clients}) AND kind = 'user'
+      WHERE ${userCondition(user)} AND ${isConcerned(about)} AND kind = 'user'
         AND status IN ('active', 'suspended') AND revocation_id IS DISTINCT FROM ${id}::uuid
       ORDER BY id FOR UPDATE`;
     if (found.length === 0) return [];
@@ -88,14 +107,10 @@ export function hasTokenUpTo(sequence: bigint): Prisma.Sql {
     WHERE refresh_tokens.user_id = grants.user_id AND grant_id = grants.id AND current), 0) <= ${sequence}`;
 }
 
-/** Those who have a grant of an account, each with when they consented. */
-export async function usersOf(
-  tx: Transaction,
-  accountSub: string,
-  clients: string[],
-): Promise<Map<string, string>> {
+/** Whose grants a revocation concerns, each with when they consented. */
+export async function usersOf(tx: Transaction, revocation: Concerned): Promise<Map<string, string>> {
   const rows = await tx.grant.findMany({
-    where: { accountSub, client: { in: clients }, kind: 'user' },
+    where: { ...whereConcerned(revocation), kind: 'user' },
     select: { userId: true, consentedAt: true },
     orderBy: { id: 'asc' },
   });

@@ -6,6 +6,7 @@ import { Database } from '../client/database.js';
 import { CredentialSealer } from './credential-sealer.js';
 import { fromRow } from './grant-row.js';
 import { hasTokenUpTo } from './revocation-marks.js';
+import { IS_ACCOUNT_BY_GOOGLE } from './slot-rows.js';
 
 /** A grant that is dead if Google revoked, and the refresh token that shows it. */
 export interface RevocationSample {
@@ -32,7 +33,7 @@ export class RevocationSamplesRepository {
       SELECT grants.id FROM grants
       WHERE revocation_id IS NOT NULL AND revoking_from = 'active' AND sealed_refresh_token IS NOT NULL
         AND account_sub = ${accountSub} AND client = ANY(${clients}) AND client = ANY(${[...among]})
-        AND id <> ${grantId}::uuid
+        AND id <> ${grantId}::uuid AND ${IS_ACCOUNT_BY_GOOGLE}
         AND ${hasTokenUpTo(revocation.firstSequence)}
       LIMIT ${most}`;
     const grants = await this.database.grant.findMany({ where: { id: { in: rows.map((row) => row.id) } } });

@@ -17,6 +17,7 @@ import { fromRow, sealedFrom } from './grant-row.js';
 import { keepNewest, newestToken, RevocationMarks, usersOf } from './revocation-marks.js';
 import { keepConfirmed } from './revoked-slots.js';
 import { SlotBookings } from './slot-bookings.js';
+import { isNamedByCaller } from './slot-rows.js';
 
 const DUE = Prisma.sql`next_attempt_at <= clock_timestamp()`;
 /** A count that was changed in the database must not overflow, and stop other revocations. */
@@ -43,7 +44,26 @@ export class RevocationsRepository {
   ) {}
 
   /**
-   * Marks a grant and the active grants of the same account under these clients (client/change-by-user.ts: in how many transactions).
+   * The other grants of the same account under these clients that are not dead, of any user: Google's slot limit bounds them. None where
+   * only the caller of an import named the account.
+   */
+  async othersOf(grant: Grant, clients: readonly string[]): Promise<Grant[]> {
+    if (await isNamedByCaller(this.database, grant)) return [];
+    const rows = await this.database.grant.findMany({
+      // Not `isDead`; a revocation under way is another column.
+      where: {
+        accountSub: grant.account.sub,
+        client: { in: [...clients] },
+        status: { in: ['active', 'suspended'] },
+        id: { not: grant.id },
+      },
+    });
+    return rows.map(fromRow);
+  }
+
+  /**
+   * Marks a grant and the active grants of the same account under these clients (client/change-by-user.ts: in how many transactions). One
+   * whose account only the caller of an import named is marked alone, and its revocation has no clients.
    * @returns `no_token` where there is nothing to revoke; null when the grant changed since it was read, or is being revoked
    */
   async begin(
@@ -63,13 +83,14 @@ export class RevocationsRepository {
     const token = await this.credentials.open(sealedFrom(row), { sealed, credentialVersion });
     const [id, attemptId] = [randomUUID(), randomUUID()];
     const sub = grant.account.sub;
-    const all = [...clients].sort();
+    const isAlone = await isNamedByCaller(this.database, grant);
+    const all = isAlone ? [] : [...clients].sort();
     const bound = { id, grantId: grant.id, consentedAt, accountSub: sub, clients: all };
     const sealedToken = await this.sealer.seal(token, revocationTokenAad(bound));
     let newest = 0n;
     const marked = await changeByUser(this.database, {
       first: async (tx) => {
-        await this.ledger.lockAll(tx, sub, all);
+        await this.ledger.lockAll(tx, sub, isAlone ? [grant.client] : all);
         // A consent in between wins: it brought another token.
         const current = await tx.grant.count({
           where: { userId: grant.userId, id: grant.id, sealedRefreshToken: row.sealedRefreshToken },
@@ -86,9 +107,9 @@ export class RevocationsRepository {
             AND other.consented_at = ${consentedAt} AND other.finished_at IS NULL)`;
         return begun > 0;
       },
-      users: (database) => usersOf(database, sub, all),
+      users: (database) => usersOf(database, bound),
       each: async (tx, user) => {
-        await this.marks.mark(tx, user, { id, accountSub: sub, clients: all });
+        await this.marks.mark(tx, user, bound);
       },
       last: async (tx) => {
         newest = await keepNewest(tx, { id, accountSub: sub, clients: all }, attemptId);
@@ -190,7 +211,7 @@ export class RevocationsRepository {
       users: async (database) => {
         const { revocation } = attempt;
         if (!revocation || revocation.confirmed) return new Map();
-        return usersOf(database, revocation.accountSub, revocation.clients);
+        return usersOf(database, revocation);
       },
       each: async (tx, user) => {
         const { revocation } = attempt;

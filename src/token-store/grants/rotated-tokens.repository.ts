@@ -35,10 +35,12 @@ export class RotatedTokensRepository {
       // Lock order as in a consent: the account, then the row.
       await this.ledger.lock(tx, account.sub, client);
       await tx.$queryRaw`SELECT id FROM grants WHERE user_id = ${userId} AND id = ${id}::uuid FOR UPDATE`;
+      const asBefore = await this.ledger.asBefore(tx, userId, sent);
       const row = await tx.grant.findFirst({ where: { userId, id } });
       const held = row && (await this.credentials.heldRefreshTokenOf(row));
       if (!row || !held?.equals(sent)) {
-        await this.bookRefreshToken.bookUnused(tx, { userId, account, client, answer, now });
+        const unused = { userId, account, client, answer, now };
+        await this.bookRefreshToken.bookUnused(tx, unused, asBefore);
         return;
       }
       const dates = this.bookRefreshToken.dates(answer, now);
@@ -50,7 +52,7 @@ export class RotatedTokensRepository {
       });
       // Each is bound to the former version.
       await tx.accessToken.deleteMany({ where: { userId, grantId: id } });
-      await this.bookRefreshToken.book(tx, changed, answer, now);
+      await this.bookRefreshToken.book(tx, changed, answer, now, asBefore);
     });
     this.changes.publish({ kind: 'grant', userId, client });
   }

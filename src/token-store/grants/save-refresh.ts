@@ -197,7 +197,10 @@ export class SaveRefresh {
       else await this.accessTokens.reseal(tx, changed, { grant, credentialVersion }, now);
       if (isNarrowed) await this.outbox.notify(tx, 'grant.scopes_changed', changed, now);
       if (token) await this.accessTokens.put(tx, changed, token.scopes, token.answer, replacesRefused);
-      await this.bookRefreshToken.book(tx, changed, issued, now);
+      if (issued.refreshToken !== null) {
+        const asBefore = await this.ledger.asBefore(tx, userId, secretOf(credential));
+        await this.bookRefreshToken.book(tx, changed, issued, now, asBefore);
+      }
       if (issued.refreshToken === null) await this.ledger.sign(tx, changed, secret);
       return true;
     });

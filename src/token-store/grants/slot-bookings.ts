@@ -6,7 +6,7 @@ import { Database } from '../client/database.js';
 import type { Prisma, RefreshToken } from '../prisma-client/client.js';
 import { canonical } from '../sealed/aad.js';
 import { type BookedToken, SlotCounts } from './slot-counts.js';
-import { riscNames } from './slot-rows.js';
+import { NAMED_BY_CALLER, riscNames } from './slot-rows.js';
 
 type Transaction = Prisma.TransactionClient;
 
@@ -21,7 +21,7 @@ interface Issue {
   readonly accountSub: string;
   readonly client: string;
   readonly grantId: string | null;
-  /** False where only an unverified id_token names the account. */
+  /** False where only an unverified id_token names the account, or the caller of an import. */
   readonly isAccountVerified?: boolean;
   readonly token: Secret;
   readonly expiresAt: Date | null;
@@ -108,6 +108,8 @@ export class SlotBookings {
     const key = { userId, fingerprint };
     const current = grantId !== null;
     const known = former ?? (await this.#takeUnowned(tx, fingerprint));
+    // Such a one is counted nowhere.
+    const named = isImported && !isAccountVerified ? { ...NAMED_BY_CALLER, slotsTaken: 0 } : {};
     await tx.refreshToken.upsert({
       where: { userId_fingerprint: key },
       create: {
@@ -121,12 +123,13 @@ export class SlotBookings {
         issuedAt: now,
         ageUnknown: isImported,
         ...known,
+        ...named,
         lastUsedAt: now,
         expiresAt,
       },
       // Booked before, and now without a grant: perhaps it was saved after all, and its grant uses it.
       update: {
-        ...(current ? { grantId, current } : {}),
+        ...(current ? { grantId, current, accountSub, ...named } : {}),
         ...(isAccountVerified ? { accountSub, accountVerified: true } : {}),
         // Google has just accepted it, whatever the ledger inferred.
         ...(isImported ? { endedAt: null, endReason: null } : {}),
@@ -197,6 +200,18 @@ export class SlotBookings {
       where: { userId: grant.userId, fingerprint: this.fingerprint(token), grantId: grant.id, current: true },
       data: { mac: this.macOf(grant, grant.version, token) },
     });
+  }
+
+  /** How a token is booked that Google gave in place of another one: of its account, which the same one named. */
+  async asBefore(
+    tx: Transaction,
+    userId: string,
+    former: Secret,
+  ): Promise<Pick<Issue, 'isAccountVerified' | 'isImported'>> {
+    const row = { userId, fingerprint: this.fingerprint(former), ...NAMED_BY_CALLER };
+    return (await tx.refreshToken.count({ where: row })) > 0
+      ? { isAccountVerified: false, isImported: true }
+      : {};
   }
 
   /** Whether a booked token has ended since: with its account, or by eviction. */

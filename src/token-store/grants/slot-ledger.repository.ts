@@ -1,13 +1,14 @@
 import { Injectable } from '@nestjs/common';
+import type { Policy } from '../../domain/access/policy.js';
 import { type Account, type Grant, isDead, type NewRefreshToken } from '../../domain/grant/grant.js';
 import type { LiveRefreshToken } from '../../domain/grant/slots.js';
-import { alongIndex } from '../client/bounded-statements.js';
+import { alongIndex, CoveredUsers } from '../client/bounded-statements.js';
 import { Database } from '../client/database.js';
 import { Prisma } from '../prisma-client/client.js';
-import { hasEmail, statusOf } from './grant-row.js';
+import { clientFilter, hasEmail, statusOf } from './grant-row.js';
 import { BookRefreshToken, type UnusedOptions } from './book-refresh-token.js';
 import { SlotBookings } from './slot-bookings.js';
-import { live } from './slot-rows.js';
+import { IS_ACCOUNT_BY_GOOGLE, isNamedByCaller, live, usable } from './slot-rows.js';
 
 /** At most so many accounts are checked before a connect. */
 const MAX_SUSPECTS = 20;
@@ -25,10 +26,37 @@ export class SlotLedgerRepository {
   ) {}
 
   /** The tokens that Google counts as live for one account and client, in the order in which they were booked. */
-  async liveTokens(accountSub: string, client: string, now: Date): Promise<LiveRefreshToken[]> {
+  liveTokens(accountSub: string, client: string, now: Date): Promise<LiveRefreshToken[]> {
+    return this.#tokens(accountSub, client, live(now));
+  }
+
+  /**
+   * As a grant shows them, and how many are live for its account across all clients: Google's limit on these is unpublished. Of an account
+   * that only the caller of an import named, those of the same user: which others are of that account is not known, nor theirs to know.
+   */
+  async ofGrant(
+    grant: Grant,
+    now: Date,
+  ): Promise<{ readonly live: LiveRefreshToken[]; readonly usedByAccount: number }> {
+    const { userId, client, account } = grant;
+    const counted = (await isNamedByCaller(this.database, grant)) ? { userId, ...usable(now) } : live(now);
+    const [tokens, usedByAccount] = await Promise.all([
+      this.#tokens(account.sub, client, counted),
+      this.#ofAllUsers(() =>
+        this.database.refreshToken.count({ where: { accountSub: account.sub, ...counted } }),
+      ),
+    ]);
+    return { live: tokens, usedByAccount };
+  }
+
+  async #tokens(
+    accountSub: string,
+    client: string,
+    counted: Prisma.RefreshTokenWhereInput,
+  ): Promise<LiveRefreshToken[]> {
     const rows = await this.#ofAllUsers(() =>
       this.database.refreshToken.findMany({
-        where: { accountSub, client, ...live(now) },
+        where: { accountSub, client, ...counted },
         orderBy: { sequence: 'asc' },
       }),
     );
@@ -51,11 +79,6 @@ export class SlotLedgerRepository {
         current: current && grant !== undefined && !isDead({ status: statusOf(grant.status) }),
       };
     });
-  }
-
-  /** How many are live for the account across all clients. Google's limit on these is unpublished. */
-  countLiveOfAccount(accountSub: string, now: Date): Promise<number> {
-    return this.#ofAllUsers(() => this.database.refreshToken.count({ where: { accountSub, ...live(now) } }));
   }
 
   #ofAllUsers<Result>(read: () => Promise<Result>): Promise<Result> {
@@ -92,8 +115,19 @@ export class SlotLedgerRepository {
     const [account] = await this.database.$queryRaw<{ accountSub: string }[]>`
       (SELECT account_sub AS "accountSub" FROM grants WHERE account_sub = ${subOrEmail} LIMIT 1)
       UNION ALL
-      (SELECT account_sub FROM grants WHERE ${hasEmail(subOrEmail)} ORDER BY consented_at DESC LIMIT 1)
+      (SELECT account_sub FROM grants WHERE ${hasEmail(subOrEmail)} AND ${IS_ACCOUNT_BY_GOOGLE}
+        ORDER BY consented_at DESC LIMIT 1)
       LIMIT 1`;
+    return account?.accountSub ?? null;
+  }
+
+  /** The `sub` of an account that was seen before with this email in a grant that the policy covers. @param policy null: an operator's */
+  async findAccountOfEmail(email: string, policy: Policy | null): Promise<string | null> {
+    const { users, clients } = policy ?? { users: ['*'], clients: ['*'] };
+    const [account] = await this.database.$queryRaw<{ accountSub: string }[]>`
+      SELECT account_sub AS "accountSub" FROM grants
+      WHERE ${hasEmail(email)} AND ${new CoveredUsers(users).predicate} AND ${clientFilter(clients)}
+      ORDER BY consented_at DESC LIMIT 1`;
     return account?.accountSub ?? null;
   }
 

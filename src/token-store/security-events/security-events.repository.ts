@@ -8,6 +8,7 @@ import { isUniqueViolation } from '../client/database-error.js';
 import { Database } from '../client/database.js';
 import { fromRow, hasEmail } from '../grants/grant-row.js';
 import { SlotBookings } from '../grants/slot-bookings.js';
+import { IS_ACCOUNT_BY_GOOGLE } from '../grants/slot-rows.js';
 import type { Prisma } from '../prisma-client/client.js';
 import { AccountRemediations } from './account-remediations.js';
 import { auditIncident, auditNoGrant, remediationsOf, type SecurityIncident } from './security-incident.js';
@@ -201,7 +202,7 @@ export class SecurityEventsRepository {
     return users;
   }
 
-  /** Where only the email is known: every account that had it when its user last connected. */
+  /** Where only the email is known: every account that had it when its user last connected, and Google named both. */
   async #subsOf(
     tx: Transaction,
     remediation: Remediation,
@@ -212,7 +213,8 @@ export class SecurityEventsRepository {
     if (sub !== null) return [sub];
     const rows = await tx.$queryRaw<{ accountSub: string }[]>`
       SELECT DISTINCT account_sub AS "accountSub" FROM grants
-      WHERE ${hasEmail(email ?? '')} AND client = ANY(${[...clients]}) ORDER BY account_sub`;
+      WHERE ${hasEmail(email ?? '')} AND client = ANY(${[...clients]}) AND ${IS_ACCOUNT_BY_GOOGLE}
+      ORDER BY account_sub`;
     return rows.map(({ accountSub }) => accountSub);
   }
 
