@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Policy } from '../domain/access/policy.js';
+import { coversAll } from '../domain/access/user-rule.js';
 import { type Account, isAccount, SUB } from '../domain/grant/grant.js';
 import { ImportRefused } from '../domain/grant/grant-import.js';
 import { SlotLedgerRepository } from '../token-store/grants/slot-ledger.repository.js';
@@ -46,4 +47,12 @@ export class AccountsOfImports {
     if (known === null) throw new ImportRefused('account_unknown');
     return { sub: known, email: address };
   }
+}
+
+/**
+ * Whether an account counts for all that the broker knows of it: Google named it, or an operator, or a service that may end the grants of
+ * every user anyway. The word of another service counts for the grant alone: it would reach users whom its policy does not cover.
+ */
+export function isAccountTrusted({ sub }: Pick<Inspected, 'sub'>, policy: Policy | null): boolean {
+  return sub !== null || policy === null || (coversAll(policy.users) && policy.clients.includes('*'));
 }

@@ -20,7 +20,7 @@ import {
 import { Clock } from '../domain/ports/clock.js';
 import { AuditLog } from '../token-store/audit/audit-log.repository.js';
 import { GrantImportsRepository } from '../token-store/grants/grant-imports.repository.js';
-import { AccountsOfImports } from './accounts-of-imports.js';
+import { AccountsOfImports, isAccountTrusted } from './accounts-of-imports.js';
 import { type ReplacedToken, ReplacedTokens } from './replaced-tokens.js';
 import { type Inspected, VerifyRefreshToken } from './verify-refresh-token.js';
 
@@ -118,7 +118,7 @@ export class ImportGrants {
     const inspected = await this.#inspect(client, item, latest, options);
     const { answer } = inspected;
     const grantedScopes = narrowedScopes(item.scopes, answer.scopes);
-    const isAccountVerified = inspected.sub !== null;
+    const isAccountVerified = isAccountTrusted(inspected, caller?.policy ?? null);
     const account = await this.accounts.of(item.account, inspected, caller?.policy ?? null);
     Object.assign(latest, { sub: account.sub, isAccountVerified });
     const current = await this.#current(options);
@@ -142,7 +142,7 @@ export class ImportGrants {
         actor: service?.name ?? 'operator',
         serviceId: service?.id ?? null,
         requestId,
-        details: { account_by: isAccountVerified ? 'google' : 'caller' },
+        details: { account_by: inspected.sub === null ? 'caller' : 'google' },
       },
       now: this.clock.now(),
     });

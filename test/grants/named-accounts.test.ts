@@ -185,3 +185,18 @@ test('an address that an operator names leads to the account of any grant', asyn
   expect(await tokenBroker(['grant', 'import', path], bed.settings)).toMatchObject({ code: 0, stderr: '' });
   expect(await grantOf('crm-1')).toMatchObject({ account: { sub: ALICE.sub } });
 });
+
+test('an account that an operator names, or a service of all users, counts as if Google had named it', async () => {
+  await connect('alice');
+  const path = join(emptyFolder(), 'grants.ndjson');
+  const line = { user_id: 'by-operator', client: 'default', refresh_token: issue(), account: ALICE.sub };
+  writeFileSync(path, JSON.stringify(line), { mode: 0o600 });
+  expect((await tokenBroker(['grant', 'import', path], bed.settings)).code).toBe(0);
+  const ofAll = await bed.service({ import: true });
+  const item = { user_id: 'by-service', refresh_token: issue(), account: ALICE.sub };
+  expect(await importOne(item, {}, ofAll)).toMatchObject({ status: 'imported' });
+  expect(await slotsOf('alice')).toMatchObject({ used: 3 });
+  expect((await revoke('by-operator', { dry_run: 'true' }, bed.api)).body).toMatchObject({
+    also_revoked_total: 2,
+  });
+});
