@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { parseCookie, stringifySetCookie } from 'cookie';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -6,7 +5,7 @@ import { Settings } from '../config/settings.js';
 import type { ConnectTicket } from '../domain/connect/connect-ticket.js';
 import { Secret } from '../domain/secret.js';
 import { Sealer } from '../sealing/sealer.js';
-import { hashOfBrowserKey, randomSecret } from './start-authorization.js';
+import { hashOfBrowserKey, isHashOfBrowserKey, randomSecret } from './start-authorization.js';
 
 /** Longer than a connect may take: the browser that began sees the outcome again. */
 const COOKIE_SECONDS = 2 * 3600;
@@ -56,9 +55,7 @@ export class BrowserBinding {
   /** Whether this browser began the connect. No browser has begun one that is not bound. */
   isBoundTo(ticket: Pick<ConnectTicket, 'browserHash'>, key: Secret | null): boolean {
     const { browserHash } = ticket;
-    if (!browserHash || !key) return false;
-    const hash = this.hashOf(key);
-    return hash.length === browserHash.length && timingSafeEqual(hash, browserHash);
+    return !!browserHash && !!key && isHashOfBrowserKey(this.sealer, browserHash, key);
   }
 
   #nameOf(ticketId: string): string {

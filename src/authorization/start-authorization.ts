@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import type { OpenedTicket } from '../connect-tickets/connect-tickets.service.js';
@@ -209,6 +209,12 @@ function includesGranted({ includeGranted }: ConnectRequest, extendable: readonl
 /** What is stored of a browser's key; the key itself is in its cookie (browser-binding-cookie.ts). */
 export function hashOfBrowserKey(sealer: Sealer, key: Secret): Uint8Array<ArrayBuffer> {
   return sealer.fingerprint(key, 'browser-key');
+}
+
+/** In constant time. */
+export function isHashOfBrowserKey(sealer: Sealer, hash: Uint8Array, key: Secret): boolean {
+  const expected = hashOfBrowserKey(sealer, key);
+  return expected.length === hash.length && timingSafeEqual(expected, hash);
 }
 
 /** 256 bits, in the 43 characters that PKCE asks of a verifier (RFC 7636 section 4.1). @param cell in front of what a router reads */

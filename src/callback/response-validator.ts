@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { BrowserBinding } from '../authorization/browser-binding-cookie.js';
 import { callbackRefusal } from '../authorization/browser-response.js';
+import { isHashOfBrowserKey } from '../authorization/start-authorization.js';
 import { TicketProgress } from '../connect-tickets/ticket-progress.js';
 import { TicketWatch } from '../connect-tickets/ticket-watch.js';
 import type { ConnectRequest } from '../domain/connect/connect-request.js';
@@ -56,7 +56,6 @@ export class AuthorizationResponseValidator {
     private readonly clock: Clock,
     private readonly requests: AuthorizationRequestsRepository,
     private readonly tickets: ConnectTicketsRepository,
-    private readonly binding: BrowserBinding,
     private readonly progress: TicketProgress,
     private readonly watch: TicketWatch,
   ) {}
@@ -79,7 +78,8 @@ export class AuthorizationResponseValidator {
     const ticketId = ticketIdOf(request);
     const key = browserKey(ticketId);
     // RFC 6749 section 10.12: only the browser that started may finish.
-    if (!key || !this.binding.isBoundTo(request, key)) throw callbackRefusal('other_browser');
+    if (!key || !isHashOfBrowserKey(this.sealer, request.browserHash, key))
+      throw callbackRefusal('other_browser');
     // RFC 9207 section 2.4. Google has not always sent iss, so a missing one is accepted.
     if (iss !== null && !this.google.isIssuer(iss)) throw callbackRefusal('wrong_issuer');
     for (;;) {

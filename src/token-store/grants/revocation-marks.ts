@@ -7,19 +7,19 @@ import { SlotBookings } from './slot-bookings.js';
 type Transaction = Prisma.TransactionClient;
 
 /** Which grants a revocation concerns: those of the account under the clients, or, where no client is named, the one that was disconnected alone. */
-export type Concerned = Pick<Row, 'grantId' | 'consentedAt' | 'accountSub' | 'clients'>;
+export type RevocationScope = Pick<Row, 'grantId' | 'consentedAt' | 'accountSub' | 'clients'>;
 
 export function whereConcerned({
   grantId,
   consentedAt,
   accountSub,
   clients,
-}: Concerned): Prisma.GrantWhereInput {
+}: RevocationScope): Prisma.GrantWhereInput {
   return clients.length === 0 ? { id: grantId, consentedAt } : { accountSub, client: { in: clients } };
 }
 
 /** The same in SQL, of a grant. */
-export function isConcerned({ grantId, consentedAt, accountSub, clients }: Concerned): Prisma.Sql {
+export function isConcerned({ grantId, consentedAt, accountSub, clients }: RevocationScope): Prisma.Sql {
   return clients.length === 0
     ? Prisma.sql`id = ${grantId}::uuid AND consented_at = ${consentedAt.toISOString()}::timestamptz`
     : Prisma.sql`account_sub = ${accountSub} AND client = ANY(${clients})`;
@@ -44,7 +44,7 @@ export class RevocationMarks {
   async mark(
     tx: Transaction,
     user: UserOrAll,
-    { id, ...about }: Pick<Row, 'id'> & Concerned,
+    { id, ...about }: Pick<Row, 'id'> & RevocationScope,
   ): Promise<string[]> {
     if (user !== null) {
       // Another replica may have finished it since the part before: a mark would stay.
@@ -108,7 +108,7 @@ export function hasTokenUpTo(sequence: bigint): Prisma.Sql {
 }
 
 /** Whose grants a revocation concerns, each with when they consented. */
-export async function usersOf(tx: Transaction, revocation: Concerned): Promise<Map<string, string>> {
+export async function usersOf(tx: Transaction, revocation: RevocationScope): Promise<Map<string, string>> {
   const rows = await tx.grant.findMany({
     where: { ...whereConcerned(revocation), kind: 'user' },
     select: { userId: true, consentedAt: true },
