@@ -9,6 +9,7 @@ import { OutboxListsRepository } from '../../src/token-store/outbox/outbox-lists
 import { DeliverEvents } from '../../src/webhooks/deliver-events.js';
 import { ReplayWebhooks } from '../../src/webhooks/replay-webhooks.js';
 import { WebhookRegistry } from '../../src/webhooks/webhook-registry.js';
+import { testOfOneServer } from '../support/cluster.js';
 import { BLOCKED_SESSIONS, until } from '../support/until.js';
 
 const ROWS = 12_000;
@@ -134,7 +135,7 @@ describe('while what waits for a webhook is given up', () => {
   const holdRows = () => other.query(`BEGIN; SELECT 1 FROM outbox_events WHERE id <> '1' FOR UPDATE`);
   const blocked = async () => Number((await bed.sql(BLOCKED_SESSIONS))[0]?.['count']);
 
-  test.each([
+  testOfOneServer.each([
     ['disable', 'webhook.disable'],
     ['remove', 'webhook.delete'],
   ] as const)('its %s is recorded, whatever ends that', async (act, action) => {
@@ -154,7 +155,7 @@ describe('while what waits for a webhook is given up', () => {
     await until(async () => (await left('outbox_events', isWaiting)) === 0);
   });
 
-  test('a broker that stops leaves what is left to the job of the next', async () => {
+  testOfOneServer('a broker that stops leaves what is left to the job of the next', async () => {
     await holdRows();
     await bed.sql(`UPDATE webhooks SET failing_since = now() - interval '10 days'`);
     await bed.sql(
@@ -172,7 +173,7 @@ describe('while what waits for a webhook is given up', () => {
     await until(async () => (await left('outbox_events', isWaiting)) === 0);
   });
 
-  test('an event that comes once it is enabled again is kept', async () => {
+  testOfOneServer('an event that comes once it is enabled again is kept', async () => {
     const registry = bed.app.get(WebhookRegistry);
     await holdRows();
     const disabled = registry.disable(id);
