@@ -167,10 +167,10 @@ with ThreadPoolExecutor(6) as pool:
 
       proxy.clear();
       const release = proxy.hold();
-      const late = await run(six('TokenBroker(given["url"], key=given["key"], timeout=0.5, retries=0)'));
+      const late = await run(six('TokenBroker(given["url"], key=given["key"], timeout=2, retries=0)'));
       const ends = late['ends'] as [string, number][];
       expect(ends.map(([code]) => code)).toEqual(Array.from({ length: 6 }, () => 'timeout'));
-      expect(Math.max(...ends.map(([, seconds]) => seconds))).toBeLessThan(1);
+      expect(Math.max(...ends.map(([, seconds]) => seconds))).toBeLessThan(4);
       expect(proxy.calls).toHaveLength(1);
       release();
     },
@@ -183,18 +183,15 @@ with ThreadPoolExecutor(6) as pool:
       const { ends } = await run(`
 import threading, time
 def wait(seconds):
-    began = time.monotonic()
     broker._timeout = seconds
-    return [failure(lambda: broker.token("alice"))["code"], time.monotonic() - began]
-broker._timeout, broker._retries = 3, 0
+    return [failure(lambda: broker.token("alice"))["code"], first.is_alive()]
+broker._timeout, broker._retries = 5, 0
 first = threading.Thread(target=lambda: failure(lambda: broker.token("alice")))
 first.start()
 time.sleep(0.2)
 result = {"ends": wait(0.3)}
 first.join()`);
-      const [code, seconds] = ends as [string, number];
-      expect(code).toBe('timeout');
-      expect(seconds).toBeLessThan(1);
+      expect(ends).toEqual(['timeout', true]);
       expect(proxy.calls).toHaveLength(1);
       release();
 

@@ -6,7 +6,6 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Database } from '../../src/token-store/client/database.js';
-import { STATEMENT_TIMEOUT_MS } from '../../src/token-store/client/session.js';
 import type { UserStatement } from '../../src/token-store/client/worker-pools.js';
 import {
   HASH_PROBES,
@@ -249,15 +248,10 @@ const NAMES_FOR_ONE = 10;
     const [[worker, [user = '']] = [0, []], [, others] = [0, []]] = await usersOfEach(10);
     await openConnections();
     cluster.proxies.get(worker)?.silence();
-    const askedAt = performance.now();
-    const silent = statusOf(user, 0).then((status) => ({ status, ms: performance.now() - askedAt }));
-    for (const other of others) {
-      const otherAt = performance.now();
-      expect(await statusOf(other, 0)).toBe(200);
-      expect(performance.now() - otherAt).toBeLessThan(2000);
-    }
-    const { status, ms } = await silent;
-    expect(status).toBe(503);
-    expect(ms).toBeLessThan(STATEMENT_TIMEOUT_MS + 1500);
+    const order: string[] = [];
+    const silent = statusOf(user, 0).finally(() => order.push('silent'));
+    for (const other of others) expect(await statusOf(other, 0).finally(() => order.push('other'))).toBe(200);
+    expect(await silent).toBe(503);
+    expect(order).toEqual([...others.map(() => 'other'), 'silent']);
   }, 60_000);
 });

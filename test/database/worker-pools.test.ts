@@ -199,9 +199,9 @@ describe('the connections to a worker', () => {
     const deaf = createServer((socket) => sockets.add(socket));
     await new Promise<void>((resolve) => deaf.listen(0, '127.0.0.1', resolve));
     pool = open(run, {}, { host: '127.0.0.1', port: (deaf.address() as AddressInfo).port });
-    const askedAt = performance.now();
     for (let call = 0; call < 4; call++) expect(await ask(PID)).toBe(0);
-    expect(performance.now() - askedAt).toBeLessThan(1000);
+    // None has given up yet.
+    expect(pool.connections.totalCount).toBeGreaterThan(0);
     for (const socket of sockets) socket.destroy();
     deaf.close();
   });
@@ -222,10 +222,11 @@ describe('the connections to a worker', () => {
     const waiting = ask(PID);
     listenedRun = 'another run';
     expect(current()).not.toBe(pool);
-    const askedAt = performance.now();
+    let areFree = false;
+    const pids = Promise.all(busy).finally(() => (areFree = true));
     expect(await waiting).toBe(0);
-    expect(performance.now() - askedAt).toBeLessThan(200);
-    expect(await Promise.all(busy)).not.toContain(0);
+    expect(areFree).toBe(false);
+    expect(await pids).not.toContain(0);
     await pools.end();
     pool = open(run);
   });

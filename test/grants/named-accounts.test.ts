@@ -17,7 +17,7 @@ let bed: TestBed;
 /** Of a service that imports for its own users only. */
 let crm: Api;
 beforeAll(async () => {
-  bed = await startTestBed({ IMPORT_RATE: '1000', SLOT_LIMIT: String(LIMIT), GOOGLE_TIMEOUT_MS: '1000' });
+  bed = await startTestBed({ IMPORT_RATE: '1000', SLOT_LIMIT: String(LIMIT), GOOGLE_TIMEOUT_MS: '4000' });
   await bed.webhook({ url: 'http://127.0.0.1:9/' });
   crm = await bed.service({ import: true, revoke: true, disconnect: true, users: ['crm-*'] });
 });

@@ -15,7 +15,7 @@ beforeAll(async () => {
   const url = await createDatabase();
   database = new pg.Client({ connectionString: url });
   await database.connect();
-  fleet = await startFleet(url, 2, { GOOGLE_TIMEOUT_MS: '1000' });
+  fleet = await startFleet(url, 2, { GOOGLE_TIMEOUT_MS: '4000' });
   key = await seedService(fleet, database);
   await database.query(`
     CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(30); RETURN OLD; END $$`);

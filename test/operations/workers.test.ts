@@ -190,7 +190,7 @@ describe('two workers', () => {
   });
 
   test('answer what is in flight at SIGTERM, and then end with 0', async () => {
-    const broker = await start();
+    const broker = await start({ GOOGLE_TIMEOUT_MS: '15000' });
     const users = ['draining-0', 'draining-1'];
     await seedGrants(fleet, inEachForm(database), users, 0);
     fleet.google.control.latency('token', 1500);

@@ -27,7 +27,7 @@ function cluster() {
     state.statements++;
     const users = values.filter((value) => String(value).startsWith('user-')).map(String);
     if (users.some((user) => state.away.has(serverOf(user))))
-      return sleep(state.hangingMs).then(() => Promise.reject(AWAY));
+      return sleep(state.hangingMs, undefined, { ref: false }).then(() => Promise.reject(AWAY));
     if (users.some((user) => state.bad.has(user))) return Promise.reject(BAD);
     written.push(...users);
     return Promise.resolve([]);
@@ -85,11 +85,11 @@ describe('audit rows of several servers', () => {
     const { state, written, writer } = cluster();
     state.away.add(1);
     await failedOf(writer.write(rowsOf(1, 2)));
-    state.hangingMs = 3000;
+    state.hangingMs = 30_000;
     await sleep(700);
     const startedAt = performance.now();
     expect(await failedOf(writer.write(rowsOf(3, 4)))).toEqual([0]);
-    expect(performance.now() - startedAt).toBeLessThan(1000);
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
     expect(written).toEqual(['user-2', 'user-4']);
   });
 
