@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Database } from '../../src/token-store/client/database.js';
+import { STATEMENT_TIMEOUT_MS } from '../../src/token-store/client/session.js';
 import type { UserStatement } from '../../src/token-store/client/worker-pools.js';
 import {
   HASH_PROBES,
@@ -249,9 +250,11 @@ const NAMES_FOR_ONE = 10;
     await openConnections();
     cluster.proxies.get(worker)?.silence();
     const order: string[] = [];
+    const askedAt = performance.now();
     const silent = statusOf(user, 0).finally(() => order.push('silent'));
     for (const other of others) expect(await statusOf(other, 0).finally(() => order.push('other'))).toBe(200);
     expect(await silent).toBe(503);
+    expect(performance.now() - askedAt).toBeLessThan(STATEMENT_TIMEOUT_MS + 1500);
     expect(order).toEqual([...others.map(() => 'other'), 'silent']);
   }, 60_000);
 });

@@ -9,12 +9,10 @@ globalThis[Symbol.for('EVENT_HANDLERS')].push((event, { currentDescribeBlock }) 
   if (event.name === 'add_hook') limit(currentDescribeBlock.hooks.at(-1), event.timeout);
 });
 
-function limit(entry, given = LIMIT_MS) {
+function limit(entry, timeout = LIMIT_MS) {
   const { fn } = entry;
   if (!fn) return;
   if (fn.length > 0) throw new Error('A test returns a promise; it gets no callback.');
-  // A lower one would only fail a slow machine.
-  const timeout = Math.max(given, LIMIT_MS);
   entry.fn = () => {
     let timer;
     const late = new Promise((_, reject) => {

@@ -185,7 +185,7 @@ describe('it ends', () => {
     const revoked = await bed.api.delete(`${PATH}/${id}`);
     expect(revoked.body).toMatchObject({ id, status: 'revoked' });
     expect(errorOf(await redeem(bed.url, handle))).toEqual(INVALID);
-    await until(async () => (await redeem(replicaUrl, handle)).status === 400);
+    await until(async () => (await redeem(replicaUrl, handle)).status === 400, 1000);
     expect((await redeem(replicaUrl, neighbour)).status).toBe(200);
     expect((await bed.api.delete(`${PATH}/${id}`)).body).toMatchObject({ id, status: 'revoked' });
   });
@@ -198,7 +198,7 @@ describe('it ends', () => {
     await warm(handle);
     await bed.sql(statement, [id]);
     expect(errorOf(await redeem(bed.url, handle))).toEqual(INVALID);
-    await until(async () => (await redeem(replicaUrl, handle)).status === 400);
+    await until(async () => (await redeem(replicaUrl, handle)).status === 400, 1000);
   });
 
   test('by the clock', async () => {
@@ -218,7 +218,7 @@ describe('it ends', () => {
     await warm(handle);
     await bed.app.get(ServiceRegistry).revoke(api.key.split('_')[1] ?? '');
     expect(errorOf(await redeem(bed.url, handle))).toEqual(INVALID);
-    await until(async () => (await redeem(replicaUrl, handle)).status === 400);
+    await until(async () => (await redeem(replicaUrl, handle)).status === 400, 1000);
   });
 
   exhaustive.test('while Google answers, and the token is not handed out any more', async () => {
